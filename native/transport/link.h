@@ -1,0 +1,75 @@
+// One end of a session's connection: frames in order, both ways, and bulk bytes beside them. Everything above this header
+// is the same over shared memory and over TCP. No CUDA here.
+//
+// Threads: one sender at a time (the owner holds a lock around begin … send), one receiver at a time, both at once are fine.
+// A broken connection is reported by every later call; `why()` says the reason in a sentence.
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+
+#include "wire/frame.h"
+
+namespace gpool::transport {
+
+using Deadline = std::chrono::steady_clock::time_point;
+inline constexpr Deadline kForever = Deadline::max();
+
+enum class Outcome : uint8_t { done, timed_out, broken };
+
+// A received frame. Valid until it is given back with `release`; releasing out of order is allowed.
+struct Received {
+  const wire::FrameHeader* header = nullptr;  // arguments follow it: header->frame_bytes - 32 bytes
+  std::span<const std::byte> bulk;            // in place: shared memory, or a pooled buffer. The link's until release
+  uint64_t ticket = 0;                        // the link's own
+  const std::byte* arguments() const { return reinterpret_cast<const std::byte*>(header + 1); }
+  size_t argument_bytes() const { return header->frame_bytes - sizeof(wire::FrameHeader); }
+};
+
+struct Counters {
+  uint64_t frames_sent = 0, frames_received = 0, bytes_sent = 0, bytes_received = 0;
+};
+
+class Link {
+ public:
+  virtual ~Link() = default;
+
+  // -- sending ---------------------------------------------------------------------------------------------------------
+  // Room for one frame (header and arguments, a multiple of 8, at most kMaxFrameBytes), 8-byte aligned. Waits while the
+  // peer has not drained enough. The caller fills it completely, `bulk_bytes` too. nullptr: broken.
+  virtual std::byte* begin(size_t frame_bytes) = 0;
+  // Room for the bulk of the frame that has been begun (at most kBulkPieceBytes), to be filled before `send`; optional:
+  // `send(bulk)` copies or writes from the caller's memory. nullptr: broken.
+  virtual std::byte* begin_bulk(size_t bulk_bytes) = 0;
+  // Publishes the begun frame. `bulk` is the caller's bytes (may be reused when this returns), or empty when `begin_bulk`
+  // was used or there is none.
+  virtual Outcome send(std::span<const std::byte> bulk = {}) = 0;
+  // Makes sure that what was sent is on its way: before a wait. Cheap when there is nothing to do.
+  virtual Outcome flush() = 0;
+
+  // -- receiving -------------------------------------------------------------------------------------------------------
+  // The next frame. Spins shortly, then sleeps until something comes, the deadline passes, `interrupt` is called (timed_out)
+  // or the connection ends (broken; frames that arrived before the end are delivered first).
+  virtual Outcome receive(Received& frame, Deadline deadline) = 0;
+  // Without waiting: true and a frame, or false.
+  virtual bool try_receive(Received& frame) = 0;
+  virtual void release(const Received& frame) = 0;
+  // Wakes a thread that waits in `receive`. Callable from any thread.
+  virtual void interrupt() = 0;
+
+  // -- state -----------------------------------------------------------------------------------------------------------
+  virtual bool broken() const = 0;
+  virtual std::string why() const = 0;
+  // Ends the connection: both sides' waits return broken. Callable from any thread, more than once.
+  virtual void close() = 0;
+  virtual const char* name() const = 0;  // "shm", "tcp"
+  virtual Counters counters() const = 0;
+  // Memory that received bulk lands in, so that the worker can register it with its driver; empty when it varies.
+  virtual std::span<std::byte> bulk_memory() = 0;
+};
+
+}  // namespace gpool::transport

@@ -1,0 +1,172 @@
+// Frames with hand-written code on both sides: numbers below 64 of FrameHeader::call. The calls that the generator can
+// make on its own have theirs from native/calls/ids.toml.
+//
+// "ask" waits for a reply, "post" does not. Structs are the frame's arguments; what follows a struct is said beside it.
+// Streams, events, functions, … are wire::Handle; device addresses are the same numbers on both sides.
+#pragma once
+
+#include <cstdint>
+
+#include "wire/handle.h"
+
+namespace gpool::wire {
+
+enum class Message : uint16_t {
+  goodbye = 1,         // post. The client ends in good order
+  ping = 2,            // ask. Empty reply
+  fence = 3,           // post. Fence
+  device_context = 4,  // post. DeviceContext: retain or release a primary context, create or destroy another one
+  memory_map = 5,      // ask. MemoryMap: OUT_OF_MEMORY when the lease's limit would be passed
+  memory_unmap = 6,    // post. MemoryMap, with the meaning of cuMemFree (see rule 5 of data-plane.md)
+  memory_info = 7,     // ask. MemoryInfo → MemoryInfoReply
+  copy_to_device = 8,  // post. CopyLinear + bulk: one piece; `bytes` == bulk_bytes
+  copy_to_host = 9,    // ask. CopyLinear; reply when the bytes are there, with them as bulk; the asker sends pieces
+  copy_3d = 10,        // ask. Copy3D [+ bulk: packed rows of the host source] → [bulk: packed rows for a host destination]
+  launch = 11,         // post. Launch + parameters
+  wait = 12,           // ask. Wait: replied when done, with the sticky error if there is one
+  query = 13,          // ask. Wait: replied at once with CUDA_SUCCESS, CUDA_ERROR_NOT_READY or the sticky error
+  module_load = 14,    // ask. ModuleLoad + bulk (image), or in several pieces → ModuleRecord (native/wire/module_record.h)
+  module_unload = 15,  // post. ModuleUnload
+  event_elapsed = 16,  // ask. EventElapsed → EventElapsedReply
+  function_attribute = 17,  // post. FunctionAttribute
+  occupancy = 18,           // ask. Occupancy → OccupancyReply
+  error_text = 19,          // ask. ErrorText → ErrorTextReply
+
+  push_error = 32,   // push. PushError: an asynchronous call has failed
+  push_output = 33,  // push. bulk: what kernels printed
+};
+
+struct Fence {
+  uint64_t device;  // ordinal within the session; its streams
+};
+
+struct DeviceContext {
+  enum Action : uint32_t { retain_primary = 1, release_primary = 2, reset_primary = 3, create = 4, destroy = 5 };
+  uint32_t action;
+  uint32_t device;
+  Handle context;  // minted by the client, for primary contexts too
+  uint32_t flags;
+  uint32_t reserved;
+};
+
+struct MemoryMap {
+  uint32_t device;
+  uint32_t reserved;
+  uint64_t address;  // in the device's arena; address and bytes are multiples of its granularity
+  uint64_t bytes;
+};
+
+struct MemoryInfo {
+  uint64_t device;
+};
+struct MemoryInfoReply {
+  uint64_t free_bytes;  // of the vGPU, all sessions of the lease counted
+  uint64_t total_bytes;
+};
+
+struct CopyLinear {
+  enum Flags : uint32_t { synchronous = 1 };  // CUDA's synchronous form: ordered as cuMemcpyHtoD, not as …Async
+  uint64_t address;
+  uint64_t bytes;
+  Handle stream;
+  uint32_t flags;
+  uint32_t reserved;
+};
+
+// One side of Copy3D. Host sides travel as packed bulk (rows of `width` bytes, no gaps).
+struct CopySide {
+  enum Type : uint32_t { host = 1, device = 2, array = 3 };
+  uint32_t type;
+  uint32_t lod;
+  uint64_t address;  // device address or array handle
+  uint64_t pitch, height;
+  uint64_t x_bytes, y, z;
+};
+struct Copy3D {
+  CopySide source, destination;
+  uint64_t width_bytes, height, depth;
+  Handle stream;
+  uint32_t flags;  // CopyLinear::Flags
+  uint32_t reserved;
+};
+
+struct Launch {
+  enum Flags : uint32_t { cooperative = 1 };
+  Handle function;  // function or kernel
+  Handle stream;
+  uint32_t grid[3];
+  uint32_t block[3];
+  uint32_t shared_bytes;
+  uint32_t flags;
+  uint32_t parameter_bytes;  // packed by the kernel's layout; follow `attribute_count` CUlaunchAttributes
+  uint32_t attribute_count;
+};
+
+struct Wait {
+  enum What : uint32_t { stream = 1, event = 2, context = 3 };
+  uint32_t what;
+  uint32_t reserved;
+  Handle handle;
+};
+
+struct ModuleLoad {
+  enum Flags : uint32_t {
+    library = 1,     // a CUlibrary; else a CUmodule of the frame's context
+    image_follows = 2,  // bulk holds this piece of the image at `offset`; the last piece asks, the others are posted
+  };
+  Handle module;       // minted: module or library
+  uint8_t sha256[32];  // of the image
+  uint64_t image_bytes;
+  uint64_t offset;
+  uint32_t flags;
+  uint32_t option_count;  // CUjit_option values (u32 option, u32 0, u64 value) that follow: only plain numbers
+};
+
+struct ModuleUnload {
+  Handle module;
+};
+
+struct EventElapsed {
+  Handle start, end;
+};
+struct EventElapsedReply {
+  float milliseconds;
+  uint32_t reserved;
+};
+
+struct FunctionAttribute {
+  Handle function;
+  int32_t attribute;
+  int32_t value;
+  int32_t device;  // of a CUkernel's per-device attribute; -1 for a function
+  int32_t cache_config;  // CUfunc_cache when attribute is -1
+};
+
+struct Occupancy {
+  Handle function;
+  int32_t block_threads;
+  uint32_t flags;
+  uint64_t dynamic_shared_bytes;
+};
+struct OccupancyReply {
+  int32_t blocks;
+  int32_t reserved;
+};
+
+struct ErrorText {
+  int64_t code;
+};
+struct ErrorTextReply {
+  char name[64];
+  char text[192];
+};
+
+struct PushError {
+  Handle context;  // 0: the whole session
+  int32_t status;  // CUresult
+  uint16_t call;   // which call failed
+  uint16_t sticky;
+  char text[240];  // for the log
+};
+
+}  // namespace gpool::wire
