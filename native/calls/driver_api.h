@@ -1,10 +1,11 @@
 // The whole CUDA driver API, every exported name as itself: this header switches off the macros by which cuda.h renames
-// `cuMemAlloc` to `cuMemAlloc_v2` and so on. In this tree `cuMemAlloc` is therefore the *old* function of that name, as it
-// is in the symbol table of a driver; write the suffix that you mean. Include it instead of <cuda.h>, everywhere.
+// `cuMemAlloc` to `cuMemAlloc_v2` and so on. In this tree `cuMemAlloc` is therefore the *old* function of that name, as
+// it is in the symbol table of a driver; write the suffix that you mean. Include it instead of <cuda.h>, everywhere.
 #pragma once
 
 #ifdef __cuda_cuda_h__
-#error "Include native/calls/driver_api.h instead of <cuda.h>: the two declare different functions under the same names."
+#error \
+    "Include native/calls/driver_api.h instead of <cuda.h>: the two declare different functions under the same names."
 #endif
 
 #define __CUDA_API_VERSION_INTERNAL

@@ -15,19 +15,19 @@ struct Found {
 
 Found find(std::string_view symbol, int version, bool per_thread) {
   std::span<const VersionRow> rows = version_rows();
-  auto [first, last] = std::equal_range(
-      rows.begin(), rows.end(), symbol, [](const auto& a, const auto& b) {
-        auto base = [](const auto& x) {
-          if constexpr (requires { x.base; }) {
-            return std::string_view(x.base);
-          } else {
-            return x;
-          }
-        };
-        return base(a) < base(b);
-      });
+  auto [first, last] = std::equal_range(rows.begin(), rows.end(), symbol, [](const auto& a, const auto& b) {
+    auto base = [](const auto& x) {
+      if constexpr (requires { x.base; }) {
+        return std::string_view(x.base);
+      } else {
+        return x;
+      }
+    };
+    return base(a) < base(b);
+  });
   Found found{nullptr, first != last};
-  // Plain rows come first, each flavour in the order of age: the last that fits is the newest, per-thread where there is one.
+  // Plain rows come first, each flavour in the order of age: the last that fits is the newest, per-thread where there
+  // is one.
   for (auto row = first; row != last; ++row) {
     if (row->version <= version && (per_thread || !row->per_thread)) found.address = row->address;
   }
@@ -36,7 +36,8 @@ Found find(std::string_view symbol, int version, bool per_thread) {
 
 }  // namespace
 
-CUresult resolve(const char* symbol, void** pfn, int version, cuuint64_t flags, CUdriverProcAddressQueryResult* status) {
+CUresult resolve(const char* symbol, void** pfn, int version, cuuint64_t flags,
+                 CUdriverProcAddressQueryResult* status) {
   constexpr cuuint64_t kAll = CU_GET_PROC_ADDRESS_LEGACY_STREAM | CU_GET_PROC_ADDRESS_PER_THREAD_DEFAULT_STREAM;
   if (symbol == nullptr || pfn == nullptr || (flags & ~kAll) != 0) return CUDA_ERROR_INVALID_VALUE;
   // CUDA runtimes from 12.0 on begin with an empty name and only look at whether it is answered.
