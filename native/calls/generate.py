@@ -10,7 +10,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
-from generator import description, exports, header
+from generator import description, driver_table, exports, header, types, wire
 
 HERE = Path(__file__).resolve().parent
 GENERATED = HERE / "generated"
@@ -28,7 +28,17 @@ def outputs(include: Path) -> dict[Path, str]:
     """Every generated file and its text. Reads the headers and the .toml files, writes nothing."""
     api = header.read(include)
     told = description.read(HERE / "calls.toml", api)
+    travelling = [told.calls[name] for name in sorted(told.calls) if told.calls[name].on_wire]
+    layouts = types.layouts(api, travelling, include)
+    numbers, ids_text = wire.assign_ids(HERE / "ids.toml", [call.name for call in travelling])
     return {
+        HERE / "ids.toml": ids_text,
+        GENERATED / "ids.h": wire.ids(numbers, layouts),
+        GENERATED / "arguments.h": wire.arguments(layouts),
+        GENERATED / "client_stubs.cpp": wire.client_stubs(layouts),
+        GENERATED / "worker_dispatch.cpp": wire.worker_dispatch(layouts),
+        GENERATED / "driver_table_members.h": driver_table.members(api, told),
+        GENERATED / "driver_table_rows.h": driver_table.rows(api, told),
         GENERATED / "names.h": exports.names(api),
         GENERATED / "defaults.cpp": exports.defaults(api, told),
         GENERATED / "default_streams.cpp": exports.default_streams(api, told),

@@ -20,6 +20,7 @@ class Call:
     group: str
     kind: str
     by_hand: bool
+    needs: str
     destroys: str
     reply: bool
     outputs: tuple[str, ...]
@@ -51,7 +52,7 @@ class Description:
     per_thread: dict[str, PerThread]
 
 
-_KEYS = {"class", "client", "destroys", "reply", "out", "in", "nullable", "arrays", "bytes"}
+_KEYS = {"class", "client", "needs", "destroys", "reply", "out", "in", "nullable", "arrays", "bytes"}
 
 
 def _call(name: str, group: str, entry: dict[str, object], header: Header) -> Call:
@@ -64,6 +65,9 @@ def _call(name: str, group: str, entry: dict[str, object], header: Header) -> Ca
         raise SystemExit(f"calls.toml: {name} has the class {entry.get('class')!r}; it can be {', '.join(CLASSES)}")
     if entry.get("client", "hand") != "hand":
         raise SystemExit(f'calls.toml: {name}: client can only be "hand"')
+    needs = str(entry.get("needs", "context"))
+    if needs not in ("context", "initialised"):
+        raise SystemExit(f'calls.toml: {name}: needs can be "context" (the default) or "initialised"')
     arrays = entry.get("arrays", {})
     sizes = entry.get("bytes", {})
     destroys = str(entry.get("destroys", ""))
@@ -74,7 +78,7 @@ def _call(name: str, group: str, entry: dict[str, object], header: Header) -> Ca
     named = {*outputs, *inputs, *nullable, *arrays, *arrays.values(), *sizes} | ({destroys} if destroys else set())
     if named - known:
         raise SystemExit(f"calls.toml: {name} has no parameter {sorted(named - known)[0]}; it has {', '.join(sorted(known))}")
-    return Call(name, group, str(entry["class"]), "client" in entry, destroys, bool(entry.get("reply", False)), outputs, inputs,
+    return Call(name, group, str(entry["class"]), "client" in entry, needs, destroys, bool(entry.get("reply", False)), outputs, inputs,
                 nullable, arrays, sizes)  # fmt: skip
 
 

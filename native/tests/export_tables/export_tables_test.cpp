@@ -38,7 +38,9 @@ void expect_digest(const Digest& digest, const char* wanted, const char* what) {
   ++failures;
 }
 
-std::span<const uint8_t> bytes(const char* text) { return {reinterpret_cast<const uint8_t*>(text), std::strlen(text)}; }
+std::span<const uint8_t> bytes(const char* text) {
+  return {reinterpret_cast<const uint8_t*>(text), std::strlen(text)};
+}
 
 DeviceIdentity device_from(uint8_t first_byte, int32_t bus) {
   DeviceIdentity device{};
@@ -102,7 +104,9 @@ const void* const* table_of(std::initializer_list<uint8_t> id) {
 }
 
 int destructions = 0;
-void count_destruction(CUcontext, void*, void* value) { destructions += value == &destructions; }
+void count_destruction(CUcontext, void*, void* value) {
+  destructions += value == &destructions;
+}
 
 void storage_belongs_to_a_context() {
   const void* const* table =
@@ -129,7 +133,8 @@ void storage_belongs_to_a_context() {
     void* seen = nullptr;
     expect(find(&seen, first, &key) == CUDA_SUCCESS && seen == &value, "another thread sees the replacement");
   }).join();
-  expect(find(&value, first, &key) == CUDA_SUCCESS && value == &value, "so does the thread that remembered the old one");
+  expect(find(&value, first, &key) == CUDA_SUCCESS && value == &value,
+         "so does the thread that remembered the old one");
   expect(erase(first, &key) == CUDA_SUCCESS, "erase");
   expect(erase(first, &key) == CUDA_ERROR_INVALID_HANDLE, "erase twice");
   expect(destructions == 0, "neither replacing nor erasing destroys");
