@@ -10,9 +10,10 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
-from generator import description, driver_table, exports, header, types, wire
+from generator import coverage, description, driver_table, exports, header, types, wire
 
 HERE = Path(__file__).resolve().parent
+ROOT = HERE.parent.parent
 GENERATED = HERE / "generated"
 
 
@@ -33,6 +34,7 @@ def outputs(include: Path) -> dict[Path, str]:
     numbers, ids_text = wire.assign_ids(HERE / "ids.toml", [call.name for call in travelling])
     return {
         HERE / "ids.toml": ids_text,
+        ROOT / "docs" / "reference" / "cuda-calls.md": coverage.page(api, told, numbers),
         GENERATED / "ids.h": wire.ids(numbers, layouts),
         GENERATED / "arguments.h": wire.arguments(layouts),
         GENERATED / "client_stubs.cpp": wire.client_stubs(layouts),
@@ -59,12 +61,12 @@ def check(wanted: dict[Path, str]) -> int:
             for line in difflib.unified_diff(have.splitlines(), text.splitlines(), lineterm="", n=0)
             if line[:1] in "+-" and line[:3] not in ("+++", "---")
         ]
-        print(f"{path.relative_to(HERE.parent.parent)}: {len(changes)} lines differ")  # noqa: T201
+        print(f"{path.relative_to(ROOT)}: {len(changes)} lines differ")  # noqa: T201
         for line in changes[:6]:
             print(f"    {line[:160]}")  # noqa: T201
     unknown = sorted({p for p in GENERATED.iterdir() if p.suffix in (".h", ".cpp")} - wanted.keys())
     for path in unknown:
-        print(f"{path.relative_to(HERE.parent.parent)}: nothing makes this file")  # noqa: T201
+        print(f"{path.relative_to(ROOT)}: nothing makes this file")  # noqa: T201
     if stale or unknown:
         print("Run native/calls/generate.py and commit what it writes.")  # noqa: T201
     return 1 if stale or unknown else 0

@@ -47,7 +47,7 @@ extern "C" GPOOL_DEFAULT CUresult cuCtxGetApiVersion(CUcontext , unsigned int *)
 extern "C" GPOOL_DEFAULT CUresult cuCtxGetCacheConfig(CUfunc_cache *) { return gpool::calls::not_supported("cuCtxGetCacheConfig"); }
 extern "C" GPOOL_DEFAULT CUresult cuCtxGetCurrent(CUcontext *) { return gpool::calls::not_supported("cuCtxGetCurrent"); }
 extern "C" GPOOL_DEFAULT CUresult cuCtxGetDevResource(CUcontext , CUdevResource *, CUdevResourceType ) { return gpool::calls::not_supported("cuCtxGetDevResource"); }
-extern "C" GPOOL_DEFAULT CUresult cuCtxGetDevice(CUdevice *) { return gpool::calls::not_supported("cuCtxGetDevice"); }
+extern "C" GPOOL_DEFAULT CUresult cuCtxGetDevice(CUdevice *device) { return cuCtxGetDevice_v2(device, nullptr); }
 extern "C" GPOOL_DEFAULT CUresult cuCtxGetDevice_v2(CUdevice *, CUcontext ) { return gpool::calls::not_supported("cuCtxGetDevice_v2"); }
 extern "C" GPOOL_DEFAULT CUresult cuCtxGetExecAffinity(CUexecAffinityParam *, CUexecAffinityType ) { return gpool::calls::not_supported("cuCtxGetExecAffinity"); }
 extern "C" GPOOL_DEFAULT CUresult cuCtxGetFlags(unsigned int *) { return gpool::calls::not_supported("cuCtxGetFlags"); }
@@ -66,7 +66,7 @@ extern "C" GPOOL_DEFAULT CUresult cuCtxSetCurrent(CUcontext ) { return gpool::ca
 extern "C" GPOOL_DEFAULT CUresult cuCtxSetFlags(unsigned int ) { return gpool::calls::not_supported("cuCtxSetFlags"); }
 extern "C" GPOOL_DEFAULT CUresult cuCtxSetLimit(CUlimit , size_t ) { return gpool::calls::not_supported("cuCtxSetLimit"); }
 extern "C" GPOOL_DEFAULT CUresult cuCtxSetSharedMemConfig(CUsharedconfig ) { return gpool::calls::not_supported("cuCtxSetSharedMemConfig"); }
-extern "C" GPOOL_DEFAULT CUresult cuCtxSynchronize() { return gpool::calls::not_supported("cuCtxSynchronize"); }
+extern "C" GPOOL_DEFAULT CUresult cuCtxSynchronize() { return cuCtxSynchronize_v2(nullptr); }
 extern "C" GPOOL_DEFAULT CUresult cuCtxSynchronize_v2(CUcontext ) { return gpool::calls::not_supported("cuCtxSynchronize_v2"); }
 extern "C" GPOOL_DEFAULT CUresult cuCtxWaitEvent(CUcontext , CUevent ) { return gpool::calls::not_supported("cuCtxWaitEvent"); }
 extern "C" GPOOL_DEFAULT CUresult cuDestroyExternalMemory(CUexternalMemory ) { return gpool::calls::not_supported("cuDestroyExternalMemory"); }
