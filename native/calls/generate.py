@@ -75,7 +75,7 @@ def check(wanted: dict[Path, str]) -> int:
 def main() -> int:
     """Command line."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--include", type=Path, help="folder with cuda.h and cudaTypedefs.h (default: nvidia-cuda-runtime)")
+    parser.add_argument("--include", type=Path, help="folder with cuda.h (default: of nvidia-cuda-runtime)")
     parser.add_argument("--check", action="store_true", help="write nothing; exit with 1 when a file is out of date")
     options = parser.parse_args()
     include = options.include or _default_include()

@@ -33,4 +33,5 @@ def made_up_driver() -> Path:
 def run_python(source: str, driver: Path, **environment: str) -> subprocess.CompletedProcess[str]:
     """Runs Python source in a process of its own whose libcuda.so.1 is the one in `driver`."""
     env = os.environ | {"LD_LIBRARY_PATH": str(driver)} | environment
-    return subprocess.run([sys.executable, "-c", source], env=env, capture_output=True, text=True, timeout=60, check=False)
+    command = [sys.executable, "-c", source]
+    return subprocess.run(command, env=env, capture_output=True, text=True, timeout=60, check=False)

@@ -27,7 +27,9 @@ def api() -> header.Header:
 
 
 def test_what_is_committed_is_up_to_date() -> None:
-    done = subprocess.run([sys.executable, CALLS / "generate.py", "--check"], capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [sys.executable, CALLS / "generate.py", "--check"], capture_output=True, text=True, check=False
+    )
     assert done.returncode == 0, done.stdout
 
 

@@ -12,7 +12,15 @@ SUCCESS, INVALID_VALUE, NOT_FOUND, NOT_SUPPORTED = 0, 1, 500, 801
 FOUND, SYMBOL_NOT_FOUND, VERSION_NOT_SUFFICIENT = 0, 1, 2
 PER_THREAD = 2
 # The runtime asks for these too, but they belong to other interfaces, which nothing of ours has.
-ELSEWHERE = ("cuEGL", "cuGL", "cuVDPAU", "cuGraphicsEGL", "cuGraphicsGL", "cuGraphicsVDPAU", "cuGraphicsResourceGetMappedEgl")
+ELSEWHERE = (
+    "cuEGL",
+    "cuGL",
+    "cuVDPAU",
+    "cuGraphicsEGL",
+    "cuGraphicsGL",
+    "cuGraphicsVDPAU",
+    "cuGraphicsResourceGetMappedEgl",
+)
 
 
 def lines(name: str) -> list[list[str]]:
@@ -30,7 +38,9 @@ def driver(made_up_driver: Path) -> ctypes.CDLL:
 def resolve(driver: ctypes.CDLL, name: str, version: int, flags: int = 0) -> tuple[int, int | None, int]:
     """Result, address, status of cuGetProcAddress_v2."""
     address, status = ctypes.c_void_p(1), ctypes.c_int(-1)
-    result = driver.cuGetProcAddress_v2(name.encode(), ctypes.byref(address), version, ctypes.c_uint64(flags), ctypes.byref(status))
+    result = driver.cuGetProcAddress_v2(
+        name.encode(), ctypes.byref(address), version, ctypes.c_uint64(flags), ctypes.byref(status)
+    )
     return result, address.value, status.value
 
 

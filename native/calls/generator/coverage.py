@@ -47,9 +47,10 @@ def page(header: Header, description: Description, numbers: dict[str, int]) -> s
         "# CUDA driver calls\n\n",
         "<!-- Made by native/calls/generate.py. Do not edit. -->\n\n",
         f"How gpool's driver treats each of the {len(header.bases())} functions of the CUDA {version} driver API. All "
-        f"{len(header.functions)} exported names, with every older ABI and every per-thread-stream variant, can be found by `dlsym`\n"
-        "and by `cuGetProcAddress`. The class says how a call is meant to be answered. A `cached` or `manual` call that has not been written yet "
-        "behaves like `later`;\n`GPOOL_STATS` counts the calls that a program made in vain.\n\n",
+        f"{len(header.functions)} exported names, with every\nolder ABI and every per-thread-stream variant, can be "
+        "found by `dlsym` and by `cuGetProcAddress`. The class says how a call is\nmeant to be answered. A `local`, `cached` or "
+        "`manual` call that has not been written yet behaves like `later`; `GPOOL_STATS`\ncounts what a program asked for in "
+        "vain.\n\n",
         "| class | functions | meaning |\n| --- | ---: | --- |\n",
         *(f"| {kind} | {counts[kind]} | {_MEANING[kind]} |\n" for kind in CLASSES),
     ]
@@ -58,8 +59,13 @@ def page(header: Header, description: Description, numbers: dict[str, int]) -> s
         groups.setdefault(call.group, []).append(name)
     for group, names in groups.items():
         text.append(f"\n## {_TITLES[group]}\n\n| function | class | number on the wire |\n| --- | --- | ---: |\n")
-        text += [f"| `{name}` | {calls[name].kind} | {numbers[name] if calls[name].on_wire else ''} |\n" for name in sorted(names)]
-    text.append("\n## Older ABIs\n\nAnswered by another function. Those not listed answer `CUDA_ERROR_NOT_SUPPORTED`.\n\n")
+        text += [
+            f"| `{name}` | {calls[name].kind} | {numbers[name] if calls[name].on_wire else '–'} |\n"
+            for name in sorted(names)
+        ]
+    text.append(
+        "\n## Older ABIs\n\nAnswered by another function. Those not listed answer `CUDA_ERROR_NOT_SUPPORTED`.\n\n"
+    )
     text.append("| name | answered by |\n| --- | --- |\n")
     text += [f"| `{name}` | `{forward}` |\n" for name, forward in sorted(description.old.items())]
     return "".join(text)
