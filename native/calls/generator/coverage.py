@@ -47,10 +47,10 @@ def page(header: Header, description: Description, numbers: dict[str, int]) -> s
         "# CUDA driver calls\n\n",
         "<!-- Made by native/calls/generate.py. Do not edit. -->\n\n",
         f"How gpool's driver treats each of the {len(header.bases())} functions of the CUDA {version} driver API. All "
-        f"{len(header.functions)} exported names, with every\nolder ABI and every per-thread-stream variant, can be "
-        "found by `dlsym` and by `cuGetProcAddress`. The class says how a call is\nmeant to be answered. A `local`, `cached` or "
-        "`manual` call that has not been written yet behaves like `later`; `GPOOL_STATS`\ncounts what a program asked for in "
-        "vain.\n\n",
+        f"{len(header.functions)} exported names, with every\n"
+        "older ABI and every per-thread-stream variant, can be found by `dlsym` and by `cuGetProcAddress`. The class says how a\n"
+        "call is meant to be answered. A `local`, `cached` or `manual` call that has not been written yet behaves like `later`;\n"
+        "`GPOOL_STATS` counts what a program asked for in vain.\n\n",
         "| class | functions | meaning |\n| --- | ---: | --- |\n",
         *(f"| {kind} | {counts[kind]} | {_MEANING[kind]} |\n" for kind in CLASSES),
     ]
