@@ -10,7 +10,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
-from generator import coverage, description, driver_table, exports, header, types, wire
+from generator import coverage, description, driver_table, exports, header, nvml, types, wire
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
@@ -33,6 +33,7 @@ def outputs(include: Path) -> dict[Path, str]:
     layouts = types.layouts(api, travelling, include)
     numbers, ids_text = wire.assign_ids(HERE / "ids.toml", [call.name for call in travelling])
     return {
+        ROOT / "native" / "nvml" / "generated" / "defaults.cpp": nvml.defaults(nvml.read(include)),
         HERE / "ids.toml": ids_text,
         ROOT / "docs" / "reference" / "cuda-calls.md": coverage.page(api, told, numbers),
         GENERATED / "ids.h": wire.ids(numbers, layouts),

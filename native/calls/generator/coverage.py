@@ -36,6 +36,13 @@ _MEANING = {
     "manual": "written by hand on both sides",
     "later": "exported; answers `CUDA_ERROR_NOT_SUPPORTED`",
 }
+_INTRODUCTION = """\
+How gpool's driver treats each of the {bases} functions of the CUDA {version} driver API. All {names} exported names, with
+every older ABI and every per-thread-stream variant, can be found by `dlsym` and by `cuGetProcAddress`. The class says how
+a call is meant to be answered. A `local`, `cached` or `manual` call that has not been written yet behaves like `later`;
+`GPOOL_STATS` counts what a program asked for in vain.
+
+"""
 
 
 def page(header: Header, description: Description, numbers: dict[str, int]) -> str:
@@ -46,11 +53,7 @@ def page(header: Header, description: Description, numbers: dict[str, int]) -> s
     text = [
         "# CUDA driver calls\n\n",
         "<!-- Made by native/calls/generate.py. Do not edit. -->\n\n",
-        f"How gpool's driver treats each of the {len(header.bases())} functions of the CUDA {version} driver API. All "
-        f"{len(header.functions)} exported names, with every\n"
-        "older ABI and every per-thread-stream variant, can be found by `dlsym` and by `cuGetProcAddress`. The class says how a\n"
-        "call is meant to be answered. A `local`, `cached` or `manual` call that has not been written yet behaves like `later`;\n"
-        "`GPOOL_STATS` counts what a program asked for in vain.\n\n",
+        _INTRODUCTION.format(bases=len(header.bases()), version=version, names=len(header.functions)),
         "| class | functions | meaning |\n| --- | ---: | --- |\n",
         *(f"| {kind} | {counts[kind]} | {_MEANING[kind]} |\n" for kind in CLASSES),
     ]

@@ -100,7 +100,8 @@ class Header:
         return max((f for f in self.functions.values() if f.base == base and not f.thread), key=lambda f: f.abi)
 
 
-def _preprocess(source: str, include: Path) -> str:
+def preprocess(source: str, include: Path) -> str:
+    """The source with its headers expanded. Raises SystemExit when the compiler refuses."""
     with tempfile.TemporaryDirectory() as folder:
         Path(folder, "stdlib.h").write_text(_STANDARD_TYPES)
         Path(folder, "stdint.h").write_text("")
@@ -108,7 +109,7 @@ def _preprocess(source: str, include: Path) -> str:
         command = ["gcc", "-E", "-P", *search, "-D__attribute__(x)=", "-x", "c", "-"]
         done = subprocess.run(command, input=source, capture_output=True, text=True, check=False)
     if done.returncode:
-        raise SystemExit(f"gcc could not preprocess cuda.h in {include}:\n{done.stderr}")
+        raise SystemExit(f"gcc could not read the headers in {include}:\n{done.stderr}")
     return done.stdout
 
 
@@ -124,12 +125,17 @@ def _parameter(declaration: c_ast.Decl) -> Parameter:
     return Parameter(declaration.name, text, type_text)
 
 
+def parameters(declaration: c_ast.Decl) -> tuple[Parameter, ...]:
+    """The parameters of a function's declaration."""
+    listed = declaration.type.args.params if declaration.type.args else []
+    return tuple(_parameter(p) for p in listed if isinstance(p, c_ast.Decl))
+
+
 def _function(declaration: c_ast.Decl) -> Function:
     match = _SUFFIX.match(declaration.name)
     assert match is not None, declaration.name
-    listed = declaration.type.args.params if declaration.type.args else []
-    parameters = tuple(_parameter(p) for p in listed if isinstance(p, c_ast.Decl))
-    return Function(declaration.name, match["base"], int(match["abi"] or 1), match["thread"] or "", parameters)
+    abi, thread = int(match["abi"] or 1), match["thread"] or ""
+    return Function(declaration.name, match["base"], abi, thread, parameters(declaration))
 
 
 def _versions(typedefs: str, functions: dict[str, Function]) -> list[Version]:
@@ -158,7 +164,7 @@ def read(include: Path) -> Header:
     for name in ("cuda.h", "cudaTypedefs.h"):
         if not (include / name).is_file():
             raise SystemExit(f"{include} has no {name}; install nvidia-cuda-runtime or give --include")
-    text = _preprocess("#define __CUDA_API_VERSION_INTERNAL\n#include <cuda.h>\n", include)
+    text = preprocess("#define __CUDA_API_VERSION_INTERNAL\n#include <cuda.h>\n", include)
     tree = c_parser.CParser().parse(text + _PROFILER)
     functions: dict[str, Function] = {}
     types: dict[str, c_ast.Node] = {}
