@@ -37,10 +37,10 @@ _MEANING = {
     "later": "exported; answers `CUDA_ERROR_NOT_SUPPORTED`",
 }
 _INTRODUCTION = """\
-How gpool's driver treats each of the {bases} functions of the CUDA {version} driver API. All {names} exported names, with
-every older ABI and every per-thread-stream variant, can be found by `dlsym` and by `cuGetProcAddress`. The class says how
-a call is meant to be answered. A `local`, `cached` or `manual` call that has not been written yet behaves like `later`;
-`GPOOL_STATS` counts what a program asked for in vain.
+How gpool's driver treats each of the {bases} functions of the CUDA {version} driver API. All {names} exported names,
+with every older ABI and every per-thread-stream variant, can be found by `dlsym` and by `cuGetProcAddress`. The class
+says how a call is meant to be answered. A `local`, `cached` or `manual` call that has not been written yet behaves like
+`later`; `GPOOL_STATS` counts what a program asked for in vain.
 
 """
 
