@@ -121,10 +121,10 @@ def test_the_older_question_refuses_with_not_found_and_writes_nothing(driver: ct
 
 
 def test_what_nobody_has_written_is_refused_and_counted(driver: ctypes.CDLL) -> None:
-    before = driver.made_up_driver_refused()
+    before = driver.gpool_made_up_driver_refused()
     assert driver.cuCheckpointProcessLock(1, None) == NOT_SUPPORTED
     assert driver.cuMemAlloc(None, 4) == NOT_SUPPORTED
-    assert driver.made_up_driver_refused() == before + 2
+    assert driver.gpool_made_up_driver_refused() == before + 2
 
 
 def test_per_thread_names_use_the_stream_of_the_thread(driver: ctypes.CDLL) -> None:

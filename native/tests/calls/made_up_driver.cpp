@@ -63,7 +63,7 @@ CUresult not_supported(const char* name) noexcept {
 
 extern "C" {
 
-__attribute__((visibility("default"))) int made_up_driver_refused() {
+__attribute__((visibility("default"))) int gpool_made_up_driver_refused() {
   return refused;
 }
 
@@ -150,7 +150,9 @@ CUresult cuCtxGetDevice(CUdevice* device) {
   *device = 0;
   return current != nullptr ? CUDA_SUCCESS : CUDA_ERROR_INVALID_CONTEXT;
 }
-CUresult cuCtxGetDevice_v2(CUdevice* device, CUcontext) { return *device = 0, CUDA_SUCCESS; }
+CUresult cuCtxGetDevice_v2(CUdevice* device, CUcontext) {
+  return *device = 0, CUDA_SUCCESS;
+}
 CUresult cuCtxGetApiVersion(CUcontext, unsigned int* version) {
   return *version = 3020, CUDA_SUCCESS;
 }
