@@ -37,7 +37,7 @@ def largest_memory_bytes(nodes: Iterable[Node]) -> int:
 
 
 def describe_wait(pool: Pool, request: LeaseRequest, claims: Sequence[Slot], earlier: Sequence[str]) -> str:
-    """What is missing. `claims`: the GPUs that it waits for; `earlier`: leases before it in the queue that claim some."""
+    """What is missing. `claims`: the GPUs that it waits for; `earlier`: leases before it that claim some."""
     wish = f"wants {describe_wish(request)}"
     where = "the pool" if request.node is None else request.node
     slots = [slot for slot in pool.slots if request.node in (None, slot.node)]

@@ -1,8 +1,8 @@
 """Place: walk the queue in order and give each request the GPUs that suit it best.
 
 First in, first out, with backfill. A request that cannot be placed now *claims* the GPUs that it will get soonest;
-those behind it may use everything else, but not what is claimed. So the head of the queue is never overtaken on the GPUs that
-it waits for, and the rest of the pool is never idle for its sake.
+those behind it may use everything else, but not what is claimed. So the head of the queue is never overtaken on the
+GPUs that it waits for, and the rest of the pool is never idle for its sake.
 """
 
 from functools import partial
