@@ -1,6 +1,7 @@
 """A pool in this process: a real store on a real file, the real API, a clock that the test moves."""
 
-from collections.abc import AsyncIterator, Sequence
+import asyncio
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -62,6 +63,13 @@ class ScriptedNode:
 
     async def leave(self) -> None:
         await self.pool.leave(self.link)
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    """Let the other tasks run until the condition holds; fails after 30 s."""
+    async with asyncio.timeout(30):
+        while not condition():  # noqa: ASYNC110 - the pool has no event for every condition of a test
+            await asyncio.sleep(0)
 
 
 @dataclass
