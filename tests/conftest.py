@@ -21,5 +21,7 @@ def native() -> Path:
     wanted = ("client/libcuda.so.1", "emulator/libcuda.so.1", "bin/gpool-workerd")
     absent = [name for name in wanted if not (folder / name).exists()]
     if absent:
-        pytest.fail(f"{folder} lacks {', '.join(absent)}; run `make install`, or set GPOOL_NATIVE to a folder that has them")
+        pytest.fail(
+            f"{folder} lacks {', '.join(absent)}; run `make install`, or set GPOOL_NATIVE to a folder that has them"
+        )
     return folder

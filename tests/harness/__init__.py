@@ -1,1 +1,1 @@
-"""What the tests stand on: the native files, a workerd of their own, programs that run on it, and what must not be left."""
+"""What the tests stand on: a workerd of their own, ways to reach it, compilers, and a look for what is left behind."""

@@ -16,7 +16,14 @@ DriverName = Literal["emulator", "shm", "tcp"]
 DRIVERS: tuple[DriverName, ...] = ("emulator", "shm", "tcp")
 
 # What a developer's shell may hold must not decide which driver a test reaches.
-_NOT_INHERITED = ("CUDA_VISIBLE_DEVICES", "GPOOL_BROKER", "GPOOL_ENDPOINTS", "GPOOL_TRACE", "GPOOL_STATS", "LD_LIBRARY_PATH")
+_NOT_INHERITED = (
+    "CUDA_VISIBLE_DEVICES",
+    "GPOOL_BROKER",
+    "GPOOL_ENDPOINTS",
+    "GPOOL_TRACE",
+    "GPOOL_STATS",
+    "LD_LIBRARY_PATH",
+)
 
 
 @dataclass(frozen=True)
@@ -46,8 +53,7 @@ class Driver:
                 command,
                 env=environment,
                 stdin=subprocess.DEVNULL,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.PIPE,
+                capture_output=True,
                 text=True,
                 errors="replace",
                 timeout=timeout_s,
@@ -59,8 +65,8 @@ class Driver:
             ) from None
         if done.returncode != 0:
             raise AssertionError(
-                f"{command[0]} over {self.name} ended with {done.returncode}:\n{done.stdout[-4000:]}\n{done.stderr[-4000:]}"
-                f"{self._worker_log()}"
+                f"{command[0]} over {self.name} ended with {done.returncode}:\n{done.stdout[-4000:]}\n"
+                f"{done.stderr[-4000:]}{self._worker_log()}"
             )
         return done.stdout
 

@@ -40,7 +40,7 @@ class Leftovers:
 
     @classmethod
     def look(cls, nodes: tuple[str, ...]) -> Leftovers:
-        """`nodes`: the names that the tests gave to their emulated nodes, so that other programs' files do not count."""
+        """`nodes`: the names that the tests gave to their emulated nodes, so that no other program's files count."""
         ours = f"gpool-{os.getuid()}"
         shared: set[str] = set()
         for folder in (Path("/dev/shm"), Path(f"/dev/shm/{ours}")):

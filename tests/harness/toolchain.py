@@ -16,7 +16,7 @@ __all__ = ["Nvcc", "find_nvrtc", "missing"]
 
 
 def missing(what: str) -> None:
-    """Skips the test on a developer's machine that lacks an optional package; fails it in CI, where nothing may be skipped."""
+    """Skips the test where a developer has not installed an optional package; fails it in CI."""
     sentence = f"{what} is missing; `make test` installs it (dependency groups `test` and `clients` of pyproject.toml)"
     if os.environ.get("CI"):
         pytest.fail(sentence)
@@ -53,7 +53,12 @@ class Nvcc:
 
     def compile(self, source: Path, *flags: str) -> Path:
         """The program made of `source`. Raises AssertionError with the compiler's words."""
-        parts = [self.version(), *flags, source.read_text(), *(h.read_text() for h in sorted(source.parent.glob("*.h")))]
+        parts = [
+            self.version(),
+            *flags,
+            source.read_text(),
+            *(h.read_text() for h in sorted(source.parent.glob("*.h"))),
+        ]
         digest = hashlib.sha256("\0".join(parts).encode()).hexdigest()[:16]
         program = self._cache / f"{source.stem}-{digest}"
         if program.exists():

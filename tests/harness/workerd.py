@@ -54,7 +54,7 @@ class ControlLine:
 class Workerd:
     """Context manager: a running workerd with `--insecure`, its addresses, and its control connection.
 
-    Everything lives in a folder of its own directly under the temporary folder: the path of a unix socket holds 107 bytes.
+    Its folder lies directly in the temporary folder: the path of a unix socket holds 107 bytes.
     """
 
     def __init__(self, native: Path, environment: dict[str, str] | None = None) -> None:
@@ -113,7 +113,7 @@ class Workerd:
         self.tcp, self.unix_path = ready.values["tcp"], ready.values["unix"]
 
     def _connect(self, path: Path) -> socket.socket:
-        """Tries until the socket answers, workerd ends, or patience does. Waits on workerd's end, so a crash is seen at once."""
+        """Tries until the socket answers, workerd ends, or patience does. A crash is seen at once."""
         deadline = time.monotonic() + _PATIENCE_S
         ended = os.pidfd_open(self.pid)
         try:
