@@ -60,8 +60,9 @@ def private_folders() -> Iterator[tuple[Path, dict[str, str]]]:
         environment["PYTHONUNBUFFERED"] = "1"
         yield home, environment
     finally:
-        end_everything_of(home)
-        shutil.rmtree(home, ignore_errors=True)
+        with ignoring_interrupts():
+            end_everything_of(home)
+            shutil.rmtree(home, ignore_errors=True)
 
 
 def processes_of(home: Path) -> dict[int, str]:
@@ -133,7 +134,9 @@ def pool(environment: dict[str, str]) -> Iterator[None]:
 @contextlib.contextmanager
 def ignoring_interrupts() -> Iterator[None]:
     """A second Ctrl-C must not stop the cleaning up, which is short and bounded."""
-    before = {number: signal.signal(number, signal.SIG_IGN) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
+    before = {
+        number: signal.signal(number, signal.SIG_IGN) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+    }
     try:
         yield
     finally:
@@ -187,7 +190,10 @@ def wait_until_no_lease(environment: dict[str, str]) -> None:
 def compare(environment: dict[str, str], losses: Path) -> None:
     """Trains the same network on NumPy and compares every step's loss."""
     done = subprocess.run(
-        [sys.executable, str(DIGITS / "reference.py"), str(losses)], env=environment, stdin=subprocess.DEVNULL, timeout=300
+        [sys.executable, str(DIGITS / "reference.py"), str(losses)],
+        env=environment,
+        stdin=subprocess.DEVNULL,
+        timeout=300,
     )
     if done.returncode != 0:
         stop("the losses are not those of NumPy")
