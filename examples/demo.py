@@ -1,8 +1,8 @@
 """The demo: a pool of two nodes on this machine, and a network that trains on it in a process that owns no GPU.
 
-Starts a controller and two agents on loopback, each node with one emulated GPU (or with this machine's NVIDIA GPUs where
-there are any), trains `digits/train.py` through `gpool run` over TCP, shows what `gpool smi` says meanwhile and afterwards,
-compares the training with the same one on NumPy, and takes everything down again, however it ends.
+Starts a controller and two nodes on loopback, each with one emulated GPU (or one node with this machine's NVIDIA GPUs,
+where there are any), trains `digits/train.py` through `gpool run` over TCP, shows what `gpool smi` says meanwhile and
+afterwards, compares the training with the same one on NumPy, and takes everything down again, however it ends.
 """
 
 # ruff: noqa: T201 (a program that talks to people)
@@ -120,10 +120,10 @@ def has_nvidia_gpu() -> bool:
 
 @contextlib.contextmanager
 def pool(environment: dict[str, str]) -> Iterator[None]:
-    """A running pool of two nodes."""
-    emulate = () if has_nvidia_gpu() else ("--emulate", "1")
+    """A running pool: two nodes with emulated GPUs, or one that offers this machine's own."""
+    nodes = () if has_nvidia_gpu() else ("--nodes", "2", "--emulate", "1")
     try:
-        gpool(environment, "up", "--nodes", "2", *emulate)
+        gpool(environment, "up", *nodes, "--port", "0")
         yield
     finally:
         say("Taking the pool down")
@@ -153,7 +153,7 @@ def train(environment: dict[str, str], losses: Path) -> None:
     print(f"{DIM}$ gpool {shlex.join(arguments)}{PLAIN}", flush=True)
     environment = environment | {
         "PATH": f"{Path(sys.executable).parent}{os.pathsep}{environment.get('PATH', os.defpath)}",
-        # tinygrad's own choice of device: CUDA, with kernels that it writes in PTX, so that no compiler of NVIDIA's is needed.
+        # tinygrad's own choice of device: CUDA, with kernels that it writes in PTX. No compiler of NVIDIA's is needed.
         "DEV": "CUDA:PTX",
     }
     with subprocess.Popen(
@@ -220,8 +220,8 @@ def demonstrate() -> None:
         if result["accuracy"] < WANTED_ACCURACY:
             stop(f"held-out accuracy {result['accuracy']:.1%} is below {WANTED_ACCURACY:.0%}")
         say(
-            f"Done in {time.monotonic() - began:.0f} s: {len(result['losses'])} steps in {trained_s:.0f} s, held-out accuracy "
-            f"{result['accuracy']:.1%}, the losses of NumPy, no process left."
+            f"Done in {time.monotonic() - began:.0f} s: {len(result['losses'])} steps in {trained_s:.0f} s, "
+            f"held-out accuracy {result['accuracy']:.1%}, the losses of NumPy, no process left."
         )
         print("Next: `.venv/bin/gpool up`, then `.venv/bin/gpool run -- YOUR PROGRAM`; README.md tells more.")
 
