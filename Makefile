@@ -37,8 +37,8 @@ demo: $(STAMPS)/install $(STAMPS)/demo  ## a pool of two nodes on this machine; 
 	@"$(BIN)/python" examples/demo.py
 
 test: native $(STAMPS)/install $(STAMPS)/test  ## every test: native, Python, CUDA programs and tinygrad over each way to a GPU
-	@if [ $(NATIVE_TESTS) = ON ]; then "$(BIN)/ctest" --test-dir $(BUILD) --output-on-failure --no-tests=error -j 2; fi
-	"$(BIN)/python" -m pytest $(PYTEST_FLAGS)
+	@"$(BIN)/ctest" --test-dir $(BUILD) --output-on-failure --stop-on-failure -j 2 --quiet
+	GPOOL_BUILD="$(CURDIR)/$(BUILD)" "$(BIN)/python" -m pytest $(PYTEST_FLAGS)
 
 native: $(STAMPS)/tools  ## the native tree with its tests, in build/native
 	@$(use_compiler)
