@@ -37,7 +37,7 @@ demo: $(STAMPS)/install $(STAMPS)/demo  ## a pool of two nodes on this machine; 
 	@"$(BIN)/python" examples/demo.py
 
 test: native $(STAMPS)/install $(STAMPS)/test  ## every test: native, Python, CUDA programs and tinygrad over each way to a GPU
-	@"$(BIN)/ctest" --test-dir $(BUILD) --output-on-failure --stop-on-failure -j 2 --quiet
+	@"$(BIN)/ctest" --test-dir $(BUILD) --output-on-failure -j 2
 	GPOOL_BUILD="$(CURDIR)/$(BUILD)" "$(BIN)/python" -m pytest $(PYTEST_FLAGS)
 
 native: $(STAMPS)/tools  ## the native tree with its tests, in build/native
