@@ -191,7 +191,7 @@ def compare(environment: dict[str, str], losses: Path) -> None:
     """Trains the same network on NumPy and compares every step's loss."""
     done = subprocess.run(
         [sys.executable, str(DIGITS / "reference.py"), str(losses)],
-        env=environment,
+        env=environment | {"OMP_NUM_THREADS": "1"},  # the matrices are small; threads would only wait for each other
         stdin=subprocess.DEVNULL,
         timeout=300,
     )

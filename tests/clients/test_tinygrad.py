@@ -33,7 +33,7 @@ def _numpy(script: Path, *arguments: str) -> str:
         stderr=subprocess.STDOUT,
         text=True,
         timeout=120,
-        env={**os.environ, "OMP_NUM_THREADS": "2"},
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
     )
     assert done.returncode == 0, done.stdout
     return done.stdout
