@@ -1,7 +1,7 @@
 // Contexts: what is alive in one, what is current on a thread, and its sticky error.
 #pragma once
 
-#include "emulator/driver/cuda_api.h"
+#include "calls/driver_api.h"
 
 #include <atomic>
 #include <map>

@@ -1,6 +1,6 @@
 // Copies. Which of them return before they are done follows CUDA's rules: pageable memory is read before an asynchronous
 // call returns and written before it returns; pinned memory is touched when the stream gets there.
-#include "emulator/driver/cuda_api.h"
+#include "calls/driver_api.h"
 
 #include <cstring>
 

@@ -1,5 +1,5 @@
 // Devices: start, names, attributes.
-#include "emulator/driver/cuda_api.h"
+#include "calls/driver_api.h"
 
 #include <cstdio>
 #include <cstdlib>

@@ -1,7 +1,7 @@
 // The process-wide state: settings, devices, and where in its life the driver is.
 #pragma once
 
-#include "emulator/driver/cuda_api.h"
+#include "calls/driver_api.h"
 
 #include <atomic>
 #include <memory>

@@ -1,5 +1,5 @@
 // Names and descriptions of error codes. By number, so that the list does not depend on the age of cuda.h.
-#include "emulator/driver/cuda_api.h"
+#include "calls/driver_api.h"
 
 #include <cctype>
 #include <map>

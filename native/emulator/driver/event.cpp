@@ -1,5 +1,5 @@
 // Events: marks in streams, with times.
-#include "emulator/driver/cuda_api.h"
+#include "calls/driver_api.h"
 
 #include "emulator/driver/context.h"
 #include "emulator/driver/driver.h"

@@ -1,7 +1,7 @@
 // Graphs: nodes hold work as data; an executable graph runs its nodes one after the other inside one stream entry.
 #pragma once
 
-#include "emulator/driver/cuda_api.h"
+#include "calls/driver_api.h"
 
 #include <memory>
 #include <mutex>

@@ -1,7 +1,7 @@
 // What is at which address. Device addresses are host addresses; each device has an arena of reserved address space.
 #pragma once
 
-#include "emulator/driver/cuda_api.h"
+#include "calls/driver_api.h"
 
 #include <atomic>
 #include <cstdint>

@@ -1,5 +1,5 @@
 // Allocation calls: device, pinned, registered and managed memory, and questions about addresses.
-#include "emulator/driver/cuda_api.h"
+#include "calls/driver_api.h"
 #include <unistd.h>
 
 #include <algorithm>

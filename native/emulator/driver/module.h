@@ -2,7 +2,7 @@
 // that uses it.
 #pragma once
 
-#include "emulator/driver/cuda_api.h"
+#include "calls/driver_api.h"
 
 #include <atomic>
 #include <map>

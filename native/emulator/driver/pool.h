@@ -2,7 +2,7 @@
 // free; a pool keeps nothing for itself, so that other processes can have it.
 #pragma once
 
-#include "emulator/driver/cuda_api.h"
+#include "calls/driver_api.h"
 
 #include <atomic>
 #include <map>

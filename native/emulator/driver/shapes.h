@@ -1,7 +1,7 @@
 // From CUDA's descriptions of copies and memsets to work.
 #pragma once
 
-#include "emulator/driver/cuda_api.h"
+#include "calls/driver_api.h"
 
 #include "emulator/driver/work.h"
 

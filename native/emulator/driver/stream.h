@@ -3,7 +3,7 @@
 // so nothing can wait in a circle.
 #pragma once
 
-#include "emulator/driver/cuda_api.h"
+#include "calls/driver_api.h"
 
 #include <atomic>
 #include <chrono>

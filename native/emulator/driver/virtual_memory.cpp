@@ -10,7 +10,7 @@
 #include <mutex>
 
 #include "emulator/driver/context.h"
-#include "emulator/driver/cuda_api.h"
+#include "calls/driver_api.h"
 #include "emulator/driver/driver.h"
 #include "emulator/driver/memory.h"
 

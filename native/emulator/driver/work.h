@@ -1,7 +1,7 @@
 // What can be queued in a stream or stand in a graph, as data: it is run by a stream's thread, or recorded and run later.
 #pragma once
 
-#include "emulator/driver/cuda_api.h"
+#include "calls/driver_api.h"
 
 #include <cstdint>
 #include <functional>
