@@ -48,6 +48,15 @@ class Link {
   // Publishes the begun frame. `bulk` is the caller's bytes (may be reused when this returns), or empty when `begin_bulk`
   // was used or there is none.
   virtual Outcome send(std::span<const std::byte> bulk = {}) = 0;
+  // As begin, but answers nullptr at once when there is no room now (broken() tells the two apart): for a side that must
+  // not wait, or that goes on receiving meanwhile. A client that waits for room has to let somebody receive, or both
+  // sides may wait for each other.
+  virtual std::byte* try_begin(size_t frame_bytes) = 0;
+  // Room for bulk taken ahead of its frame, which may be filled (by a GPU, say) while other frames are sent: then
+  // begin(…) + send_reserved(bulk, bytes), or cancel_reserved. nullptr: no room now. Any order; by the sending thread.
+  virtual std::byte* try_reserve_bulk(size_t bulk_bytes) = 0;
+  virtual Outcome send_reserved(std::byte* bulk, size_t bulk_bytes) = 0;
+  virtual void cancel_reserved(std::byte* bulk) = 0;
   // Makes sure that what was sent is on its way: before a wait. Cheap when there is nothing to do.
   virtual Outcome flush() = 0;
 
@@ -68,8 +77,10 @@ class Link {
   virtual void close() = 0;
   virtual const char* name() const = 0;  // "shm", "tcp"
   virtual Counters counters() const = 0;
-  // Memory that received bulk lands in, so that the worker can register it with its driver; empty when it varies.
+  // Memory that received bulk lands in, and memory that reserved bulk comes from, so that the worker can register both
+  // with its driver. Page-aligned, for the life of the link; empty: none.
   virtual std::span<std::byte> bulk_memory() = 0;
+  virtual std::span<std::byte> send_bulk_memory() = 0;
 };
 
 }  // namespace gpool::transport
