@@ -52,7 +52,9 @@ void set_default_level(Level level) {
   if (!sink().level_from_environment) sink().level = level;
 }
 
-bool enabled(Level level) { return level <= sink().level.load(std::memory_order_relaxed); }
+bool enabled(Level level) {
+  return level <= sink().level.load(std::memory_order_relaxed);
+}
 
 void write(Level level, std::string_view message) {
   if (!enabled(level)) return;

@@ -1,5 +1,5 @@
-// Which wire::Kind belongs to which CUDA handle type. Types that are plain numbers in cuda.h (texture and surface objects,
-// allocation handles) have none here: they are named by their Kind where they are used.
+// Which wire::Kind belongs to which CUDA handle type. Types that are plain numbers in cuda.h (texture and surface
+// objects, allocation handles) have none here: they are named by their Kind where they are used.
 #pragma once
 
 #include <cuda.h>

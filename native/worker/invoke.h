@@ -1,8 +1,8 @@
 // What generated code (native/calls/generated/worker_dispatch.cpp) sees of the worker: one frame being carried out.
 //
-// A case of the generated dispatch reads the arguments, resolves the handles, asks valid(), calls the driver and ends with
-// exactly one of refuse, finish or reply. Everything that comes off the wire is untrusted: whatever does not resolve makes
-// valid() false, and refuse() then answers (or pushes) the first error found.
+// A case of the generated dispatch reads the arguments, resolves the handles, asks valid(), calls the driver and ends
+// with exactly one of refuse, finish or reply. Everything that comes off the wire is untrusted: whatever does not
+// resolve makes valid() false, and refuse() then answers (or pushes) the first error found.
 #pragma once
 
 #include <cstddef>
@@ -28,8 +28,9 @@ class Invoke {
   Invoke(Session& session, const wire::FrameHeader& frame, const std::byte* arguments, size_t argument_bytes,
          std::span<const std::byte> bulk);
 
-  // -- reading ---------------------------------------------------------------------------------------------------------
-  // The packed struct at the beginning of the arguments; zeros when the frame is too short (then valid() is false).
+  // -- reading
+  // --------------------------------------------------------------------------------------------------------- The
+  // packed struct at the beginning of the arguments; zeros when the frame is too short (then valid() is false).
   template <class Arguments>
   const Arguments& arguments() {
     static_assert(std::is_trivially_copyable_v<Arguments> && alignof(Arguments) <= 8);
@@ -37,8 +38,8 @@ class Invoke {
     const std::byte* at = take(sizeof(Arguments), 1);
     return at ? *reinterpret_cast<const Arguments*>(at) : kZeros;
   }
-  // The next `count` values behind what was taken so far; each part starts at a multiple of 8. Empty and invalid when the
-  // frame does not hold them.
+  // The next `count` values behind what was taken so far; each part starts at a multiple of 8. Empty and invalid when
+  // the frame does not hold them.
   template <class T>
   std::span<const T> array(uint64_t count) {
     static_assert(std::is_trivially_copyable_v<T> && alignof(T) <= 8);
@@ -49,8 +50,9 @@ class Invoke {
   const wire::FrameHeader& frame() const { return frame_; }
   bool wants_reply() const { return frame_.flags & wire::kWantsReply; }
 
-  // -- handles ---------------------------------------------------------------------------------------------------------
-  // The driver's handle behind ours. Streams 0, 1 and 2 are CUDA's special ones. A kernel is accepted where a CUfunction is
+  // -- handles
+  // --------------------------------------------------------------------------------------------------------- The
+  // driver's handle behind ours. Streams 0, 1 and 2 are CUDA's special ones. A kernel is accepted where a CUfunction is
   // wanted. Unknown, stale or of the wrong kind: null, and valid() becomes false.
   template <class T>
   T resolve(wire::Handle handle) {
@@ -83,7 +85,8 @@ class Invoke {
   }
   void unbind_number(wire::Kind kind, wire::Handle handle) { forget(kind, handle); }
 
-  // -- ending ----------------------------------------------------------------------------------------------------------
+  // -- ending
+  // ----------------------------------------------------------------------------------------------------------
   bool valid() const { return first_error_ == CUDA_SUCCESS; }
   // Marks the frame as invalid (the first error is kept): for checks that a case makes by itself.
   void reject(CUresult error) {
