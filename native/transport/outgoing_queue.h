@@ -14,7 +14,8 @@ namespace gpool::transport {
 class OutgoingQueue {
  public:
   bool empty() const { return chunks_.empty(); }
-  size_t bytes() const { return bytes_; }
+  // Of frames; bulk that stays elsewhere is bounded there.
+  size_t owned_bytes() const { return owned_bytes_; }
 
   void append(std::span<const std::byte> bytes) {
     if (bytes.empty()) return;
@@ -24,13 +25,12 @@ class OutgoingQueue {
     }
     auto& owned = chunks_.back().owned;
     owned.insert(owned.end(), bytes.begin(), bytes.end());
-    bytes_ += bytes.size();
+    owned_bytes_ += bytes.size();
   }
   // `bulk` must stay as it is until it has been `consumed`.
   void append_bulk(std::span<const std::byte> bulk) {
     chunks_.emplace_back();
     chunks_.back().bulk = bulk;
-    bytes_ += bulk.size();
   }
 
   // The next bytes to write; how many parts were filled in.
@@ -46,16 +46,16 @@ class OutgoingQueue {
   // `bytes` of them were written; calls `done(bulk)` for each bulk that has been written completely.
   template <class Done>
   void consumed(size_t bytes, Done&& done) {
-    bytes_ -= bytes;
     written_ += bytes;
     while (!chunks_.empty() && written_ >= chunks_.front().all().size()) {
       Chunk& first = chunks_.front();
       written_ -= first.all().size();
       if (!first.bulk.empty()) {
         done(first.bulk);
-      } else if (spare_.size() < 4) {
+      } else {
+        owned_bytes_ -= first.owned.size();
         first.owned.clear();
-        spare_.push_back(std::move(first.owned));
+        if (spare_.size() < 4) spare_.push_back(std::move(first.owned));
       }
       chunks_.pop_front();
     }
@@ -70,7 +70,7 @@ class OutgoingQueue {
   };
   std::deque<Chunk> chunks_;
   std::vector<std::vector<std::byte>> spare_;
-  size_t bytes_ = 0;
+  size_t owned_bytes_ = 0;
   size_t written_ = 0;  // of the first chunk
 };
 

@@ -82,14 +82,14 @@ class TcpLink final : public Link {
     if (!size_is_sound(frame_bytes) || broken()) return nullptr;
     {
       std::scoped_lock lock(queue_mutex_);
-      if (queue_.bytes() > kQueueBytes) return nullptr;
+      if (queue_.owned_bytes() > kQueueBytes) return nullptr;
     }
     return scratch_for(frame_bytes);
   }
   std::byte* begin(size_t frame_bytes) override {
     if (!size_is_sound(frame_bytes)) return nullptr;
     std::unique_lock lock(queue_mutex_);
-    space_changed_.wait(lock, [&] { return broken() || queue_.bytes() <= kQueueBytes; });
+    space_changed_.wait(lock, [&] { return broken() || queue_.owned_bytes() <= kQueueBytes; });
     return broken() ? nullptr : scratch_for(frame_bytes);
   }
   std::byte* begin_bulk(size_t bulk_bytes) override {
