@@ -43,21 +43,28 @@ Status Admission::judge(std::span<const std::byte> ticket_bytes, uint64_t now_s,
     if (insecure_) return Status::ok();
     return Status::failed("Node " + node_ + " opens sessions only with a ticket; start the program with `gpool run`.");
   }
-  if (!has_key()) return Status::failed("Node " + node_ + " cannot check tickets yet: its agent has not connected to gpool-workerd; try again in a moment.");
+  if (!has_key())
+    return Status::failed(
+        "Node " + node_ +
+        " cannot check tickets yet: its agent has not connected to gpool-workerd; try again in a moment.");
   if (Status status = wire::read_ticket(ticket_bytes, key_, ticket); !status) return status;
   if (ticket.node != node_)
-    return Status::failed("The ticket is for node " + ticket.node + ", this is node " + node_ + "; ask for a new lease.");
+    return Status::failed("The ticket is for node " + ticket.node + ", this is node " + node_ +
+                          "; ask for a new lease.");
   if (now_s >= ticket.expires_at_s)
-    return Status::failed("The ticket of lease " + ticket.lease + " expired " + std::to_string(now_s - ticket.expires_at_s) +
-                          " s ago; if the lease still lives, gpool run has a fresh one (and check the clocks of both hosts).");
+    return Status::failed(
+        "The ticket of lease " + ticket.lease + " expired " + std::to_string(now_s - ticket.expires_at_s) +
+        " s ago; if the lease still lives, gpool run has a fresh one (and check the clocks of both hosts).");
   if (revoked_.contains(ticket.lease))
     return Status::failed("Lease " + ticket.lease + " has ended; start the program again with `gpool run`.");
   std::set<wire::Uuid> seen;
   for (const wire::TicketVgpu& vgpu : ticket.vgpus) {
     if (!gpus_ || !gpus_->contains(vgpu.uuid))
-      return Status::failed("Node " + node_ + " has no GPU " + wire::uuid_text(vgpu.uuid) + " for lease " + ticket.lease + "; ask for a new lease.");
+      return Status::failed("Node " + node_ + " has no GPU " + wire::uuid_text(vgpu.uuid) + " for lease " +
+                            ticket.lease + "; ask for a new lease.");
     if (!seen.insert(vgpu.uuid).second)
-      return Status::failed("The ticket of lease " + ticket.lease + " names GPU " + wire::uuid_text(vgpu.uuid) + " twice; ask for a new lease.");
+      return Status::failed("The ticket of lease " + ticket.lease + " names GPU " + wire::uuid_text(vgpu.uuid) +
+                            " twice; ask for a new lease.");
   }
   return Status::ok();
 }

@@ -20,9 +20,9 @@ struct Grant {
   uint32_t ledger_slot;
   uint32_t vgpu_count;  // 0: all GPUs of the node, without limits (--insecure)
   uint32_t client_pid;
-  char lease[33];          // empty without a ticket
-  char ledger_path[512];   // empty: no ledger
-  char driver_folder[512]; // empty: the system's driver
+  char lease[33];           // empty without a ticket
+  char ledger_path[512];    // empty: no ledger
+  char driver_folder[512];  // empty: the system's driver
   char version[16];
   char command[65];
   GrantedVgpu vgpus[wire::kMaxDevices];

@@ -2,7 +2,7 @@
 // objects, allocation handles) have none here: they are named by their Kind where they are used.
 #pragma once
 
-#include <cuda.h>
+#include "calls/driver_api.h"
 
 #include "wire/handle.h"
 

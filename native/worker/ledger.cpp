@@ -84,7 +84,7 @@ Status Ledger::create(const std::string& path, Ledger& made) {
 
 Status Ledger::open(const std::string& path, Ledger& made) {
   Fd fd(::open(path.c_str(), O_RDWR | O_CLOEXEC));
-  struct stat info {};
+  struct stat info{};
   if (!fd || fstat(fd.get(), &info) != 0) return failure(path);
   if (info.st_size != sizeof(File)) return Status::failed("The lease's ledger " + path + " is of another version.");
   if (!made.map(fd.get())) return failure(path);
@@ -103,8 +103,12 @@ uint32_t Ledger::place_of(const wire::Uuid& uuid, uint64_t limit_bytes) {
   return index;
 }
 
-uint32_t Ledger::gpus() const { return file_->gpus; }
-wire::Uuid Ledger::uuid(uint32_t gpu) const { return file_->gpu[gpu].uuid; }
+uint32_t Ledger::gpus() const {
+  return file_->gpus;
+}
+wire::Uuid Ledger::uuid(uint32_t gpu) const {
+  return file_->gpu[gpu].uuid;
+}
 
 uint32_t Ledger::take_slot() {
   Locked lock(file_->mutex);
@@ -128,7 +132,9 @@ uint64_t Ledger::used(uint32_t gpu) const {
   return sum;
 }
 
-uint64_t Ledger::limit(uint32_t gpu) const { return gpu < kMaxGpus ? file_->gpu[gpu].limit_bytes : 0; }
+uint64_t Ledger::limit(uint32_t gpu) const {
+  return gpu < kMaxGpus ? file_->gpu[gpu].limit_bytes : 0;
+}
 
 bool Ledger::reserve(uint32_t slot, uint32_t gpu, uint64_t bytes) {
   if (slot >= kMaxSessions || gpu >= kMaxGpus) return false;

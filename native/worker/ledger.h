@@ -23,8 +23,9 @@ class Ledger {
   static Status create(const std::string& path, Ledger& made);  // workerd; replaces what lies there
   static Status open(const std::string& path, Ledger& made);    // workers
 
-  // -- workerd ---------------------------------------------------------------------------------------------------------
-  // A GPU's place, made on first use; `limit_bytes` (0: none) of the latest ticket holds. kMaxGpus: full.
+  // -- workerd
+  // --------------------------------------------------------------------------------------------------------- A GPU's
+  // place, made on first use; `limit_bytes` (0: none) of the latest ticket holds. kMaxGpus: full.
   uint32_t place_of(const wire::Uuid& uuid, uint64_t limit_bytes);
   uint32_t gpus() const;
   wire::Uuid uuid(uint32_t gpu) const;
@@ -32,8 +33,9 @@ class Ledger {
   uint32_t take_slot();
   void free_slot(uint32_t slot);
 
-  // -- workers ---------------------------------------------------------------------------------------------------------
-  // False: the limit would be passed.
+  // -- workers
+  // --------------------------------------------------------------------------------------------------------- False:
+  // the limit would be passed.
   bool reserve(uint32_t slot, uint32_t gpu, uint64_t bytes);
   void release(uint32_t slot, uint32_t gpu, uint64_t bytes);
   uint64_t used(uint32_t gpu) const;

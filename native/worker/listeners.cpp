@@ -36,12 +36,15 @@ Status listen_tcp(const std::string& host, const std::string& port, Fd& listener
     listener.reset(socket(one->ai_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
     int yes = 1;
     setsockopt(listener.get(), SOL_SOCKET, SO_REUSEADDR, &yes, sizeof yes);
-    error = listener && bind(listener.get(), one->ai_addr, one->ai_addrlen) == 0 && listen(listener.get(), 64) == 0 ? 0 : errno;
+    error = listener && bind(listener.get(), one->ai_addr, one->ai_addrlen) == 0 && listen(listener.get(), 64) == 0
+                ? 0
+                : errno;
     if (error == 0) break;
   }
   freeaddrinfo(found);
   if (error == EADDRINUSE)
-    return Status::failed("Port " + port + " of " + host + " is in use by another program; choose another with --tcp HOST:PORT, or port 0.");
+    return Status::failed("Port " + port + " of " + host +
+                          " is in use by another program; choose another with --tcp HOST:PORT, or port 0.");
   if (error != 0) return Status::failed("Listening at " + wanted_address + " failed: " + std::strerror(error) + ".");
   sockaddr_storage bound{};
   socklen_t size = sizeof bound;

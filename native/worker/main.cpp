@@ -1,5 +1,5 @@
-#include <fcntl.h>
 #include <dirent.h>
+#include <fcntl.h>
 #include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -22,14 +22,19 @@ int complain(const std::string& sentence) {
   return 1;
 }
 
-Status failed(const std::string& what) { return Status::failed(what + ": " + std::strerror(errno) + "."); }
+Status failed(const std::string& what) {
+  return Status::failed(what + ": " + std::strerror(errno) + ".");
+}
 
 // Makes the state folder ours alone and takes its lock for as long as `lock` lives.
 Status claim_state_folder(const std::string& folder, Fd& lock) {
-  if (mkdir(folder.c_str(), 0700) != 0 && errno != EEXIST) return failed("The state folder " + folder + " could not be made");
-  struct stat info {};
-  if (stat(folder.c_str(), &info) != 0 || !S_ISDIR(info.st_mode)) return Status::failed("--state " + folder + " is not a folder.");
-  if (info.st_uid != geteuid()) return Status::failed("The state folder " + folder + " belongs to another user; choose another.");
+  if (mkdir(folder.c_str(), 0700) != 0 && errno != EEXIST)
+    return failed("The state folder " + folder + " could not be made");
+  struct stat info{};
+  if (stat(folder.c_str(), &info) != 0 || !S_ISDIR(info.st_mode))
+    return Status::failed("--state " + folder + " is not a folder.");
+  if (info.st_uid != geteuid())
+    return Status::failed("The state folder " + folder + " belongs to another user; choose another.");
   if (chmod(folder.c_str(), 0700) != 0) return failed("The state folder " + folder + " could not be made private");
   std::string path = folder + "/workerd.pid";
   lock.reset(open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600));
@@ -43,7 +48,8 @@ Status claim_state_folder(const std::string& folder, Fd& lock) {
                           "; end it first, or choose another --state.");
   }
   std::string own = std::to_string(getpid()) + "\n";
-  if (ftruncate(lock.get(), 0) != 0 || write(lock.get(), own.data(), own.size()) < 0) return failed("The pid file " + path + " could not be written");
+  if (ftruncate(lock.get(), 0) != 0 || write(lock.get(), own.data(), own.size()) < 0)
+    return failed("The pid file " + path + " could not be written");
   // Ledgers of a workerd that was killed: its workers died with it.
   if (DIR* entries = opendir(folder.c_str())) {
     while (dirent* entry = readdir(entries))
@@ -63,15 +69,19 @@ int main(int argc, char** argv) {
   Fd lock;
   if (Status status = claim_state_folder(options.state_folder, lock); !status) return complain(status.sentence());
   Zygote zygote;
-  if (!Zygote::start(run_worker, lock.get(), zygote)) return complain("The process that forks workers could not be started.");
+  if (!Zygote::start(run_worker, lock.get(), zygote))
+    return complain("The process that forks workers could not be started.");
   Workerd workerd(options, std::move(zygote));
   if (Status status = workerd.open(); !status) return complain(status.sentence());
   int result = workerd.run();
-  unlink((options.state_folder + "/workerd.pid").c_str());
+  // The pid file stays: removing it would let two others each lock a file of that name.
+  if (ftruncate(lock.get(), 0) != 0) return 1;
   return result;
 }
 
 }  // namespace
 }  // namespace gpool::worker
 
-int main(int argc, char** argv) { return gpool::worker::main(argc, argv); }
+int main(int argc, char** argv) {
+  return gpool::worker::main(argc, argv);
+}

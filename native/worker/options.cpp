@@ -7,7 +7,8 @@ namespace gpool::worker {
 const char* const kUsage =
     "usage: gpool-workerd --node NAME --state DIR [--driver DIR] --tcp HOST:PORT|off [--linger SECONDS] [--insecure]\n"
     "\n"
-    "Accepts sessions on DIR/workerd.sock (shared memory) and on HOST:PORT (TCP; port 0: any), checks their tickets and\n"
+    "Accepts sessions on DIR/workerd.sock (shared memory) and on HOST:PORT (TCP; port 0: any), checks their tickets "
+    "and\n"
     "runs one worker process for each. The node's agent directs it over DIR/control.sock.\n"
     "\n"
     "  --node NAME      this node's name, as tickets spell it\n"
@@ -68,11 +69,14 @@ Status parse_options(int argc, char** argv, Options& options) {
   }
   if (options.node.empty() || options.state_folder.empty() || !tcp_given)
     return Status::failed("--node, --state and --tcp are needed; see gpool-workerd --help.");
-  if (options.node.size() > 32) return Status::failed("The node's name is longer than the 32 letters that a ticket has for it.");
-  if (options.state_folder.size() > 90) return Status::failed("The path of --state is longer than the 90 letters that a socket's path allows.");
+  if (options.node.size() > 32)
+    return Status::failed("The node's name is longer than the 32 letters that a ticket has for it.");
+  if (options.state_folder.size() > 90)
+    return Status::failed("The path of --state is longer than the 90 letters that a socket's path allows.");
   if (options.insecure && !options.tcp_host.empty() && !is_loopback(options.tcp_host))
-    return Status::failed("--insecure gives every caller the GPUs, so it goes only with --tcp off or --tcp 127.0.0.1:PORT, not with " +
-                          options.tcp_host + ".");
+    return Status::failed(
+        "--insecure gives every caller the GPUs, so it goes only with --tcp off or --tcp 127.0.0.1:PORT, not with " +
+        options.tcp_host + ".");
   return Status::ok();
 }
 

@@ -36,7 +36,8 @@ std::string peer_name(int socket) {
     return "process " + std::to_string(credentials.pid);
   }
   char host[64] = "", port[16] = "";
-  getnameinfo(reinterpret_cast<sockaddr*>(&address), size, host, sizeof host, port, sizeof port, NI_NUMERICHOST | NI_NUMERICSERV);
+  getnameinfo(reinterpret_cast<sockaddr*>(&address), size, host, sizeof host, port, sizeof port,
+              NI_NUMERICHOST | NI_NUMERICSERV);
   return std::string(host) + ":" + port;
 }
 
@@ -63,7 +64,8 @@ Workerd::Workerd(const Options& options, Zygote zygote)
 Status Workerd::open() {
   if (Status status = listen_unix(options_.state_folder + "/workerd.sock", unix_listener_); !status) return status;
   if (!options_.tcp_host.empty())
-    if (Status status = listen_tcp(options_.tcp_host, options_.tcp_port, tcp_listener_, tcp_address_); !status) return status;
+    if (Status status = listen_tcp(options_.tcp_host, options_.tcp_port, tcp_listener_, tcp_address_); !status)
+      return status;
   return listen_unix(options_.state_folder + "/control.sock", control_listener_);
 }
 
@@ -118,7 +120,8 @@ int Workerd::run() {
   return zygote_.gone() ? 1 : 0;
 }
 
-// -- clients -----------------------------------------------------------------------------------------------------------
+// -- clients
+// -----------------------------------------------------------------------------------------------------------
 
 void Workerd::accept_clients(int listener, const char* kind) {
   for (;;) {
@@ -126,7 +129,8 @@ void Workerd::accept_clients(int listener, const char* kind) {
     if (!socket) return;
     std::string peer = peer_name(socket.get());
     if (handshakes_.size() >= kMaxHandshakes) {
-      log::warn("closed " + peer + " (" + kind + "): " + std::to_string(kMaxHandshakes) + " connections have not finished their greeting");
+      log::warn("closed " + peer + " (" + kind + "): " + std::to_string(kMaxHandshakes) +
+                " connections have not finished their greeting");
       continue;
     }
     handshakes_.push_back({std::move(socket), {}, Clock::now() + kGreetingTime, std::move(peer)});
@@ -146,13 +150,18 @@ void Workerd::read_greeting(Handshake& handshake) {
       return;
     }
     switch (handshake.reader.add({buffer, size_t(got)})) {
-      case State::more: continue;
-      case State::complete: begin_session(handshake); break;
+      case State::more:
+        continue;
+      case State::complete:
+        begin_session(handshake);
+        break;
       case State::refused:
         log::warn("refused " + handshake.peer + ": " + handshake.reader.sentence());
         transport::refuse(handshake.socket.get(), handshake.reader.sentence(), GPOOL_VERSION);
         break;
-      case State::not_gpool: log::warn("closed " + handshake.peer + ": " + handshake.reader.sentence()); break;
+      case State::not_gpool:
+        log::warn("closed " + handshake.peer + ": " + handshake.reader.sentence());
+        break;
     }
     handshake.socket.reset();
     return;
@@ -169,7 +178,8 @@ void Workerd::begin_session(Handshake& handshake) {
   if (Status status = admission_.judge(greeting.ticket, uint64_t(std::time(nullptr)), ticket); !status)
     return refuse(status.sentence());
   if (sessions_.size() >= kMaxSessions)
-    return refuse("Node " + options_.node + " has " + std::to_string(kMaxSessions) + " sessions open, which is the most it serves; end some programs first.");
+    return refuse("Node " + options_.node + " has " + std::to_string(kMaxSessions) +
+                  " sessions open, which is the most it serves; end some programs first.");
 
   Session session;
   session.id = next_session_++;
@@ -207,7 +217,8 @@ void Workerd::begin_session(Handshake& handshake) {
     }
     session.ledger_slot = lease.ledger.take_slot();
     if (session.ledger_slot == Ledger::kMaxSessions)
-      return refuse("Lease " + ticket.lease + " has " + std::to_string(Ledger::kMaxSessions) + " sessions open, which is the most a lease may have.");
+      return refuse("Lease " + ticket.lease + " has " + std::to_string(Ledger::kMaxSessions) +
+                    " sessions open, which is the most a lease may have.");
     ++lease.sessions;
     put_text(grant.ledger_path, lease.path);
     grant.ledger_slot = session.ledger_slot;
@@ -232,7 +243,8 @@ void Workerd::begin_session(Handshake& handshake) {
   sessions_[session.id] = std::move(session);
 }
 
-// -- sessions ----------------------------------------------------------------------------------------------------------
+// -- sessions
+// ----------------------------------------------------------------------------------------------------------
 
 void Workerd::read_report(Session& session) {
   char text[1024];
@@ -319,14 +331,16 @@ void Workerd::revoke(const std::string& lease) {
   log::info("lease " + lease + " is revoked; it had " + std::to_string(count) + " sessions");
 }
 
-// -- time --------------------------------------------------------------------------------------------------------------
+// -- time
+// --------------------------------------------------------------------------------------------------------------
 
 Workerd::Clock::time_point Workerd::next_deadline(Clock::time_point now) const {
   auto next = now + std::chrono::seconds(60);
   for (const auto& handshake : handshakes_) next = std::min(next, handshake.deadline);
   for (const auto& [id, session] : sessions_) next = std::min(next, session.kill_at);
   if (!agents_.empty() && !leases_.empty()) next = std::min(next, next_usage_);
-  if (options_.linger.count() > 0 && agents_.empty() && sessions_.empty()) next = std::min(next, idle_since_ + options_.linger);
+  if (options_.linger.count() > 0 && agents_.empty() && sessions_.empty())
+    next = std::min(next, idle_since_ + options_.linger);
   return next;
 }
 

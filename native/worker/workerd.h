@@ -1,5 +1,5 @@
-// gpool-workerd itself: one thread, one poll loop, no CUDA. Accepts, judges tickets, has the zygote fork workers, watches
-// them, and speaks with the agent.
+// gpool-workerd itself: one thread, one poll loop, no CUDA. Accepts, judges tickets, has the zygote fork workers,
+// watches them, and speaks with the agent.
 #pragma once
 
 #include <chrono>

@@ -81,7 +81,8 @@ void Workerd::obey(Agent& agent, std::string_view line) {
   } else if (word == "quit") {
     quitting_ = true;
   } else {
-    complain("There is no command " + std::string(word.substr(0, 40)) + "; there are key, gpus, revoke, status and quit.");
+    complain("There is no command " + std::string(word.substr(0, 40)) +
+             "; there are key, gpus, revoke, status and quit.");
   }
 }
 

@@ -2,10 +2,10 @@
 //
 //   gpool-link-stress shm|tcp exchange SEED FRAMES    random frames and bulk both ways at once, releases out of order
 //   gpool-link-stress shm|tcp full SEED               both sides send until the other's room is used up, then drain
-//   gpool-link-stress shm|tcp killed SEED             the peer is killed in the middle; prints how long it took to notice
-//   gpool-link-stress shm|tcp hostile SEED            the peer writes nonsense; this side must say so and go on living
-//   gpool-link-stress shm|tcp latency N               round trips; prints the median
-//   gpool-link-stress shm|tcp bandwidth MIB           bulk one way; prints GB/s
+//   gpool-link-stress shm|tcp killed SEED             the peer is killed in the middle; prints how long it took to
+//   notice gpool-link-stress shm|tcp hostile SEED            the peer writes nonsense; this side must say so and go on
+//   living gpool-link-stress shm|tcp latency N               round trips; prints the median gpool-link-stress shm|tcp
+//   bandwidth MIB           bulk one way; prints GB/s
 //
 // Exits with 0 when everything held; else with 1 and a sentence.
 #include <netinet/in.h>
@@ -67,10 +67,15 @@ struct Pattern {
   size_t tail_bytes() { return random() % 50 == 0 ? random() % (900 * 1024) / 8 * 8 : random() % 64 * 8; }
   size_t bulk_bytes() {
     switch (random() % 8) {
-      case 0: return 1 + random() % wire::kBulkPieceBytes;
-      case 1: return wire::kBulkPieceBytes;
-      case 2: case 3: return 1 + random() % 70000;
-      default: return 0;
+      case 0:
+        return 1 + random() % wire::kBulkPieceBytes;
+      case 1:
+        return wire::kBulkPieceBytes;
+      case 2:
+      case 3:
+        return 1 + random() % 70000;
+      default:
+        return 0;
     }
   }
 };
@@ -87,7 +92,8 @@ bool send_one(Link& link, Pattern& pattern, uint16_t call, uint64_t sequence) {
   std::memcpy(at + sizeof header, &payload, sizeof payload);
   std::memcpy(at + sizeof header + sizeof payload, tail.data(), tail.size());
   switch (bulk.empty() ? 0 : pattern.random() % 2) {
-    case 0: return link.send(bulk) == Outcome::done;
+    case 0:
+      return link.send(bulk) == Outcome::done;
     default: {
       std::byte* room = link.begin_bulk(bulk.size());
       if (!room) return false;
@@ -102,7 +108,8 @@ void check_one(const Received& frame, uint64_t expected_sequence) {
   if (frame.argument_bytes() < sizeof payload) die("A frame lost its payload.");
   std::memcpy(&payload, frame.arguments(), sizeof payload);
   if (frame.header->sequence != expected_sequence) die("A frame came out of order.");
-  if (frame.bulk.size() != frame.header->bulk_bytes || checksum(frame.bulk) != payload.bulk_checksum) die("Bulk came damaged.");
+  if (frame.bulk.size() != frame.header->bulk_bytes || checksum(frame.bulk) != payload.bulk_checksum)
+    die("Bulk came damaged.");
   std::span<const std::byte> tail(frame.arguments() + sizeof payload, frame.argument_bytes() - sizeof payload);
   if (checksum(tail) != payload.tail_checksum) die("A frame came damaged.");
 }
@@ -158,14 +165,16 @@ Ends make_ends(bool shared_memory) {
     where.sun_family = AF_UNIX;
     std::strcpy(where.sun_path, path.c_str());
     listener.reset(socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
-    if (bind(listener.get(), reinterpret_cast<sockaddr*>(&where), sizeof where) || listen(listener.get(), 4)) die("bind failed");
+    if (bind(listener.get(), reinterpret_cast<sockaddr*>(&where), sizeof where) || listen(listener.get(), 4))
+      die("bind failed");
   } else {
     sockaddr_in where{};
     where.sin_family = AF_INET;
     where.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
     socklen_t size = sizeof where;
     listener.reset(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
-    if (bind(listener.get(), reinterpret_cast<sockaddr*>(&where), sizeof where) || listen(listener.get(), 4)) die("bind failed");
+    if (bind(listener.get(), reinterpret_cast<sockaddr*>(&where), sizeof where) || listen(listener.get(), 4))
+      die("bind failed");
     getsockname(listener.get(), reinterpret_cast<sockaddr*>(&where), &size);
     address = "127.0.0.1:" + std::to_string(ntohs(where.sin_port));
   }
@@ -194,7 +203,8 @@ Ends make_ends(bool shared_memory) {
   Status status = shared_memory ? connect_unix(path, options, connection) : connect_tcp(address, options, connection);
   if (shared_memory) unlink(path.c_str()), rmdir(folder.c_str());
   if (!status) die(status.sentence());
-  if (connection.devices.size() != 1 || connection.devices[0].memory_bytes != 42) die("The device record came damaged.");
+  if (connection.devices.size() != 1 || connection.devices[0].memory_bytes != 42)
+    die("The device record came damaged.");
   ends.link = std::move(connection.link);
   return ends;
 }
@@ -207,7 +217,8 @@ int exchange(Ends& ends, uint64_t seed, uint64_t frames) {
   return 0;
 }
 
-// Each side sends until nothing fits, with nobody receiving; then both drain. Nothing may be lost and nobody may wait for ever.
+// Each side sends until nothing fits, with nobody receiving; then both drain. Nothing may be lost and nobody may wait
+// for ever.
 int full(Ends& ends, uint64_t seed) {
   Pattern pattern(seed);
   Link& link = *ends.link;
@@ -290,7 +301,8 @@ int killed(Ends& ends, uint64_t seed) {
   }
   sender.join();
   double seconds = std::chrono::duration<double>(Clock::now() - begin).count();
-  std::printf("noticed_s=%.3f frames=%llu why=%s\n", seconds, static_cast<unsigned long long>(expected - 1), ends.link->why().c_str());
+  std::printf("noticed_s=%.3f frames=%llu why=%s\n", seconds, static_cast<unsigned long long>(expected - 1),
+              ends.link->why().c_str());
   return ends.link->why().empty() ? 1 : 0;
 }
 
@@ -302,10 +314,18 @@ int hostile(Ends& ends, uint64_t seed) {
     std::byte* at = ends.link->begin(frame_bytes);
     wire::FrameHeader header{uint32_t(frame_bytes), kData, 0, 1, 0, 0, 0};
     switch (random() % 4) {
-      case 0: header.frame_bytes = 8; break;
-      case 1: header.bulk_bytes = uint64_t{1} << 40; break;
-      case 2: header.frame_bytes = 0x7ffffff8; break;
-      default: header.bulk_bytes = wire::kBulkPieceBytes + 1; break;
+      case 0:
+        header.frame_bytes = 8;
+        break;
+      case 1:
+        header.bulk_bytes = uint64_t{1} << 40;
+        break;
+      case 2:
+        header.frame_bytes = 0x7ffffff8;
+        break;
+      default:
+        header.bulk_bytes = wire::kBulkPieceBytes + 1;
+        break;
     }
     bool tcp = std::string(ends.link->name()) == "tcp";
     if (tcp) header.frame_bytes = random() % 2 ? 8 : 0;  // longer ones would read past our own buffer
@@ -321,7 +341,8 @@ int hostile(Ends& ends, uint64_t seed) {
     return 0;
   }
   Received frame;
-  if (ends.link->receive(frame, Clock::now() + std::chrono::seconds(10)) != Outcome::broken) die("Nonsense was accepted.");
+  if (ends.link->receive(frame, Clock::now() + std::chrono::seconds(10)) != Outcome::broken)
+    die("Nonsense was accepted.");
   std::printf("why=%s\n", ends.link->why().c_str());
   return 0;
 }
@@ -408,7 +429,8 @@ int main(int argc, char** argv) {
   if (ends.child == 0) {
     // The last frames must be read before the link goes.
     Received frame;
-    while (result == 0 && ends.link->receive(frame, Clock::now() + std::chrono::seconds(10)) == Outcome::done) ends.link->release(frame);
+    while (result == 0 && ends.link->receive(frame, Clock::now() + std::chrono::seconds(10)) == Outcome::done)
+      ends.link->release(frame);
     ends.link.reset();
     return result;
   }
