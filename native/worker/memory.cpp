@@ -153,8 +153,8 @@ void carry_out_memory_unmap(Session& session, Invoke& invoke) {
 void carry_out_memory_info(Session& session, Invoke& invoke) {
   Device* device = session.device(invoke.arguments<wire::MemoryInfo>().device);
   wire::MemoryInfoReply reply{};
-  if (!device) {
-    invoke.finish(CUDA_ERROR_INVALID_DEVICE);
+  if (!device || !invoke.valid()) {
+    invoke.finish(invoke.valid() ? CUDA_ERROR_INVALID_DEVICE : CUDA_ERROR_INVALID_VALUE);
     return;
   }
   size_t free_bytes = 0, total_bytes = 0;

@@ -129,7 +129,8 @@ bool Session::take_frames() {
 Frame Session::carry_out(const transport::Received& frame) {
   const wire::FrameHeader& header = *frame.header;
   Invoke invoke(*this, header, frame.arguments(), frame.argument_bytes(), frame.bulk);
-  if (header.context != 0) {
+  bool needs_context = header.call != uint16_t(wire::Message::goodbye) && header.call != uint16_t(wire::Message::ping);
+  if (header.context != 0 && needs_context) {
     Slab::Entry* context = slab(wire::Kind::context).find_index(header.context);
     CUresult status = context ? make_current(context->extra) : CUDA_ERROR_INVALID_CONTEXT;
     if (status != CUDA_SUCCESS) {
@@ -169,10 +170,13 @@ Frame Session::carry_out_message(wire::Message message, Invoke& invoke, const tr
       break;
     case Message::fence: {
       Device* device = this->device(invoke.arguments<wire::Fence>().device);
-      if (device)
+      if (device == nullptr) invoke.reject(CUDA_ERROR_INVALID_DEVICE);
+      if (invoke.valid()) {
         fence(*device);
-      else
-        invoke.finish(CUDA_ERROR_INVALID_DEVICE);
+        invoke.finish(CUDA_SUCCESS);
+      } else {
+        invoke.refuse();
+      }
       break;
     }
     case Message::device_context: {

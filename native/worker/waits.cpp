@@ -111,6 +111,10 @@ void carry_out_event_elapsed(Session& session, Invoke& invoke) {
 void carry_out_error_text(Session& session, Invoke& invoke) {
   wire::ErrorTextReply reply{};
   auto code = static_cast<CUresult>(invoke.arguments<wire::ErrorText>().code);
+  if (!invoke.valid()) {
+    invoke.refuse();
+    return;
+  }
   const char *name = nullptr, *text = nullptr;
   CUresult status = session.driver.cuGetErrorName(code, &name);
   if (status == CUDA_SUCCESS) status = session.driver.cuGetErrorString(code, &text);
