@@ -1,8 +1,8 @@
-// One end of a session's connection: frames in order, both ways, and bulk bytes beside them. Everything above this header
-// is the same over shared memory and over TCP. No CUDA here.
+// One end of a session's connection: frames in order, both ways, and bulk bytes beside them. Everything above this
+// header is the same over shared memory and over TCP. No CUDA here.
 //
-// Threads: one sender at a time (the owner holds a lock around begin … send), one receiver at a time, both at once are fine.
-// A broken connection is reported by every later call; `why()` says the reason in a sentence.
+// Threads: one sender at a time (the owner holds a lock around begin … send), one receiver at a time, both at once are
+// fine. A broken connection is reported by every later call; `why()` says the reason in a sentence.
 #pragma once
 
 #include <chrono>
@@ -38,22 +38,34 @@ class Link {
  public:
   virtual ~Link() = default;
 
-  // -- sending ---------------------------------------------------------------------------------------------------------
-  // Room for one frame (header and arguments, a multiple of 8, at most kMaxFrameBytes), 8-byte aligned. Waits while the
-  // peer has not drained enough. The caller fills it completely, `bulk_bytes` too. nullptr: broken.
+  // -- sending
+  // --------------------------------------------------------------------------------------------------------- Room for
+  // one frame (header and arguments, a multiple of 8, at most kMaxFrameBytes), 8-byte aligned. Waits while the peer has
+  // not drained enough. The caller fills it completely, `bulk_bytes` too. nullptr: broken.
   virtual std::byte* begin(size_t frame_bytes) = 0;
   // Room for the bulk of the frame that has been begun (at most kBulkPieceBytes), to be filled before `send`; optional:
   // `send(bulk)` copies or writes from the caller's memory. nullptr: broken.
   virtual std::byte* begin_bulk(size_t bulk_bytes) = 0;
-  // Publishes the begun frame. `bulk` is the caller's bytes (may be reused when this returns), or empty when `begin_bulk`
-  // was used or there is none.
+  // Publishes the begun frame. `bulk` is the caller's bytes (may be reused when this returns), or empty when
+  // `begin_bulk` was used or there is none.
   virtual Outcome send(std::span<const std::byte> bulk = {}) = 0;
-  // Makes sure that what was sent is on its way: before a wait. Cheap when there is nothing to do.
+  // As begin, but answers nullptr at once when there is no room now (broken() tells the two apart): for a side that
+  // must not wait, or that goes on receiving meanwhile. A client that waits for room has to let somebody receive, or
+  // both sides may wait for each other.
+  virtual std::byte* try_begin(size_t frame_bytes) = 0;
+  // Room for bulk taken ahead of its frame, which may be filled (by a GPU, say) while other frames are sent: then
+  // begin(…) + send_reserved(bulk, bytes), or cancel_reserved. nullptr: no room now. Any order; by the sending thread.
+  virtual std::byte* try_reserve_bulk(size_t bulk_bytes) = 0;
+  virtual Outcome send_reserved(std::byte* bulk, size_t bulk_bytes) = 0;
+  virtual void cancel_reserved(std::byte* bulk) = 0;
+  // Makes sure that what was sent is on its way; never waits. Cheap when there is nothing to do. Due before a wait, and
+  // after frames with kWantsReply, kReply or kPush: a link may keep those back until then. Posts go by themselves.
   virtual Outcome flush() = 0;
 
-  // -- receiving -------------------------------------------------------------------------------------------------------
-  // The next frame. Spins shortly, then sleeps until something comes, the deadline passes, `interrupt` is called (timed_out)
-  // or the connection ends (broken; frames that arrived before the end are delivered first).
+  // -- receiving
+  // ------------------------------------------------------------------------------------------------------- The next
+  // frame. Spins shortly, then sleeps until something comes, the deadline passes, `interrupt` is called (timed_out) or
+  // the connection ends (broken; frames that arrived before the end are delivered first).
   virtual Outcome receive(Received& frame, Deadline deadline) = 0;
   // Without waiting: true and a frame, or false.
   virtual bool try_receive(Received& frame) = 0;
@@ -61,15 +73,18 @@ class Link {
   // Wakes a thread that waits in `receive`. Callable from any thread.
   virtual void interrupt() = 0;
 
-  // -- state -----------------------------------------------------------------------------------------------------------
+  // -- state
+  // -----------------------------------------------------------------------------------------------------------
   virtual bool broken() const = 0;
   virtual std::string why() const = 0;
   // Ends the connection: both sides' waits return broken. Callable from any thread, more than once.
   virtual void close() = 0;
   virtual const char* name() const = 0;  // "shm", "tcp"
   virtual Counters counters() const = 0;
-  // Memory that received bulk lands in, so that the worker can register it with its driver; empty when it varies.
+  // Memory that received bulk lands in, and memory that reserved bulk comes from, so that the worker can register both
+  // with its driver. Page-aligned, for the life of the link; empty: none.
   virtual std::span<std::byte> bulk_memory() = 0;
+  virtual std::span<std::byte> send_bulk_memory() = 0;
 };
 
 }  // namespace gpool::transport

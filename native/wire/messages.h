@@ -31,6 +31,7 @@ enum class Message : uint16_t {
   function_attribute = 17,  // post. FunctionAttribute
   occupancy = 18,           // ask. Occupancy → OccupancyReply
   error_text = 19,          // ask. ErrorText → ErrorTextReply
+  module_global = 20,       // ask. ModuleGlobal + name → ModuleGlobalReply; NOT_FOUND: no such global. The client keeps it
 
   push_error = 32,   // push. PushError: an asynchronous call has failed
   push_output = 33,  // push. bulk: what kernels printed
@@ -124,6 +125,17 @@ struct ModuleLoad {
 
 struct ModuleUnload {
   Handle module;
+};
+
+// No driver can list the globals of an image, so ModuleRecord names none of them and the client asks once per name.
+struct ModuleGlobal {
+  Handle module;        // module or library
+  uint32_t name_bytes;  // at most 4096; the name follows, without a terminating zero
+  uint32_t device;      // ordinal: a library's global has one address per device
+};
+struct ModuleGlobalReply {
+  uint64_t address;
+  uint64_t bytes;
 };
 
 struct EventElapsed {

@@ -1,0 +1,114 @@
+// Waits that end out of line: each is an event that the dispatching thread polls while it is awake, and that a waiting
+// thread blocks on while it sleeps.
+#include "worker/session.h"
+
+namespace gpool::worker {
+
+CUevent Session::own_event(uint32_t context) {
+  ContextState& state = contexts[context];
+  if (!state.free_events.empty()) {
+    CUevent event = state.free_events.back();
+    state.free_events.pop_back();
+    return event;
+  }
+  CUevent event = nullptr;
+  if (make_current(context) != CUDA_SUCCESS) return nullptr;
+  if (driver.cuEventCreate(&event, CU_EVENT_DISABLE_TIMING | CU_EVENT_BLOCKING_SYNC) != CUDA_SUCCESS) return nullptr;
+  return event;
+}
+
+void Session::after_stream(StreamState& stream, Done done) {
+  CUevent event = own_event(stream.context);
+  CUresult status = event ? make_current(stream.context) : CUDA_ERROR_INVALID_CONTEXT;
+  if (status == CUDA_SUCCESS) status = driver.cuEventRecord(event, stream.cu);
+  if (status == CUDA_SUCCESS) {
+    StreamState* state = &stream;  // streams never move
+    completions_.push_back(
+        {event, stream.context, true, -1, [state, uses = stream.uses, done = std::move(done)](CUresult result) {
+           if (result == CUDA_SUCCESS && uses > state->done_uses) state->done_uses = uses;
+           done(result);
+         }});
+    return;
+  }
+  if (event) contexts[stream.context].free_events.push_back(event);
+  done(status);
+}
+
+void Session::after_streams(const std::vector<StreamState*>& some, Done done) {
+  struct Join {
+    size_t left;
+    CUresult first = CUDA_SUCCESS;
+    Done done;
+  };
+  auto join = std::make_shared<Join>(Join{some.size() + 1, CUDA_SUCCESS, std::move(done)});
+  auto arrive = [join](CUresult result) {
+    if (join->first == CUDA_SUCCESS) join->first = result;
+    if (--join->left == 0) join->done(join->first);
+  };
+  for (StreamState* stream : some) after_stream(*stream, arrive);
+  arrive(CUDA_SUCCESS);
+}
+
+void Session::after_event(CUevent event, uint32_t context, Done done) {
+  completions_.push_back({event, context, false, -1, std::move(done)});
+}
+
+bool Session::waited_for(CUevent event) const {
+  for (const Completion& one : completions_)
+    if (one.event == event) return true;
+  return false;
+}
+
+bool Session::poll_completions() {
+  bool progress = false;
+  for (size_t i = 0; i < completions_.size();) {
+    CUresult result;
+    if (completions_[i].waiter >= 0) {
+      if (!waiters_->collect(completions_[i].waiter, result)) {
+        ++i;
+        continue;
+      }
+    } else {
+      result = driver.cuEventQuery(completions_[i].event);
+      if (result == CUDA_ERROR_NOT_READY) {
+        ++i;
+        continue;
+      }
+    }
+    Completion finished = std::move(completions_[i]);
+    completions_.erase(completions_.begin() + long(i));
+    if (finished.own && contexts[finished.context].live)
+      contexts[finished.context].free_events.push_back(finished.event);
+    finished.done(result);  // may add completions: they go to the end
+    progress = true;
+  }
+  if (!doomed_.empty()) {
+    std::erase_if(doomed_, [&](CUevent event) {
+      if (waited_for(event)) return false;
+      driver.cuEventDestroy_v2(event);
+      return true;
+    });
+  }
+  return progress;
+}
+
+void Session::hand_over_completions(bool& all_covered) {
+  all_covered = true;
+  for (Completion& one : completions_) {
+    if (one.waiter < 0) one.waiter = waiters_->hand_over(contexts[one.context].cu, one.event);
+    if (one.waiter < 0) all_covered = false;
+  }
+}
+
+// Before a context goes: nobody may wait for its events any more.
+void Session::drain_context(uint32_t context) {
+  for (;;) {
+    bool waits = false;
+    for (const Completion& one : completions_) waits |= one.context == context;
+    if (!waits) return;
+    if (!poll_completions()) std::this_thread::sleep_for(std::chrono::microseconds(50));
+    if (link_->broken()) return;
+  }
+}
+
+}  // namespace gpool::worker

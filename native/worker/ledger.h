@@ -1,0 +1,50 @@
+// The memory of one lease on this node: a file that all workers of the lease map. One number per GPU would leak what a
+// killed worker held, so each session has its own, and the sum is what counts.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "base/status.h"
+#include "wire/ticket.h"
+
+namespace gpool::worker {
+
+class Ledger {
+ public:
+  static constexpr uint32_t kMaxSessions = 256;
+  static constexpr uint32_t kMaxGpus = 64;
+
+  Ledger() = default;
+  Ledger(Ledger&& other) noexcept { *this = static_cast<Ledger&&>(other); }
+  Ledger& operator=(Ledger&& other) noexcept;
+  ~Ledger();
+
+  static Status create(const std::string& path, Ledger& made);  // workerd; replaces what lies there
+  static Status open(const std::string& path, Ledger& made);    // workers
+
+  // -- workerd
+  // --------------------------------------------------------------------------------------------------------- A GPU's
+  // place, made on first use; `limit_bytes` (0: none) of the latest ticket holds. kMaxGpus: full.
+  uint32_t place_of(const wire::Uuid& uuid, uint64_t limit_bytes);
+  uint32_t gpus() const;
+  wire::Uuid uuid(uint32_t gpu) const;
+  // A free slot for a session; kMaxSessions: none.
+  uint32_t take_slot();
+  void free_slot(uint32_t slot);
+
+  // -- workers
+  // --------------------------------------------------------------------------------------------------------- False:
+  // the limit would be passed.
+  bool reserve(uint32_t slot, uint32_t gpu, uint64_t bytes);
+  void release(uint32_t slot, uint32_t gpu, uint64_t bytes);
+  uint64_t used(uint32_t gpu) const;
+  uint64_t limit(uint32_t gpu) const;
+
+ private:
+  struct File;
+  Status map(int fd);
+  File* file_ = nullptr;
+};
+
+}  // namespace gpool::worker

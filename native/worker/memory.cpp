@@ -1,0 +1,170 @@
+// Device memory: the client lays it out, the worker maps physical memory under it and holds to the lease's limit.
+#include "worker/session.h"
+
+namespace gpool::worker {
+namespace {
+
+bool in_arena(const Device& device, uint64_t address, uint64_t bytes) {
+  const wire::DeviceRecord& record = device.record;
+  return bytes > 0 && address % record.granularity == 0 && bytes % record.granularity == 0 &&
+         address >= record.arena_address && bytes <= record.arena_bytes &&
+         address - record.arena_address <= record.arena_bytes - bytes;
+}
+
+bool overlaps(const std::map<uint64_t, uint64_t>& ranges, uint64_t address, uint64_t bytes) {
+  auto next = ranges.lower_bound(address);
+  if (next != ranges.end() && next->first < address + bytes) return true;
+  return next != ranges.begin() && std::prev(next)->first + std::prev(next)->second > address;
+}
+
+bool overlaps(const std::map<uint64_t, MappedPiece>& pieces, uint64_t address, uint64_t bytes) {
+  auto next = pieces.lower_bound(address);
+  if (next != pieces.end() && next->first < address + bytes) return true;
+  return next != pieces.begin() && std::prev(next)->first + std::prev(next)->second.bytes > address;
+}
+
+CUresult map_now(Session& session, Device& device, uint64_t address, uint64_t bytes) {
+  const calls::DriverTable& driver = session.driver;
+  if (!session.reserve_memory(device, bytes)) return CUDA_ERROR_OUT_OF_MEMORY;
+  CUmemAllocationProp properties{};
+  properties.type = CU_MEM_ALLOCATION_TYPE_PINNED;
+  properties.location = {CU_MEM_LOCATION_TYPE_DEVICE, device.cu};
+  CUmemGenericAllocationHandle physical = 0;
+  CUresult status = driver.cuMemCreate(&physical, bytes, &properties, 0);
+  if (status == CUDA_SUCCESS) {
+    status = driver.cuMemMap(address, bytes, 0, physical, 0);
+    if (status == CUDA_SUCCESS) {
+      // Every device of the session may read what its neighbours own, where the hardware can.
+      CUmemAccessDesc access[wire::kMaxDevices];
+      size_t count = 0;
+      access[count++] = {{CU_MEM_LOCATION_TYPE_DEVICE, device.cu}, CU_MEM_ACCESS_FLAGS_PROT_READWRITE};
+      for (const Device& other : session.devices) {
+        size_t self = size_t(&device - session.devices.data());
+        if (&other != &device && (other.record.peer_mask_low >> self & 1))
+          access[count++] = {{CU_MEM_LOCATION_TYPE_DEVICE, other.cu}, CU_MEM_ACCESS_FLAGS_PROT_READWRITE};
+      }
+      status = driver.cuMemSetAccess(address, bytes, access, count);
+      if (status != CUDA_SUCCESS) driver.cuMemUnmap(address, bytes);
+    }
+    if (status != CUDA_SUCCESS) driver.cuMemRelease(physical);
+  }
+  if (status != CUDA_SUCCESS) {
+    session.release_memory(device, bytes);
+    return status;
+  }
+  device.mapped[address] = {bytes, physical};
+  return CUDA_SUCCESS;
+}
+
+void unmap_now(Session& session, Device& device, uint64_t address, uint64_t bytes) {
+  for (uint64_t at = address; at < address + bytes;) {
+    auto piece = device.mapped.find(at);
+    if (piece == device.mapped.end()) break;  // checked before; belongs to this range alone
+    uint64_t piece_bytes = piece->second.bytes;
+    session.driver.cuMemUnmap(at, piece_bytes);
+    session.driver.cuMemRelease(piece->second.physical);
+    session.release_memory(device, piece_bytes);
+    device.mapped.erase(piece);
+    at += piece_bytes;
+  }
+  device.unmapping.erase(address);
+  --device.pending_unmaps;
+  // In order: a map that must wait lets none pass.
+  while (!device.wait_for_unmap.empty() && device.wait_for_unmap.front()()) device.wait_for_unmap.pop_front();
+}
+
+}  // namespace
+
+bool Session::reserve_memory(Device& device, uint64_t bytes) {
+  if (device.limit_bytes == 0) {
+    used_without_ledger_[size_t(&device - devices.data())] += bytes;
+    return true;
+  }
+  return ledger_.reserve(grant.ledger_slot, device.ledger_index, bytes);
+}
+
+void Session::release_memory(Device& device, uint64_t bytes) {
+  if (device.limit_bytes == 0)
+    used_without_ledger_[size_t(&device - devices.data())] -= bytes;
+  else
+    ledger_.release(grant.ledger_slot, device.ledger_index, bytes);
+}
+
+uint64_t Session::memory_used(const Device& device) const {
+  return device.limit_bytes == 0 ? used_without_ledger_[size_t(&device - devices.data())]
+                                 : ledger_.used(device.ledger_index);
+}
+
+Frame carry_out_memory_map(Session& session, Invoke& invoke) {
+  const wire::MemoryMap arguments = invoke.arguments<wire::MemoryMap>();
+  Device* device = session.device(arguments.device);
+  if (!device) {
+    invoke.finish(CUDA_ERROR_INVALID_DEVICE);
+    return Frame::done;
+  }
+  if (!invoke.valid() || !in_arena(*device, arguments.address, arguments.bytes)) {
+    invoke.finish(CUDA_ERROR_INVALID_VALUE);
+    return Frame::done;
+  }
+  // What the client has freed counts as free for it, though the worker may still have to wait for the work before.
+  auto attempt = [&session, device, arguments, question = invoke.frame()] {
+    uint64_t address = arguments.address, bytes = arguments.bytes;
+    CUresult status;
+    if (overlaps(device->unmapping, address, bytes)) {
+      return false;
+    } else if (overlaps(device->mapped, address, bytes)) {
+      status = CUDA_ERROR_INVALID_VALUE;
+    } else {
+      status = map_now(session, *device, address, bytes);
+      if (status == CUDA_ERROR_OUT_OF_MEMORY && device->pending_unmaps > 0) return false;
+    }
+    if (question.flags & wire::kWantsReply)
+      session.answer(question, status);
+    else if (status != CUDA_SUCCESS)
+      session.note_error(question.context, question.call, status);
+    return true;
+  };
+  if (!device->wait_for_unmap.empty() || !attempt()) device->wait_for_unmap.push_back(attempt);
+  return Frame::done;
+}
+
+void carry_out_memory_unmap(Session& session, Invoke& invoke) {
+  const wire::MemoryMap arguments = invoke.arguments<wire::MemoryMap>();
+  Device* device = session.device(arguments.device);
+  uint64_t address = arguments.address, bytes = arguments.bytes;
+  bool whole =
+      device && invoke.valid() && in_arena(*device, address, bytes) && !overlaps(device->unmapping, address, bytes);
+  for (uint64_t at = address; whole && at < address + bytes;) {
+    auto piece = device->mapped.find(at);
+    whole = piece != device->mapped.end() && piece->second.bytes <= address + bytes - at;
+    if (whole) at += piece->second.bytes;
+  }
+  if (!whole) {
+    invoke.finish(CUDA_ERROR_INVALID_VALUE);
+    return;
+  }
+  ++device->pending_unmaps;
+  device->unmapping[address] = bytes;
+  session.after_streams(session.busy_streams(arguments.device),
+                        [&session, device, address, bytes](CUresult) { unmap_now(session, *device, address, bytes); });
+  if (invoke.wants_reply()) invoke.finish(CUDA_SUCCESS);
+}
+
+void carry_out_memory_info(Session& session, Invoke& invoke) {
+  Device* device = session.device(invoke.arguments<wire::MemoryInfo>().device);
+  wire::MemoryInfoReply reply{};
+  if (!device || !invoke.valid()) {
+    invoke.finish(invoke.valid() ? CUDA_ERROR_INVALID_DEVICE : CUDA_ERROR_INVALID_VALUE);
+    return;
+  }
+  size_t free_bytes = 0, total_bytes = 0;
+  bool known = session.driver.cuMemGetInfo_v2(&free_bytes, &total_bytes) == CUDA_SUCCESS;  // of the whole GPU
+  reply.total_bytes = device->record.memory_bytes;
+  uint64_t used = session.memory_used(*device);
+  reply.free_bytes = reply.total_bytes > used ? reply.total_bytes - used : 0;
+  // A limit promises no more than the GPU has left.
+  if (known && session.devices.size() == 1 && free_bytes < reply.free_bytes) reply.free_bytes = free_bytes;
+  invoke.reply(CUDA_SUCCESS, reply);
+}
+
+}  // namespace gpool::worker

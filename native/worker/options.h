@@ -1,0 +1,25 @@
+// The command line of gpool-workerd.
+#pragma once
+
+#include <chrono>
+#include <string>
+
+#include "base/status.h"
+
+namespace gpool::worker {
+
+struct Options {
+  std::string node;
+  std::string state_folder;
+  std::string driver_folder;  // empty: the system's driver
+  std::string tcp_host;       // empty: no TCP
+  std::string tcp_port;
+  std::chrono::seconds linger{60};
+  bool insecure = false;
+  bool help = false, version = false;
+};
+
+extern const char* const kUsage;
+Status parse_options(int argc, char** argv, Options& options);
+
+}  // namespace gpool::worker

@@ -1,0 +1,339 @@
+#include "worker/session.h"
+
+#include <algorithm>
+#include <cstring>
+
+#include "base/log.h"
+#include "calls/dispatch.h"
+#include "calls/generated/arguments.h"
+
+namespace gpool::worker {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+constexpr size_t kFramesPerTurn = 64;          // then completions get their turn
+constexpr size_t kMaxCompletions = 64 * 1024;  // a client that asks without reading is held up, not served from memory
+constexpr auto kSpin = std::chrono::microseconds(30);
+constexpr auto kUncoveredPoll = std::chrono::microseconds(300);
+
+}  // namespace
+
+bool is_sticky(CUresult error) {
+  switch (error) {
+    case CUDA_ERROR_ECC_UNCORRECTABLE:
+    case CUDA_ERROR_NVLINK_UNCORRECTABLE:
+    case CUDA_ERROR_ILLEGAL_ADDRESS:
+    case CUDA_ERROR_LAUNCH_TIMEOUT:
+    case CUDA_ERROR_ASSERT:
+    case CUDA_ERROR_HARDWARE_STACK_ERROR:
+    case CUDA_ERROR_ILLEGAL_INSTRUCTION:
+    case CUDA_ERROR_MISALIGNED_ADDRESS:
+    case CUDA_ERROR_INVALID_ADDRESS_SPACE:
+    case CUDA_ERROR_INVALID_PC:
+    case CUDA_ERROR_LAUNCH_FAILED:
+      return true;
+    default:
+      return false;
+  }
+}
+
+Session::Session(const Grant& grant_, const calls::DriverTable& driver_, Ledger ledger, std::vector<Device> devices_)
+    : driver(driver_),
+      grant(grant_),
+      devices(std::move(devices_)),
+      ledger_(std::move(ledger)),
+      used_without_ledger_(devices.size()) {}
+
+int Session::serve(std::unique_ptr<transport::Link> link) {
+  link_ = std::move(link);
+  pin_bulk();
+  waiters_ = std::make_unique<Waiters>(driver, [link = link_.get()] { link->interrupt(); });
+  auto last_progress = Clock::now();
+  while (!goodbye_) {
+    bool progress = send_kept();
+    progress |= take_frames();
+    if (!completions_.empty() || !doomed_.empty()) progress |= poll_completions();
+    link_->flush();
+    if (link_->broken()) {
+      transport::Received frame;
+      if (!kept_.empty() || stalled_ || !link_->try_receive(frame)) break;
+      // What arrived before the end still counts: a goodbye is an end in good order.
+      carry_out(frame);
+      continue;
+    }
+    if (progress) {
+      last_progress = Clock::now();
+    } else {
+      rest(last_progress);
+    }
+  }
+  // No driver call any more: the process ends, and the driver gives everything back.
+  if (!goodbye_) log::warn("the client is gone: " + link_->why());
+  int code = goodbye_ ? kClientClosed : kClientLost;
+  link_->flush();
+  link_->close();
+  (void)waiters_.release();
+  (void)link_.release();
+  return code;
+}
+
+void Session::rest(Clock::time_point last_progress) {
+  auto now = Clock::now();
+  if (!kept_.empty() || stalled_) {  // waits for room in the link: nothing wakes us for that
+    std::this_thread::sleep_for(now - last_progress < kSpin ? std::chrono::microseconds(5)
+                                                            : std::chrono::microseconds(100));
+    return;
+  }
+  transport::Received frame;
+  auto deadline = transport::kForever;
+  if (!completions_.empty()) {
+    if (now - last_progress < kSpin) {
+      std::this_thread::yield();
+      return;
+    }
+    bool all_covered;
+    hand_over_completions(all_covered);
+    if (!all_covered) deadline = now + kUncoveredPoll;
+  }
+  if (link_->receive(frame, deadline) == transport::Outcome::done) {
+    Frame result = carry_out(frame);
+    if (result == Frame::done) link_->release(frame);
+    if (result == Frame::again) stalled_ = true, stalled_frame_ = frame;
+  }
+}
+
+bool Session::take_frames() {
+  if (!kept_.empty()) return false;
+  if (stalled_) {
+    Frame result = carry_out(stalled_frame_);
+    if (result == Frame::again) return false;
+    stalled_ = false;
+    if (result == Frame::done) link_->release(stalled_frame_);
+  }
+  size_t count = 0;
+  transport::Received frame;
+  while (count < kFramesPerTurn && kept_.empty() && !goodbye_ && completions_.size() < kMaxCompletions &&
+         link_->try_receive(frame)) {
+    ++count;
+    Frame result = carry_out(frame);
+    if (result == Frame::done) link_->release(frame);
+    if (result == Frame::again) {
+      stalled_ = true, stalled_frame_ = frame;
+      break;
+    }
+  }
+  return count > 0;
+}
+
+Frame Session::carry_out(const transport::Received& frame) {
+  const wire::FrameHeader& header = *frame.header;
+  Invoke invoke(*this, header, frame.arguments(), frame.argument_bytes(), frame.bulk);
+  bool needs_context = header.call != uint16_t(wire::Message::goodbye) && header.call != uint16_t(wire::Message::ping);
+  if (header.context != 0 && needs_context) {
+    Slab::Entry* context = slab(wire::Kind::context).find_index(header.context);
+    CUresult status = context ? make_current(context->extra) : CUDA_ERROR_INVALID_CONTEXT;
+    if (status != CUDA_SUCCESS) {
+      invoke.finish(status);
+      return Frame::done;
+    }
+  }
+  if (header.call < 64) return carry_out_message(wire::Message(header.call), invoke, frame);
+  auto id = static_cast<calls::Id>(header.call);
+  if (id == calls::Id::cuEventDestroy_v2) {
+    const auto& arguments = invoke.arguments<calls::cuEventDestroy_v2_arguments>();
+    CUevent event = invoke.resolve<CUevent>(arguments.hEvent);
+    if (invoke.valid() && waited_for(event)) {
+      invoke.unbind<CUevent>(arguments.hEvent);
+      destroy_later(event);
+      invoke.finish(CUDA_SUCCESS);
+      return Frame::done;
+    }
+    Invoke again(*this, header, frame.arguments(), frame.argument_bytes(), frame.bulk);
+    calls::dispatch(id, again);
+    return Frame::done;
+  }
+  // Calls without a stream work in the context's legacy one.
+  if (ContextState* context = context_of_frame(header.context)) ++streams[context->legacy_stream].uses;
+  calls::dispatch(id, invoke);
+  return Frame::done;
+}
+
+Frame Session::carry_out_message(wire::Message message, Invoke& invoke, const transport::Received& frame) {
+  using wire::Message;
+  switch (message) {
+    case Message::goodbye:
+      goodbye_ = true;
+      break;
+    case Message::ping:
+      invoke.finish(CUDA_SUCCESS);
+      break;
+    case Message::fence: {
+      Device* device = this->device(invoke.arguments<wire::Fence>().device);
+      if (device == nullptr) invoke.reject(CUDA_ERROR_INVALID_DEVICE);
+      if (invoke.valid()) {
+        fence(*device);
+        invoke.finish(CUDA_SUCCESS);
+      } else {
+        invoke.refuse();
+      }
+      break;
+    }
+    case Message::device_context: {
+      const auto& arguments = invoke.arguments<wire::DeviceContext>();
+      invoke.finish(invoke.valid() ? change_context(arguments) : CUDA_ERROR_INVALID_VALUE);
+      break;
+    }
+    case Message::memory_map:
+      return carry_out_memory_map(*this, invoke);
+    case Message::memory_unmap:
+      carry_out_memory_unmap(*this, invoke);
+      break;
+    case Message::memory_info:
+      carry_out_memory_info(*this, invoke);
+      break;
+    case Message::copy_to_device:
+      return carry_out_copy_to_device(*this, invoke, frame);
+    case Message::copy_to_host:
+      return carry_out_copy_to_host(*this, invoke);
+    case Message::copy_3d:
+      return carry_out_copy_3d(*this, invoke, frame);
+    case Message::launch:
+      carry_out_launch(*this, invoke);
+      break;
+    case Message::wait:
+      carry_out_wait(*this, invoke);
+      break;
+    case Message::query:
+      carry_out_query(*this, invoke);
+      break;
+    case Message::module_load:
+      return carry_out_module_load(*this, invoke);
+    case Message::module_unload:
+      carry_out_module_unload(*this, invoke);
+      break;
+    case Message::module_global:
+      carry_out_module_global(*this, invoke);
+      break;
+    case Message::event_elapsed:
+      carry_out_event_elapsed(*this, invoke);
+      break;
+    case Message::function_attribute:
+      carry_out_function_attribute(*this, invoke);
+      break;
+    case Message::occupancy:
+      carry_out_occupancy(*this, invoke);
+      break;
+    case Message::error_text:
+      carry_out_error_text(*this, invoke);
+      break;
+    default:
+      invoke.finish(CUDA_ERROR_NOT_SUPPORTED);
+      break;
+  }
+  return Frame::done;
+}
+
+// Without a device there is nothing to copy, and drivers want a context for this.
+void Session::pin_bulk() {
+  if (devices.empty()) return;
+  CUcontext context = nullptr;
+  if (driver.cuDevicePrimaryCtxRetain(&context, devices[0].cu) != CUDA_SUCCESS) return;
+  driver.cuCtxSetCurrent(context);
+  bulk_is_pinned_ = true;
+  for (std::span<std::byte> memory : {link_->bulk_memory(), link_->send_bulk_memory()})
+    bulk_is_pinned_ &= !memory.empty() && driver.cuMemHostRegister_v2(memory.data(), memory.size(),
+                                                                   CU_MEMHOSTREGISTER_PORTABLE) == CUDA_SUCCESS;
+  driver.cuCtxSetCurrent(nullptr);
+  if (!bulk_is_pinned_) log::info("bulk memory could not be pinned; copies are staged by the driver");
+}
+
+// -- answers
+// -----------------------------------------------------------------------------------------------------------
+
+void Session::answer(const wire::FrameHeader& question, CUresult status, std::span<const std::byte> reply,
+                     std::span<const std::byte> trailing) {
+  Outgoing outgoing;
+  size_t begin = sizeof(wire::FrameHeader), middle = begin + wire::padded(reply.size());
+  if (trailing.empty()) middle = begin + reply.size();
+  outgoing.frame.resize(wire::padded(middle + trailing.size()));
+  wire::FrameHeader header{
+      uint32_t(outgoing.frame.size()), question.call, wire::kReply, question.sequence, 0, int32_t(status), 0};
+  std::memcpy(outgoing.frame.data(), &header, sizeof header);
+  if (!reply.empty()) std::memcpy(outgoing.frame.data() + begin, reply.data(), reply.size());
+  if (!trailing.empty()) std::memcpy(outgoing.frame.data() + middle, trailing.data(), trailing.size());
+  send_or_keep(std::move(outgoing));
+}
+
+void Session::answer_with_bulk(const wire::FrameHeader& question, CUresult status, std::byte* bulk, size_t bulk_bytes) {
+  if (status != CUDA_SUCCESS) {
+    link_->cancel_reserved(bulk);
+    return answer(question, status);
+  }
+  Outgoing outgoing;
+  outgoing.frame.resize(sizeof(wire::FrameHeader));
+  wire::FrameHeader header{uint32_t(sizeof header), question.call, wire::kReply, question.sequence, 0,
+                           int32_t(status),         bulk_bytes};
+  std::memcpy(outgoing.frame.data(), &header, sizeof header);
+  outgoing.bulk = bulk, outgoing.bulk_bytes = bulk_bytes;
+  send_or_keep(std::move(outgoing));
+}
+
+void Session::note_error(uint32_t frame_context, uint16_t call, CUresult status, const std::string& text) {
+  ContextState* context = context_of_frame(frame_context);
+  bool sticky = is_sticky(status);
+  if (context) {
+    if (context->sticky != CUDA_SUCCESS) return;  // the client knows; every later call fails alike
+    if (sticky) context->sticky = status;
+    if (context->pending == CUDA_SUCCESS) context->pending = status;
+  }
+  log::warn("call " + std::to_string(call) + " failed with CUDA error " + std::to_string(status) +
+            (text.empty() ? "" : ": " + text));
+  wire::PushError error{};
+  error.context = context ? context->handle : 0;
+  error.status = int32_t(status);
+  error.call = call;
+  error.sticky = sticky;
+  std::memcpy(error.text, text.data(), std::min(text.size(), sizeof error.text - 1));
+  Outgoing outgoing;
+  outgoing.frame.resize(sizeof(wire::FrameHeader) + wire::padded(sizeof error));
+  wire::FrameHeader header{
+      uint32_t(outgoing.frame.size()), uint16_t(wire::Message::push_error), wire::kPush, 0, 0, int32_t(status), 0};
+  std::memcpy(outgoing.frame.data(), &header, sizeof header);
+  std::memcpy(outgoing.frame.data() + sizeof header, &error, sizeof error);
+  send_or_keep(std::move(outgoing));
+}
+
+CUresult Session::settle(ContextState* context, CUresult status) {
+  if (!context) return status;
+  if (is_sticky(status)) context->sticky = status;
+  if (context->sticky != CUDA_SUCCESS) return context->sticky;
+  if (context->pending != CUDA_SUCCESS) return std::exchange(context->pending, CUDA_SUCCESS);
+  return status;
+}
+
+bool Session::try_send(const Outgoing& outgoing) {
+  std::byte* at = link_->try_begin(outgoing.frame.size());
+  if (!at) return false;
+  std::memcpy(at, outgoing.frame.data(), outgoing.frame.size());
+  if (outgoing.bulk)
+    link_->send_reserved(outgoing.bulk, outgoing.bulk_bytes);
+  else
+    link_->send();
+  return true;
+}
+
+void Session::send_or_keep(Outgoing outgoing) {
+  if (!kept_.empty() || !try_send(outgoing)) kept_.push_back(std::move(outgoing));
+}
+
+bool Session::send_kept() {
+  bool progress = false;
+  while (!kept_.empty() && try_send(kept_.front())) {
+    kept_.pop_front();
+    progress = true;
+  }
+  return progress;
+}
+
+}  // namespace gpool::worker

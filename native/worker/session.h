@@ -1,0 +1,215 @@
+// The state of one session and the loop that carries out its frames. One thread owns all of this ("the dispatching
+// thread"); it never blocks on the GPU. Waiting threads (waiters.h) only wait.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <map>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "calls/driver_table.h"
+#include "transport/link.h"
+#include "wire/hello.h"
+#include "wire/messages.h"
+#include "worker/grant.h"
+#include "worker/invoke.h"
+#include "worker/ledger.h"
+#include "worker/slab.h"
+#include "worker/waiters.h"
+
+namespace gpool::worker {
+
+// What becomes of a frame after its message has been carried out.
+enum class Frame : uint8_t {
+  done,   // given back to the link
+  kept,   // its bulk is in use; whoever keeps it gives it back
+  again,  // there is no room for the answer now: to be carried out later, and nothing else before it
+};
+
+struct MappedPiece {
+  uint64_t bytes;
+  CUmemGenericAllocationHandle physical;
+};
+
+struct Device {
+  CUdevice cu = 0;
+  wire::DeviceRecord record{};
+  uint64_t limit_bytes = 0;  // 0: none
+  uint32_t ledger_index = 0;
+  std::map<uint64_t, MappedPiece> mapped;  // by address
+  uint32_t pending_unmaps = 0;
+  std::map<uint64_t, uint64_t> unmapping;            // address → bytes, until the queued work before the free is done
+  std::deque<std::function<bool()>> wait_for_unmap;  // maps that wait for pending unmaps; true: through
+  // Events that the next work of every stream has to wait for (rule 5 of data-plane.md), oldest first.
+  struct FencePoint {
+    CUevent event;
+    uint32_t stream;  // where it was recorded
+    uint32_t context;
+    uint64_t number;
+  };
+  std::vector<FencePoint> fences;
+  uint64_t fence_number = 0;
+};
+
+struct StreamState {
+  CUstream cu = nullptr;
+  uint32_t context = 0;  // index into Session::contexts
+  bool live = true;
+  uint64_t uses = 0;       // how often work was put in
+  uint64_t done_uses = 0;  // up to which use it is known to be done
+  uint64_t fence_seen = 0;
+  bool busy() const { return uses != done_uses; }
+};
+
+struct ContextState {
+  wire::Handle handle = 0;
+  CUcontext cu = nullptr;
+  uint32_t device = 0;
+  bool primary = false, live = true;
+  uint32_t retains = 0;
+  uint32_t legacy_stream = 0, thread_stream = 0;  // indices into Session::streams
+  CUresult sticky = CUDA_SUCCESS;                 // once there, it stays
+  CUresult pending = CUDA_SUCCESS;                // for the next synchronising call
+  std::vector<CUevent> free_events;
+};
+
+struct FunctionState {
+  uint32_t parameter_bytes = 0;
+  uint32_t module = 0;
+};
+
+class Session {
+ public:
+  Session(const Grant& grant, const calls::DriverTable& driver, Ledger ledger, std::vector<Device> devices);
+
+  // Until the client leaves: an ExitCode.
+  int serve(std::unique_ptr<transport::Link> link);
+
+  // -- for messages
+  // ----------------------------------------------------------------------------------------------------
+  const calls::DriverTable& driver;
+  const Grant grant;
+  std::vector<Device> devices;
+  std::deque<StreamState> streams;
+  std::deque<ContextState> contexts;
+  std::deque<FunctionState> functions;
+
+  transport::Link& link() { return *link_; }
+  Slab& slab(wire::Kind kind) { return slabs_[size_t(kind) & 63]; }
+  Device* device(uint64_t ordinal) { return ordinal < devices.size() ? &devices[ordinal] : nullptr; }
+
+  // Contexts and streams (contexts.cpp).
+  ContextState* context_of_frame(uint32_t index);
+  CUresult make_current(uint32_t context);
+  uint32_t add_stream(CUstream stream, uint32_t context);
+  // The state behind a stream's handle in a context; nullptr: there is none. Does not count as work.
+  StreamState* find_stream(wire::Handle handle, uint32_t frame_context);
+  // The same, about to receive work: waits for fences are put in first.
+  StreamState* use_stream(wire::Handle handle, uint32_t frame_context);
+  CUresult change_context(const wire::DeviceContext& message);
+  void fence(Device& device);
+
+  // Answers. They never wait: what the link has no room for is kept and sent later.
+  void answer(const wire::FrameHeader& question, CUresult status, std::span<const std::byte> reply = {},
+              std::span<const std::byte> trailing = {});
+  // `bulk` was reserved from the link.
+  void answer_with_bulk(const wire::FrameHeader& question, CUresult status, std::byte* bulk, size_t bulk_bytes);
+  // Keeps the error of an asynchronous call and tells the client at once.
+  void note_error(uint32_t frame_context, uint16_t call, CUresult status, const std::string& text = "");
+  // What a synchronising call has to answer: its own result, or what went wrong before it.
+  CUresult settle(ContextState* context, CUresult status);
+
+  // Completions (completions.cpp).
+  using Done = std::function<void(CUresult)>;
+  // After everything that is in the stream now.
+  void after_stream(StreamState& stream, Done done);
+  void after_streams(const std::vector<StreamState*>& some, Done done);
+  // After an event of the client's. Until then, destroying it is put off.
+  void after_event(CUevent event, uint32_t context, Done done);
+  // Streams of a device (or, with a context, of that alone) that may have work in them.
+  std::vector<StreamState*> busy_streams(uint32_t device, int64_t only_context = -1);
+  bool waited_for(CUevent event) const;
+  void destroy_later(CUevent event) { doomed_.push_back(event); }
+  void drain_context(uint32_t context);
+  bool bulk_is_pinned() const { return bulk_is_pinned_; }
+
+  // Ledger (memory.cpp).
+  bool reserve_memory(Device& device, uint64_t bytes);
+  void release_memory(Device& device, uint64_t bytes);
+  uint64_t memory_used(const Device& device) const;
+
+  // Modules (modules.cpp).
+  struct Upload {
+    std::vector<std::byte> image;
+    uint64_t received_bytes = 0, image_bytes = 0;
+  };
+  std::map<wire::Handle, Upload> uploads;
+  uint32_t function_base = 1;
+
+ private:
+  struct Completion {
+    CUevent event = nullptr;
+    uint32_t context = 0;
+    bool own = false;  // goes back to the context's free events
+    int waiter = -1;
+    Done done;
+  };
+  struct Outgoing {
+    std::vector<std::byte> frame;
+    std::byte* bulk = nullptr;
+    size_t bulk_bytes = 0;
+  };
+
+  bool take_frames();
+  Frame carry_out(const transport::Received& frame);
+  Frame carry_out_message(wire::Message message, Invoke& invoke, const transport::Received& frame);
+  void send_or_keep(Outgoing outgoing);
+  bool try_send(const Outgoing& outgoing);
+  bool send_kept();
+  bool poll_completions();
+  void hand_over_completions(bool& all_covered);
+  CUevent own_event(uint32_t context);
+  void pin_bulk();
+  void rest(std::chrono::steady_clock::time_point last_progress);
+
+  Ledger ledger_;
+  std::vector<uint64_t> used_without_ledger_;
+  std::unique_ptr<transport::Link> link_;
+  Slab slabs_[64];
+  int64_t current_context_ = -1;
+  std::deque<Outgoing> kept_;
+  bool stalled_ = false;
+  transport::Received stalled_frame_;
+  std::vector<Completion> completions_;
+  std::vector<CUevent> doomed_;
+  std::unique_ptr<Waiters> waiters_;
+  bool bulk_is_pinned_ = false;
+  bool goodbye_ = false;
+};
+
+// Messages with hand-written code. Each answers (or keeps the error) by itself.
+Frame carry_out_memory_map(Session& session, Invoke& invoke);
+void carry_out_memory_unmap(Session& session, Invoke& invoke);
+void carry_out_memory_info(Session& session, Invoke& invoke);
+Frame carry_out_copy_to_device(Session& session, Invoke& invoke, const transport::Received& frame);
+Frame carry_out_copy_to_host(Session& session, Invoke& invoke);
+Frame carry_out_copy_3d(Session& session, Invoke& invoke, const transport::Received& frame);
+void carry_out_launch(Session& session, Invoke& invoke);
+void carry_out_wait(Session& session, Invoke& invoke);
+void carry_out_query(Session& session, Invoke& invoke);
+Frame carry_out_module_load(Session& session, Invoke& invoke);
+void carry_out_module_unload(Session& session, Invoke& invoke);
+void carry_out_module_global(Session& session, Invoke& invoke);
+void carry_out_event_elapsed(Session& session, Invoke& invoke);
+void carry_out_function_attribute(Session& session, Invoke& invoke);
+void carry_out_occupancy(Session& session, Invoke& invoke);
+void carry_out_error_text(Session& session, Invoke& invoke);
+
+bool is_sticky(CUresult error);
+
+}  // namespace gpool::worker

@@ -1,0 +1,55 @@
+// What the client's handles of one kind stand for. Indices come off the wire, so pages are made one at a time: a wild
+// index costs one page.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include "wire/handle.h"
+
+namespace gpool::worker {
+
+class Slab {
+ public:
+  struct Entry {
+    uint64_t value = 0;  // the driver's handle
+    uint32_t generation = 0;
+    uint32_t extra = 0;  // streams: index of the stream's state; contexts: of the context's; functions: of theirs
+    bool live = false;
+  };
+
+  Entry* find(wire::Handle handle) {
+    Entry* entry = at(wire::index_of(handle));
+    return entry && entry->live && entry->generation == wire::generation_of(handle) ? entry : nullptr;
+  }
+  Entry* find_index(uint32_t index) {
+    Entry* entry = at(index);
+    return entry && entry->live ? entry : nullptr;
+  }
+  // nullptr: the place is taken, or index 0.
+  Entry* bind(wire::Handle handle, uint64_t value) {
+    uint32_t index = wire::index_of(handle);
+    if (index == 0) return nullptr;
+    size_t page = index / kPage;
+    if (page >= pages_.size()) pages_.resize(page + 1);
+    if (!pages_[page]) pages_[page] = std::make_unique<Entry[]>(kPage);
+    Entry& entry = pages_[page][index % kPage];
+    if (entry.live) return nullptr;
+    entry = {value, wire::generation_of(handle), 0, true};
+    return &entry;
+  }
+  void forget(wire::Handle handle) {
+    if (Entry* entry = find(handle)) entry->live = false;
+  }
+
+ private:
+  static constexpr size_t kPage = 1024;
+  Entry* at(uint32_t index) {
+    size_t page = index / kPage;
+    return page < pages_.size() && pages_[page] ? &pages_[page][index % kPage] : nullptr;
+  }
+  std::vector<std::unique_ptr<Entry[]>> pages_;
+};
+
+}  // namespace gpool::worker

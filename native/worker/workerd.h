@@ -1,0 +1,95 @@
+// gpool-workerd itself: one thread, one poll loop, no CUDA. Accepts, judges tickets, has the zygote fork workers,
+// watches them, and speaks with the agent.
+#pragma once
+
+#include <chrono>
+#include <deque>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/fd.h"
+#include "base/status.h"
+#include "transport/handshake.h"
+#include "worker/admission.h"
+#include "worker/ledger.h"
+#include "worker/options.h"
+#include "worker/zygote.h"
+
+namespace gpool::worker {
+
+class Workerd {
+ public:
+  Workerd(const Options& options, Zygote zygote);
+  // Opens the sockets.
+  Status open();
+  // Until `quit`, SIGTERM or the end of the linger time; everything that was started has ended when it returns.
+  int run();
+
+ private:
+  using Clock = std::chrono::steady_clock;
+
+  struct Handshake {  // a connection that has not said enough yet
+    Fd socket;
+    transport::GreetingReader reader;
+    Clock::time_point deadline;
+    std::string peer;
+  };
+  struct Session {
+    uint32_t id = 0;
+    std::string lease, host, command, detail;
+    uint32_t client_pid = 0;
+    pid_t pid = 0;
+    uint32_t ledger_slot = 0;
+    Fd report;  // the worker's words: "open", or a sentence of why it ends
+    bool open = false, revoked = false;
+    Clock::time_point kill_at = Clock::time_point::max();
+  };
+  struct Lease {
+    Ledger ledger;
+    std::string path;
+    size_t sessions = 0;
+    std::vector<uint64_t> told_bytes;  // per GPU, what the agent was last told
+  };
+  struct Agent {  // a connection on the control socket
+    Fd socket;
+    std::string incoming, outgoing;
+    bool greeted = false;
+  };
+
+  void accept_clients(int listener, const char* kind);
+  void read_greeting(Handshake& handshake);  // closes the socket when it is through
+  void begin_session(Handshake& handshake);
+  void accept_agents();
+  void read_agent(Agent& agent);
+  void obey(Agent& agent, std::string_view line);
+  void write_agent(Agent& agent);
+  void tell(Agent& agent, const std::string& line);
+  void tell_all(const std::string& line);
+  std::string session_line(const Session& session) const;
+  void read_report(Session& session);
+  void read_zygote();
+  void end_session(uint32_t id, int wait_status);
+  void revoke(const std::string& lease);
+  void tell_usage(Agent* only);
+  void keep_time(Clock::time_point now);
+  Clock::time_point next_deadline(Clock::time_point now) const;
+  void end_everything();
+
+  const Options options_;
+  Zygote zygote_;
+  Admission admission_;
+  Fd unix_listener_, tcp_listener_, control_listener_, signals_;
+  std::string tcp_address_ = "-";
+  std::vector<Handshake> handshakes_;
+  std::vector<std::unique_ptr<Agent>> agents_;
+  std::map<uint32_t, Session> sessions_;
+  std::map<std::string, Lease> leases_;
+  uint32_t next_session_ = 1;
+  Clock::time_point idle_since_ = Clock::now();
+  Clock::time_point next_usage_ = Clock::now();
+  bool quitting_ = false;
+};
+
+}  // namespace gpool::worker
