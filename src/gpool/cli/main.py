@@ -84,9 +84,12 @@ def main(arguments: list[str] | None = None) -> None:
     except (click.Abort, KeyboardInterrupt):
         code = 128 + signal.SIGINT
     except BrokenPipeError:
-        # The reader has gone (`gpool ps | head`). What is left in the buffer would fail again at interpreter exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        code = 128 + signal.SIGPIPE
+        code = _reader_gone()
+    except SystemExit as end:
+        # click answers a broken pipe by exiting with 1, which is not told apart from a command's own 1.
+        if not isinstance(end.__context__, BrokenPipeError):
+            raise
+        code = _reader_gone()
     except click.exceptions.NoArgsIsHelpError as no_arguments:
         code = 0
         click.echo(no_arguments.ctx.get_help() if no_arguments.ctx else "")
@@ -99,6 +102,13 @@ def main(arguments: list[str] | None = None) -> None:
         sentence = f"internal error ({kind}: {error}); run it again with GPOOL_DEBUG=1 to see where, and report it"
         code = _fail(error, sentence)
     sys.exit(code)
+
+
+def _reader_gone() -> int:
+    """The exit code after `gpool ps | head`."""
+    # What is left in the buffer would fail again when the interpreter exits.
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return 128 + signal.SIGPIPE
 
 
 def _usage_sentence(error: click.ClickException) -> str:
