@@ -131,3 +131,9 @@ def test_a_reader_that_goes_away_is_no_failure_of_ours() -> None:
     os.close(writer)
     assert result.stderr == ""
     assert result.returncode == 141
+
+
+def test_the_controllers_command_loads_its_libraries_only_when_it_runs() -> None:
+    code = f"import sys, gpool.cli.controller; print([name for name in {HEAVY} if name in sys.modules])"
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert result.stdout == "[]\n"

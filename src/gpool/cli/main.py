@@ -74,6 +74,7 @@ def main(arguments: list[str] | None = None) -> None:
 
     gpool's own failures are one sentence on stderr and exit code 125; `GPOOL_DEBUG=1` adds the traceback.
     """
+    stdout = sys.stdout
     try:
         # In standalone mode click would exit with 1 and 2, which belong to the command that `gpool run` runs.
         result = cli.main(arguments, prog_name="gpool", standalone_mode=False)
@@ -85,9 +86,9 @@ def main(arguments: list[str] | None = None) -> None:
         code = 128 + signal.SIGINT
     except BrokenPipeError:
         code = _reader_gone()
-    except SystemExit as end:
-        # click answers a broken pipe by exiting with 1, which is not told apart from a command's own 1.
-        if not isinstance(end.__context__, BrokenPipeError):
+    except SystemExit:
+        # click answers a broken pipe by muffling stdout and exiting with 1, which could be a command's own 1.
+        if sys.stdout is stdout:
             raise
         code = _reader_gone()
     except click.exceptions.NoArgsIsHelpError as no_arguments:
