@@ -37,7 +37,7 @@ async def test_roles(stage: PoolStage) -> None:
     ):
         answer = await stage.http.request(method, path, headers=stage.as_(name))
         assert answer.status_code == 403
-        assert f"the token '{name}' is for a" in answer.json()["detail"]
+        assert f"the token '{name}' has the role" in answer.json()["detail"]
 
 
 @pytest.mark.parametrize(

@@ -23,7 +23,7 @@ from stage.pool import PoolStage, until
 from stage.values import make_gpus, make_request
 
 HELLO = Hello(version="0.1.0", node="a", boot_id="boot-a", generation=1)
-SEEN = Observed(counter=1, gpus=make_gpus("a", 8))
+SEEN = Observed(counter=1, gpus=make_gpus("a", 8), tcp="127.0.0.1:4000")
 
 
 class QueueSocket:

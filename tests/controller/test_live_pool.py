@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from gpool.channel.messages import Hello
+from gpool.channel.messages import Hello, Observed
 from gpool.errors import InvalidInput, LeaseOver, NodeNameTaken, NotLeading, UnknownLease
 from gpool.model.lease import LeaseState
 from gpool.model.node import NodeState
@@ -142,6 +142,19 @@ async def test_a_controller_that_was_replaced_changes_nothing_any_more(stage: Po
     with pytest.raises(NotLeading, match="taken over"):
         await stage.pool.ask("ann", make_request())
     assert stage.pool.leases == {}
+
+
+async def test_a_node_whose_workerd_cannot_be_reached_yet_gets_nothing(stage: PoolStage) -> None:
+    link = await stage.pool.greet(Hello(version="0.1.0", node="a", boot_id="boot-a", generation=1))
+    node = ScriptedNode(stage.pool, link, [8])
+    desired = link.next_desired(stage.pool.desired_state("a"))
+    await stage.pool.observe(link, Observed(counter=1, desired_counter=desired.counter, gpus=node.gpus))
+    waiting = await stage.pool.ask("ann", make_request())
+    assert waiting.reason == "wants 1 whole GPU; no node is ready: a (joining)"
+    node.counter = 1
+    await node.report(desired.counter)
+    await stage.pool.run_cycle()
+    assert await stage.state_of(waiting) is LeaseState.ACTIVE
 
 
 async def test_a_gpu_that_falls_off_the_bus_ends_its_lease_with_the_reason(stage: PoolStage) -> None:

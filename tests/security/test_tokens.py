@@ -45,7 +45,7 @@ def test_the_authorization_header() -> None:
 
 def test_a_role_that_does_not_fit_is_named_beside_those_that_do() -> None:
     require_role(TOKEN, Role.USER, Role.ADMIN)
-    with pytest.raises(NotAllowed, match="'ann' is for a user; this needs a token for a node"):
+    with pytest.raises(NotAllowed, match="'ann' has the role user; this needs the role node"):
         require_role(TOKEN, Role.NODE)
 
 

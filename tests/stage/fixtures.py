@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
+from structlog.testing import capture_logs
 
 from stage.pool import PoolStage, open_pool
 
@@ -11,5 +12,6 @@ from stage.pool import PoolStage, open_pool
 @pytest.fixture
 async def stage(tmp_path: Path) -> AsyncIterator[PoolStage]:
     """An empty pool in this process."""
-    async with open_pool(tmp_path / "gpool.db") as opened:
-        yield opened
+    with capture_logs():
+        async with open_pool(tmp_path / "gpool.db") as opened:
+            yield opened
