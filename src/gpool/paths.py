@@ -41,7 +41,7 @@ def runtime_folder() -> str:
     """
     base = os.environ.get("XDG_RUNTIME_DIR", "")
     uid = os.getuid()
-    folder = os.path.join(base, "gpool") if os.path.isabs(base) else f"/tmp/gpool-{uid}"  # noqa: S108
+    folder = os.path.join(base, "gpool") if os.path.isabs(base) else f"/tmp/gpool-{uid}"
     try:
         os.makedirs(folder, mode=0o700, exist_ok=True)
         found = os.lstat(folder)

@@ -20,7 +20,9 @@ MOST_GPUS = 1024
     context_settings={"ignore_unknown_options": False, "allow_interspersed_args": False},
     options_metavar="[OPTIONS]",
 )
-@click.option("--gpus", type=int, default=1, metavar="N", help="How many vGPUs; each is a CUDA device of the program. [1]")
+@click.option(
+    "--gpus", type=int, default=1, metavar="N", help="How many vGPUs; each is a CUDA device of the program. [1]"
+)
 @click.option("--memory", metavar="SIZE", help="Memory of each vGPU: 8GiB, 512M, 1.5G. Without it: a whole GPU.")
 @click.option("--compute", metavar="PERCENT", help="Compute of each vGPU as a part of its GPU: 50%, 12.5%. [100%]")
 @click.option("--node", metavar="NAME", help="Only GPUs of this node.")
@@ -30,7 +32,9 @@ MOST_GPUS = 1024
     default="auto",
     help="How calls travel: shared memory on the GPU's own machine, TCP from others. [auto]",
 )
-@click.option("--timeout", metavar="T", help="How long to wait for the GPUs: 30s, 5m, 2h. Without it: until they are free.")
+@click.option(
+    "--timeout", metavar="T", help="How long to wait for the GPUs: 30s, 5m, 2h. Without it: until they are free."
+)
 @click.option("--api", metavar="URL", help="Address of the controller. [GPOOL_API, then client.toml]")
 @click.option("--token", metavar="TOKEN", help="Who you are. [GPOOL_TOKEN, then client.toml]")
 @click.argument("words", metavar="-- CMD [ARGS]...", nargs=-1, type=click.UNPROCESSED)
@@ -68,4 +72,4 @@ def command(
         transport=transport,
         timeout_s=None if timeout is None else parse_duration_s(timeout),
     )
-    return launch(wish, words, client_from(api, token))
+    return launch(wish, list(words), client_from(api, token))

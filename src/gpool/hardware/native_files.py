@@ -7,7 +7,14 @@ import os
 import gpool
 from gpool.errors import GpoolError
 
-__all__ = ["NATIVE_FILES", "client_folder", "emulator_folder", "native_folder", "require_native_file", "workerd_program"]
+__all__ = [
+    "NATIVE_FILES",
+    "client_folder",
+    "emulator_folder",
+    "native_folder",
+    "require_native_file",
+    "workerd_program",
+]
 
 NATIVE_FILES = (
     "client/libcuda.so.1",
@@ -22,7 +29,9 @@ NATIVE_FILES = (
 def native_folder() -> str:
     """The folder of the native files: GPOOL_NATIVE, or the one inside the installed package."""
     chosen = os.environ.get("GPOOL_NATIVE", "")
-    return os.path.abspath(chosen) if chosen else os.path.join(os.path.dirname(os.path.abspath(gpool.__file__)), "native")
+    return (
+        os.path.abspath(chosen) if chosen else os.path.join(os.path.dirname(os.path.abspath(gpool.__file__)), "native")
+    )
 
 
 def require_native_file(name: str) -> str:

@@ -1,4 +1,4 @@
-"""The controller's REST API as commands use it: blocking, over the standard library's HTTP client.
+"""The controller's REST API as commands use it: blocking, JSON in and out.
 
 `gpool run` stands in front of every job, so this module and its imports must stay light: no pydantic, no httpx2.
 Answers are therefore plain JSON values; the models that describe them are `gpool.model`.
@@ -6,15 +6,20 @@ Answers are therefore plain JSON values; the models that describe them are `gpoo
 
 from __future__ import annotations
 
-import http.client
 import json
+import re
 import socket
 from typing import Any
-from urllib.parse import quote, urlencode, urlsplit
 
 from gpool.errors import ControllerUnreachable, GpoolError, InvalidInput, from_problem
+from gpool.launch.http_exchange import NotHttpError, Target, exchange
 
 __all__ = ["ApiClient"]
+
+_ADDRESS = re.compile(
+    r"(?P<scheme>https?)://(?P<host>[^/:?#@\s\[\]]+|\[[0-9A-Fa-f:.]+\])(?::(?P<port>\d{1,5}))?(?P<path>/[^?#\s]*)?"
+)
+_PLAIN = frozenset(b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._~")
 
 
 class ApiClient:
@@ -25,18 +30,17 @@ class ApiClient:
     """
 
     def __init__(self, url: str, token: str | None, *, timeout_s: float = 10.0) -> None:
-        parts = urlsplit(url)
-        try:
-            port = parts.port
-        except ValueError:
-            port = -1
-        if parts.scheme not in ("http", "https") or not parts.hostname or port == -1:
+        parts = _ADDRESS.fullmatch(url)
+        if parts is None or int(parts["port"] or 0) > 65535:
             raise InvalidInput(f"{url!r} is not the address of a controller; it looks like http://HOST:7070")
+        if token is not None and not (token.isascii() and token.isprintable()):
+            raise InvalidInput(
+                "the token holds characters that no token has; check --token, GPOOL_TOKEN and client.toml"
+            )
         self.url = url.rstrip("/")
-        self._scheme = parts.scheme
-        self._host = parts.hostname
-        self._port = port
-        self._prefix = parts.path.rstrip("/")
+        tls = parts["scheme"] == "https"
+        self._target = Target(tls, parts["host"].strip("[]"), int(parts["port"] or (443 if tls else 80)))
+        self._prefix = (parts["path"] or "").rstrip("/")
         self._token = token
         self._timeout_s = timeout_s
 
@@ -45,8 +49,8 @@ class ApiClient:
         given = {name: value for name, value in query.items() if value is not None}
         if wait_s > 0:
             given["wait_s"] = f"{wait_s:g}"
-        suffix = f"?{urlencode(given)}" if given else ""
-        return self._ask("GET", path + suffix, None, self._timeout_s + wait_s)
+        suffix = "&".join(f"{name}={self.segment(str(value))}" for name, value in given.items())
+        return self._ask("GET", f"{path}?{suffix}" if suffix else path, None, self._timeout_s + wait_s)
 
     def post(self, path: str, body: Any = None) -> Any:
         """POST a JSON body to `path` under `/api/v1`; returns the decoded answer."""
@@ -58,13 +62,8 @@ class ApiClient:
 
     @staticmethod
     def segment(name: str) -> str:
-        """One path segment, escaped: names and ids come from the command line."""
-        return quote(name, safe="")
-
-    def _connect(self, timeout_s: float) -> http.client.HTTPConnection:
-        if self._scheme == "https":
-            return http.client.HTTPSConnection(self._host, self._port, timeout=timeout_s)
-        return http.client.HTTPConnection(self._host, self._port, timeout=timeout_s)
+        """One segment of a path or value of a query, escaped: names and ids come from the command line."""
+        return "".join(chr(sign) if sign in _PLAIN else f"%{sign:02X}" for sign in name.encode(errors="replace"))
 
     def _ask(self, method: str, path: str, body: Any, timeout_s: float) -> Any:
         headers = {"Accept": "application/json"}
@@ -74,11 +73,8 @@ class ApiClient:
         if body is not None:
             payload = json.dumps(body).encode()
             headers["Content-Type"] = "application/json"
-        connection = self._connect(timeout_s)
         try:
-            connection.request(method, f"{self._prefix}/api/v1{path}", body=payload, headers=headers)
-            answer = connection.getresponse()
-            status, raw = answer.status, answer.read()
+            status, raw = exchange(self._target, method, f"{self._prefix}/api/v1{path}", headers, payload, timeout_s)
         except TimeoutError as error:
             raise ControllerUnreachable(
                 f"the controller at {self.url} did not answer within {timeout_s:g} seconds; "
@@ -86,7 +82,8 @@ class ApiClient:
             ) from error
         except ConnectionRefusedError as error:
             raise ControllerUnreachable(
-                f"no controller answers at {self.url}; start one with `gpool up`, or name another with --api or GPOOL_API"
+                f"no controller answers at {self.url}; "
+                "start one with `gpool up`, or name another with --api or GPOOL_API"
             ) from error
         except socket.gaierror as error:
             raise ControllerUnreachable(
@@ -96,12 +93,10 @@ class ApiClient:
             raise ControllerUnreachable(
                 f"the controller at {self.url} cannot be reached ({error.strerror or error}); check --api or GPOOL_API"
             ) from error
-        except (http.client.HTTPException, ValueError) as error:
+        except NotHttpError as error:
             raise ControllerUnreachable(
                 f"what answers at {self.url} does not speak HTTP as a controller does; check --api or GPOOL_API"
             ) from error
-        finally:
-            connection.close()
         return self._decode(status, raw)
 
     def _decode(self, status: int, raw: bytes) -> Any:
@@ -113,7 +108,9 @@ class ApiClient:
             value = None
         if 200 <= status < 300:
             if value is None:
-                raise ControllerUnreachable(f"what answers at {self.url} is not a gpool controller; check --api or GPOOL_API")
+                raise ControllerUnreachable(
+                    f"what answers at {self.url} is not a gpool controller; check --api or GPOOL_API"
+                )
             return value
         if isinstance(value, dict) and ("detail" in value or "title" in value):
             raise from_problem(value)

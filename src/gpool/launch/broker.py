@@ -5,6 +5,7 @@ The protocol is in docs/internals/interfaces.md: one question line, an answer of
 
 from __future__ import annotations
 
+import contextlib
 import os
 import socket
 import threading
@@ -50,10 +51,8 @@ class Broker:
     def close(self) -> None:
         """Stop accepting; answers on their way are finished by their own threads."""
         # shutdown, not close alone: it wakes the thread that is blocked in accept.
-        try:
+        with contextlib.suppress(OSError):
             self._listener.shutdown(socket.SHUT_RDWR)
-        except OSError:
-            pass
         self._thread.join(PATIENCE_S)
         self._listener.close()
 
@@ -104,9 +103,7 @@ def refusal_line(sentence: str) -> str:
     return f"error {' '.join(sentence.split())}\n"
 
 
-def answer_lines(
-    lease: Mapping[str, Any], sessions: list[dict[str, Any]], transport: str, own_host_id: str
-) -> str:
+def answer_lines(lease: Mapping[str, Any], sessions: list[dict[str, Any]], transport: str, own_host_id: str) -> str:
     """The answer that opens: `lease` and `sessions` as the controller's renewal carries them.
 
     A node's unix socket is offered only when the node is this host and its socket can be seen from here (a

@@ -6,13 +6,13 @@ import os
 
 from gpool.errors import GpoolError
 
-__all__ = ["CommandNotUsable", "find_command"]
+__all__ = ["CommandUnusableError", "find_command"]
 
 CANNOT_EXECUTE = 126
 NOT_FOUND = 127
 
 
-class CommandNotUsable(GpoolError):
+class CommandUnusableError(GpoolError):
     """The command is missing or may not be executed; `exit_code` is what a shell would exit with (127 or 126)."""
 
     def __init__(self, sentence: str, exit_code: int) -> None:
@@ -24,10 +24,10 @@ def find_command(name: str, search_path: str) -> str:
     """The file that `name` means: `name` itself when it holds a slash, else the first match along `search_path`
     (colon-separated folders, an empty one is the current folder).
 
-    Raises `CommandNotUsable`.
+    Raises `CommandUnusableError`.
     """
     if not name:
-        raise CommandNotUsable("the command is an empty word; say what to run after `--`", NOT_FOUND)
+        raise CommandUnusableError("the command is an empty word; say what to run after `--`", NOT_FOUND)
     if "/" in name:
         _check(name, name)
         return name
@@ -42,21 +42,24 @@ def find_command(name: str, search_path: str) -> str:
         found_but_not_executable = found_but_not_executable or candidate
     if found_but_not_executable:
         _check(name, found_but_not_executable)
-    raise CommandNotUsable(f"the command {name!r} was not found in PATH; check its spelling or give its full path", NOT_FOUND)
+    raise CommandUnusableError(
+        f"the command {name!r} was not found in PATH; check its spelling or give its full path", NOT_FOUND
+    )
 
 
 def _check(name: str, path: str) -> None:
     if not os.path.exists(path):
         what = "is a link to nothing" if os.path.islink(path) else "does not exist"
-        raise CommandNotUsable(f"the command {name!r} {what}; check its spelling", NOT_FOUND)
+        raise CommandUnusableError(f"the command {name!r} {what}; check its spelling", NOT_FOUND)
     if os.path.isdir(path):
-        raise CommandNotUsable(f"{name!r} is a folder, not a command", CANNOT_EXECUTE)
+        raise CommandUnusableError(f"{name!r} is a folder, not a command", CANNOT_EXECUTE)
     if not os.access(path, os.X_OK):
-        raise CommandNotUsable(f"{path!r} may not be executed; mend it with `chmod +x {path}`", CANNOT_EXECUTE)
+        raise CommandUnusableError(f"{path!r} may not be executed; mend it with `chmod +x {path}`", CANNOT_EXECUTE)
     interpreter = _interpreter(path)
     if interpreter and not os.access(interpreter, os.X_OK):
-        raise CommandNotUsable(
-            f"{path!r} names the interpreter {interpreter!r} in its first line, which does not exist or may not be executed",
+        raise CommandUnusableError(
+            f"{path!r} names the interpreter {interpreter!r} in its first line, "
+            "which does not exist or may not be executed",
             CANNOT_EXECUTE,
         )
 

@@ -1,7 +1,7 @@
-"""The front of `gpool run`: starts the command as a child, stands between it and whoever sends signals, and ends as it ends.
+"""The front of `gpool run`: starts the command as a child, passes signals on to it, and ends as it ends.
 
 The command stays in our process group, so a shell's job control (^C, ^Z, fg, bg, nohup) treats both as one job.
-The terminal therefore sends its signals to the command directly; what somebody sends to our process id alone we pass on.
+The terminal therefore sends its signals to the command directly; what somebody sends to us alone we pass on.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import errno
 import os
 import signal
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 
 __all__ = ["run_command"]
 
@@ -32,15 +32,15 @@ PR_SET_PDEATHSIG = 1
 
 def run_command(
     path: str,
-    arguments: Sequence[str],
+    arguments: list[str],
     environment: Mapping[str, str],
-    mask: set[signal.Signals],
+    mask: set[int | signal.Signals],
     other_child_ended: Callable[[int], None],
 ) -> int:
     """Run the file `path` with `arguments` (the first is its name) and return its exit code, 128 + n after signal n.
 
-    `mask` is the signal mask that the command is to have. `other_child_ended` hears the process ids of our other children that end meanwhile. To be called from the main
-    thread, without other threads.
+    `mask` is the signal mask that the command is to have. `other_child_ended` hears the process ids of our other
+    children that end meanwhile. To be called from the main thread, without other threads.
     """
     watched = {*PASSED_ON, signal.SIGCHLD}
     # A parent may have had SIGCHLD ignored, and then there would be nothing to wait for.
@@ -56,7 +56,7 @@ def run_command(
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
-def _start(path: str, arguments: Sequence[str], environment: Mapping[str, str], mask: set[signal.Signals]) -> int:
+def _start(path: str, arguments: list[str], environment: Mapping[str, str], mask: set[int | signal.Signals]) -> int:
     libc = ctypes.CDLL(None)
     front = os.getpid()
     pid = os.fork()

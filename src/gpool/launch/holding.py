@@ -71,7 +71,10 @@ class Holding:
         if self._told_unreachable:
             return
         self._told_unreachable = True
-        self.tell(f"lease {self.lease_id} could not be renewed: {sentence.rstrip('.')}; the program goes on, and so do the attempts")
+        self.tell(
+            f"lease {self.lease_id} could not be renewed: {sentence.rstrip('.')}; "
+            "the program goes on, and so do the attempts"
+        )
 
     def answer(self) -> str:
         """What the broker says to a process of the command."""

@@ -2,7 +2,7 @@
 
 It is a process of its own, in a session of its own, for two reasons. A command that the user stops with ^Z stops
 `gpool run` with it, and its lease must outlive the pause. And however `gpool run` ends, SIGKILL included, the keeper
-sees its end of a pipe close and gives the lease back at once; only when the keeper dies too does the lease have to expire.
+sees the other end of a pipe close and gives the lease back at once. Only when the keeper dies too must it expire.
 """
 
 from __future__ import annotations
@@ -47,16 +47,22 @@ def start_keeper(holding: Holding, listener: socket.socket, folder: str, renew_e
 def _detach(keep: tuple[int, ...]) -> None:
     """Out of reach of the terminal's signals, and holding none of the files that the caller of gpool handed on."""
     os.setsid()
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT, signal.SIGUSR1, signal.SIGUSR2, signal.SIGPIPE):
+    for number in (
+        signal.SIGINT,
+        signal.SIGTERM,
+        signal.SIGHUP,
+        signal.SIGQUIT,
+        signal.SIGUSR1,
+        signal.SIGUSR2,
+        signal.SIGPIPE,
+    ):
         signal.signal(number, signal.SIG_IGN)
     signal.pthread_sigmask(signal.SIG_SETMASK, ())
     os.chdir("/")
     for name in os.listdir("/proc/self/fd"):
         if int(name) not in keep:
-            try:
+            with contextlib.suppress(OSError):  # the listing names its own descriptor
                 os.close(int(name))
-            except OSError:
-                pass  # the descriptor of the listing itself
     while (null := os.open(os.devnull, os.O_RDWR)) < 2:
         pass
     os.close(null)
@@ -80,5 +86,6 @@ def _keep(holding: Holding, listener: socket.socket, ear: int, renew_every_s: fl
         holding.release()
     except GpoolError as error:
         holding.tell(
-            f"lease {holding.lease_id} could not be given back: {str(error).rstrip('.')}; it ends by itself when it is not renewed"
+            f"lease {holding.lease_id} could not be given back: {str(error).rstrip('.')}; "
+            "it ends by itself when it is not renewed"
         )

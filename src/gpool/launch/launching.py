@@ -1,6 +1,6 @@
 """What `gpool run` does, from the request to the exit code.
 
-    find the command ─▶ ask for a lease ─▶ wait, and say for what ─▶ fork the keeper ─▶ run the command ─▶ let the keeper go
+find the command ─▶ ask for a lease ─▶ wait, and say for what ─▶ fork the keeper ─▶ run the command ─▶ let the keeper go
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import signal
 import socket
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 from gpool.errors import (
@@ -53,7 +53,7 @@ class Wish(NamedTuple):
     timeout_s: float | None = None
 
 
-class Interrupted(Exception):
+class SignalArrivedError(Exception):
     """A signal asked us to end before the command was started."""
 
     def __init__(self, number: int) -> None:
@@ -67,7 +67,7 @@ def tell(sentence: str) -> None:
         print(f"gpool: {sentence}", file=sys.stderr, flush=True)  # noqa: T201
 
 
-def launch(wish: Wish, arguments: Sequence[str], api: ApiClient) -> int:
+def launch(wish: Wish, arguments: list[str], api: ApiClient) -> int:
     """Run the command `arguments` on a lease that fulfils `wish`; returns the exit code for `gpool run`.
 
     Raises `GpoolError` for gpool's own failures, always before the command was started and with the lease given back.
@@ -90,13 +90,13 @@ def launch(wish: Wish, arguments: Sequence[str], api: ApiClient) -> int:
             interruptions.end()
             if holding is not None:
                 _give_back(holding)
-            if isinstance(error, Interrupted):
+            if isinstance(error, SignalArrivedError):
                 return 128 + error.number
             raise
         return _run(holding, path, arguments, libraries, folder, listener, interruptions.mask)
 
 
-def _request(wish: Wish, arguments: Sequence[str]) -> dict[str, Any]:
+def _request(wish: Wish, arguments: list[str]) -> dict[str, Any]:
     try:
         user = pwd.getpwuid(os.getuid()).pw_name
     except KeyError:  # containers often run under a number that has no name
@@ -115,7 +115,7 @@ def _information(text: str) -> str:
 
 
 class _Interruptions:
-    """While entered, the signals that end a process raise `Interrupted`, unless within `deferred()` or after `end()`.
+    """While entered, the signals that end us raise `SignalArrivedError`, unless within `deferred()` or after `end()`.
 
     After `end()` they are blocked until the process ends: the front takes them from the queue.
     `mask` is the signal mask before, which the command is to have.
@@ -143,7 +143,7 @@ class _Interruptions:
         signal.pthread_sigmask(signal.SIG_SETMASK, self.mask)
 
     def _interrupt(self, number: int, frame: object) -> None:
-        raise Interrupted(number)
+        raise SignalArrivedError(number)
 
     @contextlib.contextmanager
     def deferred(self) -> Iterator[None]:
@@ -218,7 +218,7 @@ def _broker_socket() -> tuple[str, socket.socket]:
     name = f"run-{os.getpid()}-{os.urandom(3).hex()}"
     folder = os.path.join(runtime_folder(), name)
     if len(os.fsencode(folder)) + len("/broker.sock") > LONGEST_SOCKET_PATH:
-        folder = f"/tmp/gpool-{os.getuid()}-{name}"  # noqa: S108
+        folder = f"/tmp/gpool-{os.getuid()}-{name}"
     try:
         os.mkdir(folder, 0o700)
     except OSError as error:
@@ -233,11 +233,11 @@ def _broker_socket() -> tuple[str, socket.socket]:
 def _run(
     holding: Holding,
     path: str,
-    arguments: Sequence[str],
+    arguments: list[str],
     libraries: str,
     folder: str,
     listener: socket.socket,
-    mask: set[signal.Signals],
+    mask: set[int | signal.Signals],
 ) -> int:
     keeper, lifeline = start_keeper(holding, listener, folder, float(holding.lease.get("renew_every_s", 5.0)))
     keeper_lives = True
