@@ -1,7 +1,7 @@
 """`gpool`: the group of all commands.
 
 A command is a file `gpool/cli/NAME.py` that holds a click command (or group) called `command`. It is imported only when
-it is used, so that `gpool run` pays for nothing that it does not need; its line of help stands here for the same reason.
+it is used, so that `gpool run` pays for nothing that it does not need; its line of help stands here for that reason.
 """
 
 from __future__ import annotations
