@@ -11,7 +11,10 @@ __all__ = ["configure_logs"]
 
 
 def configure_logs(*, as_json: bool | None = None, level: int = logging.INFO) -> None:
-    """Send structlog and the standard library's `logging` to stderr. `as_json` None: JSON unless stderr is a terminal."""
+    """Send structlog and the standard library's `logging` to stderr, from `level` on.
+
+    as_json: None means JSON unless stderr is a terminal.
+    """
     if as_json is None:
         as_json = not sys.stderr.isatty()
     shared: list[structlog.typing.Processor] = [

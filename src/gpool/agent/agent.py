@@ -10,6 +10,7 @@ import asyncio
 import contextlib
 import random
 import time
+from functools import partial
 
 import structlog
 
@@ -27,6 +28,7 @@ from gpool.version import VERSION
 __all__ = ["Agent"]
 
 WELCOME_PATIENCE_S = 20.0
+FAREWELL_PATIENCE_S = 1.0
 EVERYWHERE = ("0.0.0.0", "::", "[::]", "*")
 STABLE_S = 60.0
 
@@ -48,6 +50,8 @@ class Agent:
         self._stop = asyncio.Event()
         self._workerd = Workerd(node, workerd, self._changed.set)
         self._in_force = 0
+        self._connected = False
+        self._told = asyncio.Event()
 
     def stop(self) -> None:
         """Have `run` end in order: workerd quits, sessions end, the connection is closed."""
@@ -76,10 +80,11 @@ class Agent:
 
     async def _say_farewell(self) -> None:
         """Let the connection carry that the sessions are gone, for a moment at most."""
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(1.0):
-                while self._changed.is_set():
-                    await asyncio.sleep(0.01)
+        self._told.clear()
+        self._changed.set()
+        if self._connected:
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._told.wait(), FAREWELL_PATIENCE_S)
 
     async def _converse_for_ever(self) -> None:
         pauses = pauses_s(random.Random())
@@ -107,6 +112,7 @@ class Agent:
         self._workerd.equip(welcome.node_key, [gpu.uuid for gpu in self._gpus])
         self._in_force = 0
         self._changed.set()
+        self._connected = True
         try:
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(self._listen(connection, older_sessions))
@@ -117,6 +123,8 @@ class Agent:
             if other is not None:
                 raise
             raise _first(group) from None
+        finally:
+            self._connected = False
 
     async def _welcome(self, connection: Connection) -> Welcome:
         try:
@@ -146,7 +154,7 @@ class Agent:
                 if revoked:
                     log.info("revoking", leases=sorted(revoked))
                 self._workerd.forget_revoked(set(message.revoked) | revoked)
-                self._workerd.revoke(sorted(revoked), lambda counter=message.counter: self._is_in_force(counter))
+                self._workerd.revoke(sorted(revoked), partial(self._is_in_force, message.counter))
                 before = message
 
     def _is_in_force(self, counter: int) -> None:
@@ -160,6 +168,7 @@ class Agent:
             self._changed.clear()
             counter += 1
             await connection.send(self._observed(connection, counter))
+            self._told.set()
 
     async def _beat(self, connection: Connection, every_s: float) -> None:
         while True:

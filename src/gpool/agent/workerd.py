@@ -1,7 +1,7 @@
 """gpool-workerd as the agent sees it: started, adopted, told what to do, listened to, started again when it dies.
 
-workerd is started in a session of its own and outlives the agent, so that an agent can be restarted or updated under running
-programs; the next agent finds it through `control.sock` and adopts it.
+workerd is started in a session of its own and outlives the agent, so that an agent can be restarted or updated under
+running programs; the next agent finds it through `control.sock` and adopts it.
 
     down ──start or adopt──▶ greeting (revoke, key, gpus, status) ──ready──▶ up ──connection lost──▶ down
 """
@@ -76,6 +76,7 @@ class Workerd:
         self._listing = False
         self._startable = asyncio.Event()
         self._stopping = False
+        self._disconnected = asyncio.Event()
 
     # What the agent wants of it.
 
@@ -284,6 +285,7 @@ class Workerd:
         if self._writer is not None:
             self._writer.close()
         self._writer = None
+        self._disconnected.set()
         self._greeted = False
         self.tcp = self.unix_path = None
         self.ledger.forget()
@@ -302,10 +304,10 @@ class Workerd:
         if self._writer is None:
             self._kill()
             return
+        self._disconnected.clear()
         self._send("quit")
-        deadline = time.monotonic() + STOP_PATIENCE_S
-        while self._writer is not None and time.monotonic() < deadline:
-            await asyncio.sleep(POLL_S)
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._disconnected.wait(), STOP_PATIENCE_S)
         await self._gone(STOP_PATIENCE_S)
 
     async def _reap(self) -> None:

@@ -26,7 +26,7 @@ class NvidiaGpus:
         self.driver_version = ""
         self._nvml: Any = None
         try:
-            import pynvml
+            import pynvml  # type: ignore[import-untyped]
         except ImportError:
             self.why_none = "the Python package nvidia-ml-py is not installed"
             return
