@@ -50,6 +50,7 @@ class Agent:
         self._stop = asyncio.Event()
         self._workerd = Workerd(node, workerd, self._changed.set)
         self._in_force = 0
+        self._desired: Desired | None = None
         self._connected = False
         self._told = asyncio.Event()
 
@@ -111,6 +112,7 @@ class Agent:
         self._gpus = self._source.gpus()
         self._workerd.equip(welcome.node_key, [gpu.uuid for gpu in self._gpus])
         self._in_force = 0
+        self._desired = None
         self._changed.set()
         self._connected = True
         try:
@@ -141,7 +143,6 @@ class Agent:
         return message
 
     async def _listen(self, connection: Connection, older_sessions: set[str]) -> None:
-        before: Desired | None = None
         while True:
             message = await connection.receive()
             if isinstance(message, Refused):
@@ -150,12 +151,23 @@ class Agent:
                 raise GpoolError(message.reason)
             if isinstance(message, Desired):
                 older = older_sessions | self._workerd.adopted_leases
-                revoked = leases_to_revoke(before, message, older)
+                revoked = leases_to_revoke(self._desired, message, older)
                 if revoked:
                     log.info("revoking", leases=sorted(revoked))
                 self._workerd.forget_revoked(set(message.revoked) | revoked)
                 self._workerd.revoke(sorted(revoked), partial(self._is_in_force, message.counter))
-                before = message
+                self._desired = message
+
+    def _revoke_adopted(self) -> None:
+        """workerd was adopted after `desired` came: what it then turned out to serve is held against that."""
+        adopted = self._workerd.adopted_leases
+        if self._desired is None or not adopted:
+            return
+        self._workerd.adopted_leases = set()
+        stray = leases_to_revoke(None, self._desired, adopted)
+        if stray & adopted:
+            log.info("revoking", leases=sorted(stray & adopted))
+            self._workerd.revoke(sorted(stray & adopted), partial(self._is_in_force, self._desired.counter))
 
     def _is_in_force(self, counter: int) -> None:
         self._in_force = max(self._in_force, counter)
@@ -166,6 +178,7 @@ class Agent:
         while True:
             await self._changed.wait()
             self._changed.clear()
+            self._revoke_adopted()
             counter += 1
             await connection.send(self._observed(connection, counter))
             self._told.set()

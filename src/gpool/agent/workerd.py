@@ -100,11 +100,9 @@ class Workerd:
             if lease not in self._revoked:
                 self._revoked[lease] = None
                 self._send(f"revoke {lease}")
-        # workerd takes lines in order: when it answers `status`, it has taken the revocations before it.
-        if self._writer is not None:
-            self._ask_status(done)
-        else:
-            done()  # nothing runs, and what will be started hears of the revocations before it hears of GPUs
+        # workerd takes lines in order: when it answers `status`, it has taken the revocations before it. While none is
+        # up, this waits for the next: a node whose state is in force is one that programs can be sent to.
+        self._ask_status(done)
 
     def forget_revoked(self, still_revoked: set[str]) -> None:
         """Keep only those revocations for a later workerd whose tickets may still be within their time."""
@@ -112,8 +110,8 @@ class Workerd:
 
     def refresh(self) -> None:
         """Have workerd tell everything again."""
-        if self._greeted:
-            self._ask_status(_nothing)
+        if self._greeted and not self._listing:
+            self._list()
 
     # Its life.
 
@@ -289,12 +287,9 @@ class Workerd:
         self._greeted = False
         self.tcp = self.unix_path = None
         self.ledger.forget()
-        # What was waiting to be in force is: nobody is there to honour a ticket.
-        waiting = self._when_listed + self._when_listed_next
-        self._when_listed, self._when_listed_next = [], []
+        self._when_listed_next = self._when_listed + self._when_listed_next
+        self._when_listed = []
         self._listing = False
-        for done in waiting:
-            done()
         self._changed()
 
     async def stop(self) -> None:
@@ -346,10 +341,6 @@ class Workerd:
         if not text.isdecimal() or name[:15] != (_read_text(Path(f"/proc/{text}/comm")) or "").strip():
             return None
         return int(text)
-
-
-def _nothing() -> None:
-    pass
 
 
 def _read_text(path: Path) -> str | None:

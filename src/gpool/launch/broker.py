@@ -114,6 +114,11 @@ def answer_lines(lease: Mapping[str, Any], sessions: list[dict[str, Any]], trans
     lines = [f"lease id={lease['id']}"]
     for session in sessions:
         unix = _local_socket(session, own_host_id) or "-"
+        if unix == "-" and not session.get("tcp"):
+            return refusal_line(
+                f"node {session['node']} offers no way to its GPUs from this host at the moment; "
+                "try again in a moment, or look at `gpool node ls`"
+            )
         lines.append(
             f"session node={session['node']} unix={unix} tcp={session.get('tcp') or '-'} "
             f"ticket={session['ticket']} transport={transport}"
