@@ -28,7 +28,7 @@ def command(pool: ApiClient, leases: tuple[str, ...]) -> None:
             failures.append(error)
         else:
             click.echo(f"lease {lease} is released")
-    for error in failures[:-1]:
-        click.echo(f"gpool: {error}", err=True)
+    for failure in failures[:-1]:
+        click.echo(f"gpool: {failure}", err=True)
     if failures:
         raise failures[-1]

@@ -44,7 +44,8 @@ def create(pool: ApiClient, name: str, role: str, expires: str | None, as_json: 
         return
     click.echo(created["secret"])
     click.echo(
-        f"token {created['token']['id']} for {role} {name}; it is not shown again. Use it as GPOOL_TOKEN or with --token.",
+        f"token {created['token']['id']} for {role} {name}; it is not shown again. "
+        "Use it as GPOOL_TOKEN or with --token.",
         err=True,
     )
 

@@ -8,7 +8,7 @@ from gpool.errors import InvalidInput
 from gpool.launch.api_client import ApiClient
 from gpool.paths import client_file
 
-__all__ = ["DEFAULT_API", "client_from", "write_client_file"]
+__all__ = ["DEFAULT_API", "client_from", "configured_client", "write_client_file"]
 
 DEFAULT_API = "http://127.0.0.1:7070"
 
@@ -22,7 +22,7 @@ def client_from(api: str | None, token: str | None, *, timeout_s: float = 10.0) 
     secret = token or os.environ.get("GPOOL_TOKEN") or ""
     if not (url and secret):
         # The file's token belongs to the file's pool: it is not sent to another address than the file's.
-        configured = _read_client_file()
+        configured = configured_client()
         own = configured.get("api", DEFAULT_API)
         if not secret and url.rstrip("/") in ("", own.rstrip("/")):
             secret = configured.get("token", "")
@@ -30,7 +30,8 @@ def client_from(api: str | None, token: str | None, *, timeout_s: float = 10.0) 
     return ApiClient(url, secret or None, timeout_s=timeout_s)
 
 
-def _read_client_file() -> dict[str, str]:
+def configured_client() -> dict[str, str]:
+    """`api` and `token` of the user's `client.toml`, those that it has. Raises `InvalidInput` when it cannot be read."""
     path = client_file()
     try:
         with open(path, "rb") as file:
