@@ -90,7 +90,7 @@ async def lead(database: Database, holder: str, now_s: float, *, dead_host: str 
         if row is None:
             who = (await connection.execute(_WHO, {"name": _NAME})).one()
             raise NotLeading(
-                f"another controller ({who.holder}) leads this database for {who.expires_at - now_s:.0f} s more or longer; "
+                f"another controller ({who.holder}) leads this database, for {who.expires_at - now_s:.0f} s or more; "
                 "stop it, or start this one with a database of its own"
             )
     return Leadership(row.holder, row.epoch)
