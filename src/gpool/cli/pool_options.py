@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import json
+import sys
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from typing import Any
@@ -11,6 +12,8 @@ from typing import Any
 import click
 
 from gpool.launch.client_settings import client_from
+
+UNBOUNDED = 500
 
 __all__ = ["ago", "echo_json", "echo_table", "json_option", "pool_options"]
 
@@ -52,9 +55,8 @@ def echo_table(columns: Iterable[tuple[str, str]], rows: Iterable[Iterable[str]]
         table.add_column(title, justify="right" if side == "right" else "left", overflow="fold")
     for row in listed:
         table.add_row(*(Text(cell) for cell in row))  # Text: a name may look like rich's markup
-    console = Console(highlight=False)
     # Into a pipe or file there is no width to keep to.
-    console.print(table, width=None if console.is_terminal else 240, crop=console.is_terminal)
+    Console(highlight=False, width=None if sys.stdout.isatty() else UNBOUNDED).print(table)
 
 
 def ago(instant: str | None, now: datetime | None = None) -> str:

@@ -34,12 +34,9 @@ def command(pool: ApiClient, node: str | None, as_json: bool) -> None:
         ("NODE", "left"),
         ("GPU", "left"),
         ("NAME", "left"),
-        ("LEASE", "left"),
-        ("OWNER", "left"),
-        ("MEMORY USED", "right"),
-        ("OF", "right"),
+        ("MEMORY USED / OF", "right"),
         ("COMPUTE", "right"),
-        ("STATE", "left"),
+        ("HOLDER", "left"),
     ]
     rows = [row for gpu in gpus for row in _rows(gpu)]
     echo_table(columns, rows, empty="the pool has no GPU yet; `gpool node ls` shows its nodes")
@@ -53,28 +50,18 @@ def _rows(gpu: dict[str, Any]) -> list[list[str]]:
     rows = [
         [
             gpu["node"],
-            f"{gpu['index']}  {gpu['uuid'][:12]}",
+            f"{gpu['index']}",
             gpu["name"],
-            "",
-            "",
-            format_bytes(gpu["memory_used_bytes"]),
-            format_bytes(gpu["memory_bytes"]),
+            _memory(gpu),
             "-" if busy is None else f"{busy / 10:.0f}% busy",
             state,
         ]
     ]
     for vgpu in gpu["vgpus"]:
-        rows.append(
-            [
-                "",
-                "",
-                f"└ vGPU {vgpu['ordinal']}",
-                vgpu["lease"],
-                vgpu["owner"],
-                format_bytes(vgpu["memory_used_bytes"]),
-                format_bytes(vgpu["memory_bytes"]),
-                f"{vgpu['compute_permille'] / 10:g}%",
-                "",
-            ]
-        )
+        compute = f"{vgpu['compute_permille'] / 10:g}%"
+        rows.append(["", "", f"└ {vgpu['lease']} vGPU {vgpu['ordinal']}", _memory(vgpu), compute, vgpu["owner"]])
     return rows
+
+
+def _memory(device: dict[str, Any]) -> str:
+    return f"{format_bytes(device['memory_used_bytes'])} / {format_bytes(device['memory_bytes'])}"

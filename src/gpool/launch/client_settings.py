@@ -31,7 +31,10 @@ def client_from(api: str | None, token: str | None, *, timeout_s: float = 10.0) 
 
 
 def configured_client() -> dict[str, str]:
-    """`api` and `token` of the user's `client.toml`, those that it has. Raises `InvalidInput` when it cannot be read."""
+    """`api` and `token` of the user's `client.toml`, those that it has.
+
+    Raises `InvalidInput` when it cannot be read.
+    """
     path = client_file()
     try:
         with open(path, "rb") as file:

@@ -200,7 +200,7 @@ class LocalPool:
 
     def _daemons(self) -> list[Daemon]:
         """All that have a pid file, agents first: they tell the controller that their sessions are gone."""
-        names = sorted(path.stem if path.suffix == ".pid" else path.name for path in self._runtime.glob("*.pid"))
+        names = [path.stem for path in self._runtime.glob("*.pid")]
         return [self._daemon(name) for name in sorted(names, key=lambda name: (name == "controller", name))]
 
     def _running_settings(self) -> PoolSettings | None:
