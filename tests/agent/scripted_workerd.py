@@ -1,7 +1,7 @@
 """A workerd without GPUs: speaks the control lines, and tells the agent what the test tells it.
 
 It is put in place of `bin/gpool-workerd`. A line that the test writes to `steer.sock` goes to the agent as if it had
-happened; `!die` ends this process at once. Every line from the agent is appended to `heard`, and every start to `starts`.
+happened; `!die` ends this process at once. Each line from the agent is appended to `heard`, each start to `starts`.
 """
 
 import json
@@ -25,7 +25,7 @@ def main():
     options = dict(zip(sys.argv[1::2], sys.argv[2::2], strict=True))
     state = options["--state"]
     if os.path.exists(f"{state}/refuse-to-start"):
-        print("the driver is not there", file=sys.stderr, flush=True)
+        sys.stderr.write("the driver is not there\n")
         return 1
     with open(f"{state}/starts", "a") as file:
         emulator = {name: value for name, value in os.environ.items() if name.startswith("GPOOL_EMULATOR")}
