@@ -24,7 +24,7 @@ __all__ = ["data_address", "gpu_source", "serve_agent"]
 
 LOCAL_DATA_ADDRESS = "127.0.0.1:0"
 DATA_ADDRESS = "0.0.0.0:7071"
-LONGEST_SOCKET_PATH = 107
+LONGEST_STATE_PATH = 90  # what workerd takes: the name of a socket must fit behind it
 
 
 def gpu_source(node: str, emulate: int | None, emulate_memory_bytes: int) -> GpuSource:
@@ -79,7 +79,7 @@ async def _serve(agent: Agent) -> None:
 @contextlib.contextmanager
 def _own(state: Path) -> Iterator[None]:
     """Hold the state folder: two agents on one would start and stop the same workerd."""
-    if len(os.fsencode(state)) + len("/control.sock") > LONGEST_SOCKET_PATH:
+    if len(os.fsencode(state)) > LONGEST_STATE_PATH:
         raise InvalidInput(f"the path {str(state)!r} is too long for sockets; name a shorter folder with --state")
     try:
         state.mkdir(mode=0o700, parents=True, exist_ok=True)

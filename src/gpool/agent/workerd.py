@@ -229,6 +229,9 @@ class Workerd:
             self._ready(line)
             self._changed()
             return
+        if line.kind == "error":
+            log.warning("workerd refuses a line", detail=line.values.get("detail", ""))
+            return
         try:
             changed = self.ledger.apply(line)
         except ValueError as error:
