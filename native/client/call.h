@@ -10,14 +10,13 @@
 // gone wrong sends nothing. Nothing here throws.
 #pragma once
 
-#include <cuda.h>
-
 #include <cstddef>
 #include <cstdint>
-#include <cstring>
+#include <initializer_list>
 #include <span>
 #include <type_traits>
 
+#include "calls/driver_api.h"
 #include "calls/generated/ids.h"
 #include "wire/frame.h"
 #include "wire/handle.h"
@@ -30,6 +29,12 @@ struct Context;
 struct Object;
 
 using Bytes = std::span<const std::byte>;
+// What follows the packed struct in a frame: arrays, each padded to a multiple of 8 bytes.
+using Parts = std::initializer_list<Bytes>;
+template <typename T>
+Bytes array_bytes(const T* values, size_t count) {
+  return std::as_bytes(std::span<const T>(values, values == nullptr ? 0 : count));
+}
 
 // Which states of the process a call may be made in.
 enum class Needs : uint8_t {
@@ -100,33 +105,33 @@ class Call {
   wire::Handle mint_kind(wire::Kind kind);
 
   // -- endings -----------------------------------------------------------------------------------------------------------
-  // Queues the call. `trailing` follows the packed struct (arrays).
+  // Queues the call.
   template <typename Arguments>
-  CUresult post(const Arguments& arguments, Bytes trailing = {}) {
+  CUresult post(const Arguments& arguments, Parts trailing = {}) {
     static_assert(std::is_trivially_copyable_v<Arguments>);
     return send_posted(&arguments, std::is_empty_v<Arguments> ? 0 : sizeof(Arguments), trailing);
   }
   // Queues a creation and hands out the handle that was minted.
   template <typename Arguments, typename T>
-  CUresult post_created(const Arguments& arguments, T* result, Bytes trailing = {}) {
+  CUresult post_created(const Arguments& arguments, T* result, Parts trailing = {}) {
     remember_creation(arguments);
     CUresult status = post(arguments, trailing);
     return hand_out(status, result);
   }
-  // Sends the question and waits for the answer. Due data is delivered before it returns.
+  // Sends the question and waits for the answer. What follows the reply's struct lands in `reply_trailing`, as much as fits.
   template <typename Arguments, typename Reply>
-  CUresult ask(const Arguments& arguments, Reply& reply, Bytes trailing = {}, std::span<std::byte> reply_trailing = {}) {
+  CUresult ask(const Arguments& arguments, Reply& reply, Parts trailing = {}, std::span<std::byte> reply_trailing = {}) {
     static_assert(std::is_trivially_copyable_v<Arguments> && std::is_trivially_copyable_v<Reply>);
     return send_asked(&arguments, std::is_empty_v<Arguments> ? 0 : sizeof(Arguments), trailing, &reply,
                       std::is_empty_v<Reply> ? 0 : sizeof(Reply), reply_trailing);
   }
   template <typename Arguments>
-  CUresult ask(const Arguments& arguments, Bytes trailing = {}) {
+  CUresult ask(const Arguments& arguments, Parts trailing = {}) {
     return send_asked(&arguments, std::is_empty_v<Arguments> ? 0 : sizeof(Arguments), trailing, nullptr, 0, {});
   }
   // A creation that must know its outcome at once.
   template <typename Arguments, typename Reply, typename T>
-  CUresult ask_created(const Arguments& arguments, Reply& reply, T* result, Bytes trailing = {}) {
+  CUresult ask_created(const Arguments& arguments, Reply& reply, T* result, Parts trailing = {}) {
     remember_creation(arguments);
     CUresult status = ask(arguments, reply, trailing);
     return hand_out(status, result);
@@ -159,8 +164,8 @@ class Call {
   }
   wire::Handle check_number(uint64_t handle, wire::Kind kind);
   bool settle_session();
-  CUresult send_posted(const void* arguments, size_t bytes, Bytes trailing);
-  CUresult send_asked(const void* arguments, size_t bytes, Bytes trailing, void* reply, size_t reply_bytes,
+  CUresult send_posted(const void* arguments, size_t bytes, Parts trailing);
+  CUresult send_asked(const void* arguments, size_t bytes, Parts trailing, void* reply, size_t reply_bytes,
                       std::span<std::byte> reply_trailing);
   void retire(wire::Handle handle);
 
