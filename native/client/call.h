@@ -46,6 +46,8 @@ enum class Needs : uint8_t {
 class Call {
  public:
   Call(calls::Id id, const char* name, Needs needs = Needs::initialised) noexcept;
+  // A call that has no number on the wire of its own: answered here, or sent as one of the messages below 64.
+  explicit Call(const char* name, Needs needs = Needs::initialised) noexcept : Call(calls::Id{}, name, needs) {}
   ~Call();
   Call(const Call&) = delete;
   Call& operator=(const Call&) = delete;

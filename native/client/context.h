@@ -2,6 +2,7 @@
 // a pointer held by another thread stays good; `active` says whether work may be sent to it.
 #pragma once
 
+#include <algorithm>
 #include <atomic>
 #include <cstdint>
 #include <mutex>
@@ -31,6 +32,20 @@ struct Context {
   std::atomic<uint32_t> shared_config{0};
   std::atomic<uint64_t> limits[16] = {};
 
+  std::mutex peers_mutex;
+  std::vector<Context*> peers;  // whose memory this context may reach
+
+  // False: that is how it was already.
+  bool enable_peer(Context* peer) {
+    std::lock_guard lock(peers_mutex);
+    if (std::find(peers.begin(), peers.end(), peer) != peers.end()) return false;
+    peers.push_back(peer);
+    return true;
+  }
+  bool disable_peer(Context* peer) {
+    std::lock_guard lock(peers_mutex);
+    return std::erase(peers, peer) != 0;
+  }
   uint32_t index() const { return wire::index_of(handle); }
   CUcontext cuda() const { return reinterpret_cast<CUcontext>(handle); }
 };

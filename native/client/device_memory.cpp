@@ -256,6 +256,14 @@ void DeviceMemory::reset(Context* context) {
   }
 }
 
+uint64_t DeviceMemory::pool_bytes() const {
+  std::shared_lock lock(mutex_);
+  uint64_t total = 0;
+  for (const auto& [address, allocation] : allocations_)
+    if (allocation.kind == Allocation::Kind::pool) total += allocation.bytes;
+  return total;
+}
+
 Device* device_of_address(uint64_t address) {
   for (const std::unique_ptr<Device>& device : driver().all_devices)
     if (device->memory.contains(address)) return device.get();

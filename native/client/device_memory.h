@@ -50,6 +50,7 @@ class DeviceMemory {
   void set_sync_memops(uint64_t address, uint32_t value);
   // What a reset of the primary context leaves: nothing.
   void reset(Context* context);
+  uint64_t pool_bytes() const;  // allocated in stream order and not yet freed
   uint64_t granularity() const { return granule_; }
 
  private:

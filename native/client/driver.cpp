@@ -191,13 +191,13 @@ std::vector<Device*> visible(const std::vector<std::unique_ptr<Device>>& all) {
 
 void in_forked_child() {
   // The rings and sockets are the parent's. Only one store: other threads' locks may be held for ever in this copy.
-  if (driver().phase.load() == Phase::ready) driver().phase.store(Phase::forked);
+  driver().phase.store(Phase::forked);
 }
 
 __attribute__((destructor)) void at_unload() {
   if (!g_driver_made.load(std::memory_order_acquire)) return;
   Driver& state = driver();
-  if (state.phase.load() != Phase::ready || state.pid != static_cast<uint64_t>(getpid())) return;
+  if (!state.opened || state.pid != static_cast<uint64_t>(getpid())) return;
   write_statistics();
   state.phase.store(Phase::ended);
   for (const std::unique_ptr<Session>& session : state.sessions) session->end();
@@ -226,14 +226,21 @@ int32_t attribute_override(CUdevice_attribute attribute, int32_t value) {
   }
 }
 
+// Programs try cuInit again and again; people want to read the reason once.
+void say_once(const std::string& sentence) {
+  static std::string& said = *new std::string;
+  if (said != sentence) log::error(sentence);
+  said = sentence;
+}
+
 CUresult open_all(Driver& state) {
   Lease lease;
   if (Status status = read_lease(lease); !status) {
-    log::error(status.sentence());
+    say_once(status.sentence());
     return CUDA_ERROR_SYSTEM_NOT_READY;
   }
   if (lease.sessions.empty()) {
-    log::error("No GPU lease is configured for this program: start it with `gpool run -- PROGRAM`, or set GPOOL_ENDPOINTS.");
+    say_once("No GPU lease is configured for this program: start it with `gpool run -- PROGRAM`, or set GPOOL_ENDPOINTS.");
     return CUDA_ERROR_NO_DEVICE;
   }
   std::vector<transport::Connection> made(lease.sessions.size());
@@ -249,7 +256,7 @@ CUresult open_all(Driver& state) {
     if (!status) {
       for (transport::Connection& connection : made)
         if (connection.link) connection.link->close();
-      log::error(status.sentence());
+      say_once(status.sentence());
       return CUDA_ERROR_SYSTEM_NOT_READY;
     }
   }
@@ -327,16 +334,11 @@ Driver& driver() {
   return *std::launder(reinterpret_cast<Driver*>(g_driver_room));
 }
 
-CUresult initialise() {
+CUresult open_lease() {
   Driver& state = driver();
-  switch (state.phase.load(std::memory_order_acquire)) {
-    case Phase::ready: return CUDA_SUCCESS;
-    case Phase::forked: return CUDA_ERROR_NOT_INITIALIZED;
-    case Phase::ended: return CUDA_ERROR_DEINITIALIZED;
-    case Phase::uninitialised: break;
-  }
   std::lock_guard lock(state.init_mutex);
-  if (state.phase.load() == Phase::ready) return CUDA_SUCCESS;
+  if (state.opened) return CUDA_SUCCESS;
+  if (state.phase.load() != Phase::uninitialised) return usable(state.phase.load());
   log::set_source("client");
   CUresult status;
   try {
@@ -356,8 +358,18 @@ CUresult initialise() {
   static std::once_flag once;
   std::call_once(once, [] { pthread_atfork(nullptr, nullptr, in_forked_child); });
   state.pid = static_cast<uint64_t>(getpid());
-  state.phase.store(Phase::ready, std::memory_order_release);
+  state.opened = true;
   return CUDA_SUCCESS;
+}
+
+CUresult initialise() {
+  Driver& state = driver();
+  const Phase phase = state.phase.load(std::memory_order_acquire);
+  if (phase != Phase::uninitialised) return usable(phase);
+  const CUresult status = open_lease();
+  Phase expected = Phase::uninitialised;
+  if (status == CUDA_SUCCESS) state.phase.compare_exchange_strong(expected, Phase::ready);
+  return status;
 }
 
 Context* find_context(CUcontext handle) {

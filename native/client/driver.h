@@ -33,6 +33,7 @@ struct Device {
 struct Driver {
   std::atomic<Phase> phase{Phase::uninitialised};
   std::mutex init_mutex;
+  std::atomic<bool> opened{false};  // the lease; cuDriverGetVersion needs it before cuInit
   std::vector<std::unique_ptr<Session>> sessions;
   std::vector<std::unique_ptr<Device>> all_devices;
   std::vector<Device*> devices;  // the visible ones, by ordinal
@@ -51,6 +52,8 @@ struct Driver {
 // Constant-initialised: good before any constructor has run and after every destructor.
 extern Driver& driver();
 
+// Reads the lease and opens its sessions, once. A failure may be tried again.
+CUresult open_lease();
 // cuInit without its argument check.
 CUresult initialise();
 // CUDA_SUCCESS, or why the driver cannot be used now.

@@ -74,6 +74,10 @@ class Slab {
     std::lock_guard lock(mutex_);
     free_.push_back(wire::index_of(handle));
   }
+  // As `destroy`, for a slot that is never used again.
+  void retire(wire::Handle handle) {
+    if (Object* object = find(handle)) object->handle.store(0);
+  }
   template <typename Visit>
   void for_each(Visit visit) {
     std::lock_guard lock(mutex_);

@@ -66,7 +66,11 @@ CUresult Session::post(uint16_t call, Context* context, Bytes arguments, Parts t
       sequence = 0;
     }
   }
-  if (sequence == 0) {
+  return after_post(sequence);
+}
+
+CUresult Session::after_post(uint64_t sequence) {
+  if (sequence == 0) [[unlikely]] {
     lose();
     return lost_status();
   }
@@ -260,9 +264,18 @@ CUresult Session::settle_due(uint64_t sequence) {
   }
 }
 
-size_t Session::due_count() {
-  std::lock_guard lock(receive_mutex_);
-  return due_.size();
+CUresult Session::limit_due(size_t count) {
+  CUresult first = CUDA_SUCCESS;
+  while (true) {
+    uint64_t oldest;
+    {
+      std::lock_guard lock(receive_mutex_);
+      if (due_.size() <= count) return first;
+      oldest = due_.front()->sequence;
+    }
+    const CUresult status = settle_due(oldest);
+    if (first == CUDA_SUCCESS) first = status;
+  }
 }
 
 // -- the end -----------------------------------------------------------------------------------------------------------------

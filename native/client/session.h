@@ -25,6 +25,9 @@ namespace gpool::client {
 struct Context;
 struct Device;
 
+inline constexpr wire::Handle kKernelToFunction =
+    wire::make_handle(wire::Kind::kernel, 0, 0, 0) ^ wire::make_handle(wire::Kind::function, 0, 0, 0);
+
 // A question that has been sent, and where its answer goes. Filled by the thread that receives.
 struct Pending {
   uint64_t sequence = 0;
@@ -45,8 +48,15 @@ class Session {
   uint32_t slot() const { return slot_; }
   const std::string& node() const { return node_; }
   int32_t driver_version() const { return welcome_.driver_version; }
-  Slab& slab(wire::Kind kind) { return slabs_[static_cast<size_t>(kind == wire::Kind::kernel ? wire::Kind::function : kind)]; }
-  Object* find(wire::Handle handle) { return slab(wire::kind_of(handle)).find(handle); }
+  Slab& slab(wire::Kind kind) {
+    return slabs_[static_cast<size_t>(kind == wire::Kind::kernel ? wire::Kind::function : kind) & (kSlabs - 1)];
+  }
+  Object* find(wire::Handle handle) {
+    const wire::Kind kind = wire::kind_of(handle);
+    // A kernel and its function are one object: the slot holds the function's handle.
+    if (kind == wire::Kind::kernel) handle ^= kKernelToFunction;
+    return slab(kind).find(handle);
+  }
 
   // -- sending -----------------------------------------------------------------------------------------------------------
   // Queues one frame. CUDA_SUCCESS, or what a lost session answers.
@@ -71,6 +81,8 @@ class Session {
     pending.reply = std::as_writable_bytes(std::span<Reply, 1>(&reply, 1));
     return ask(message, context, arguments, pending);
   }
+  // After a frame that the caller wrote by itself; `sequence` 0: it could not be sent.
+  CUresult after_post(uint64_t sequence);
   uint64_t last_sequence() const { return sequence_.load(std::memory_order_acquire); }
 
   // -- due data: copies to pinned host memory that have been asked for, and whose bytes belong there at the next
@@ -78,7 +90,8 @@ class Session {
   CUresult start_due(std::shared_ptr<Pending> pending, uint16_t call, Context* context, Bytes arguments);
   // Waits for all that was asked up to `sequence`. The first error among them.
   CUresult settle_due(uint64_t sequence);
-  size_t due_count();
+  // Waits until at most `count` are outstanding: their bytes occupy the link until they are taken.
+  CUresult limit_due(size_t count);
 
   // -- state -------------------------------------------------------------------------------------------------------------
   bool lost() const { return lost_.load(std::memory_order_acquire); }
@@ -125,7 +138,8 @@ class Session {
   std::atomic<uint64_t> round_trips_{0};
   mutable std::mutex contexts_mutex_;
   std::vector<Context*> contexts_;
-  Slab slabs_[32];
+  static constexpr size_t kSlabs = 32;
+  Slab slabs_[kSlabs];
 };
 
 // One frame being written straight into the link's memory, under the session's send lock.
