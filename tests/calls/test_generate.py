@@ -36,9 +36,16 @@ def test_what_is_committed_is_up_to_date() -> None:
 def test_a_stale_file_is_named_with_what_differs(capsys: pytest.CaptureFixture[str]) -> None:
     path = generate.GENERATED / "ids.h"
     wanted = {p: p.read_text() for p in generate.GENERATED.iterdir() if p.suffix in (".h", ".cpp")}
-    assert generate.check(wanted) == 0
-    assert generate.check(wanted | {path: wanted[path] + "// one more\n"}) == 1
-    assert "ids.h: 1 lines differ" in capsys.readouterr().out
+    assert generate.check(wanted, 13050) == 0
+    assert generate.check(wanted | {path: wanted[path] + "// one more\n"}, 13050) == 1
+    said = capsys.readouterr().out
+    assert "ids.h: 1 lines differ" in said
+    assert "made from" not in said
+
+
+def test_a_comparison_with_other_headers_says_so(capsys: pytest.CaptureFixture[str]) -> None:
+    assert generate.check({generate.GENERATED / "ids.h": "other"}, 99000) == 1
+    assert "made from CUDA 13050, but these headers are 99000" in capsys.readouterr().out
 
 
 def test_every_function_has_one_class(api: header.Header) -> None:
