@@ -33,10 +33,12 @@ def outputs(include: Path) -> dict[Path, str]:
     travelling = [told.calls[name] for name in sorted(told.calls) if told.calls[name].on_wire]
     layouts = types.layouts(api, travelling, include)
     numbers, ids_text = wire.assign_ids(HERE / "ids.toml", [call.name for call in travelling])
+    client = coverage.written(ROOT / "native" / "client")
+    emulator = coverage.written(ROOT / "native" / "emulator" / "driver")
     return {
         ROOT / "native" / "nvml" / "generated" / "defaults.cpp": nvml.defaults(nvml.read(include)),
         HERE / "ids.toml": ids_text,
-        ROOT / "docs" / "reference" / "cuda-calls.md": coverage.page(api, told, numbers),
+        ROOT / "docs" / "reference" / "cuda-calls.md": coverage.page(api, told, numbers, client, emulator),
         GENERATED / "ids.h": wire.ids(numbers, layouts),
         GENERATED / "arguments.h": wire.arguments(layouts),
         GENERATED / "client_stubs.cpp": wire.client_stubs(layouts),

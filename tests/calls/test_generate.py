@@ -14,7 +14,7 @@ CALLS = Path(__file__).resolve().parents[2] / "native" / "calls"
 sys.path.insert(0, str(CALLS))
 
 import generate  # noqa: E402
-from generator import description, header, wire  # noqa: E402
+from generator import coverage, description, header, wire  # noqa: E402
 
 include = generate._default_include()
 pytestmark = pytest.mark.skipif(include is None, reason="no cuda.h in this Python; install nvidia-cuda-runtime")
@@ -89,3 +89,12 @@ def test_nothing_of_the_headers_prose_is_carried_over() -> None:
     for path in generate.GENERATED.iterdir():
         assert "\\brief" not in path.read_text()
         assert "\\param" not in path.read_text()
+
+
+def test_definitions_of_the_drivers_are_recognised(tmp_path: Path) -> None:
+    (tmp_path / "one.cpp").write_text(
+        'extern "C" CUresult cuInit(unsigned int) {\nGPOOL_CUDA cuMemcpy(CUdeviceptr) {\n  return cuMemFree_v2(1);\n'
+        "CUcontext current_context();\nCUresult cuCtxGetDevice(CUdevice* d) {\n// cuLaunchKernel(\n"
+    )
+    assert coverage.written(tmp_path) == {"cuInit", "cuMemcpy", "cuCtxGetDevice"}
+    assert coverage.written(tmp_path / "missing") == set()
