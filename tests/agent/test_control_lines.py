@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 
 import pytest
@@ -28,10 +29,8 @@ def test_whatever_is_quoted_comes_back(text: str) -> None:
 
 @given(st.text())
 def test_any_line_is_understood_or_refused(text: str) -> None:
-    try:
+    with contextlib.suppress(ValueError):
         parse_control_line(text)
-    except ValueError:
-        pass
 
 
 @pytest.mark.parametrize("text", ["", "session id", 'session id="1', "session =1"])

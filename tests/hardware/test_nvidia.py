@@ -56,6 +56,8 @@ class FakeNvml:
             "nvmlDeviceGetPciInfo": ("pci", lambda value: SimpleNamespace(busId=value)),
             "nvmlDeviceGetMigMode": ("mig", lambda value: (value, value)),
         }
+        if name not in fields:
+            raise AttributeError(name)
         field, shape = fields[name]
         return lambda device: self._value(field, device, shape)
 
