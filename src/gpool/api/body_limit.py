@@ -9,7 +9,7 @@ __all__ = ["BodyLimit"]
 
 
 class BodyLimit:
-    """Lets whoever reads a body of more than `limit_bytes` see an `HTTPException` 413, at the latest when it is read."""
+    """Whoever reads a body of more than `limit_bytes` gets an `HTTPException` 413, before or while it is read."""
 
     def __init__(self, app: ASGIApp, limit_bytes: int) -> None:
         self._app = app

@@ -74,6 +74,7 @@ def main(arguments: list[str] | None = None) -> None:
 
     gpool's own failures are one sentence on stderr and exit code 125; `GPOOL_DEBUG=1` adds the traceback.
     """
+    stdout = sys.stdout
     try:
         # In standalone mode click would exit with 1 and 2, which belong to the command that `gpool run` runs.
         result = cli.main(arguments, prog_name="gpool", standalone_mode=False)
@@ -84,9 +85,12 @@ def main(arguments: list[str] | None = None) -> None:
     except (click.Abort, KeyboardInterrupt):
         code = 128 + signal.SIGINT
     except BrokenPipeError:
-        # The reader has gone (`gpool ps | head`). What is left in the buffer would fail again at interpreter exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        code = 128 + signal.SIGPIPE
+        code = _reader_gone()
+    except SystemExit:
+        # click answers a broken pipe by muffling stdout and exiting with 1, which could be a command's own 1.
+        if sys.stdout is stdout:
+            raise
+        code = _reader_gone()
     except click.exceptions.NoArgsIsHelpError as no_arguments:
         code = 0
         click.echo(no_arguments.ctx.get_help() if no_arguments.ctx else "")
@@ -99,6 +103,13 @@ def main(arguments: list[str] | None = None) -> None:
         sentence = f"internal error ({kind}: {error}); run it again with GPOOL_DEBUG=1 to see where, and report it"
         code = _fail(error, sentence)
     sys.exit(code)
+
+
+def _reader_gone() -> int:
+    """The exit code after `gpool ps | head`."""
+    # What is left in the buffer would fail again when the interpreter exits.
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return 128 + signal.SIGPIPE
 
 
 def _usage_sentence(error: click.ClickException) -> str:

@@ -350,7 +350,9 @@ class LivePool:
                 if lease is not None and link.node in lease.unconfirmed_nodes:
                     changes.apply_to_lease(lease_id, NodeConfirmed(link.node))
             held = {lease.id for lease in self.leases.values() if lease.holds_vgpus and link.node in lease.nodes}
-            settled = observed.desired_counter > 0 and {session.lease for session in observed.sessions} <= held
+            reachable = observed.unix_path is not None or observed.tcp is not None
+            strays = {session.lease for session in observed.sessions} - held
+            settled = observed.desired_counter > 0 and reachable and not strays
             node = self.nodes[link.node]
             changes.apply_to_node(node, StateObserved(observed.gpus, observed.unix_path, observed.tcp, settled))
             self.now_on[link.node] = NodeNow(observed.sessions, observed.gpu_use, observed.lease_use)

@@ -49,10 +49,6 @@ class _Server(uvicorn.Server):
         yield
 
 
-class _Stop(Exception):  # noqa: N818 - ends the task group from inside
-    """The controller was asked to end."""
-
-
 def listen(host: str, port: int) -> socket.socket:
     """A listening TCP socket. Raises `PortInUse`, or `CannotStart` for an address that is not this machine's."""
     try:
@@ -116,7 +112,8 @@ async def _serve(
     dead_host, holder = _holder()
     # We hold the lock, so no earlier holder on this machine lives.
     leadership = await lead(database, holder, datetime.now(UTC).timestamp(), dead_host=dead_host)
-    pool = LivePool(PoolStore(database, leadership), steady_clock(), settings.times)
+    store = PoolStore(database, leadership)
+    pool = LivePool(store, steady_clock(), settings.times)
     await pool.load()
     tokens = await ensure_first_tokens(pool, settings.state)
     server = _Server(
@@ -149,6 +146,7 @@ async def _serve(
         pool.stop()
         server.should_exit = True
 
+    failures: list[BaseException] = []
     try:
         async with asyncio.TaskGroup() as tasks:
             serving = tasks.create_task(serve())
@@ -158,7 +156,7 @@ async def _serve(
                 for task in (
                     keep_scheduling(pool),
                     keep_time(pool),
-                    keep_leading(database, leadership),
+                    keep_leading(database, store),
                     forget_old_leases(pool),
                 )
             ]
@@ -170,11 +168,13 @@ async def _serve(
             for task in loops:
                 task.cancel()
     except* GpoolError as errors:
-        pool.stop()
-        raise errors.exceptions[0] from None
+        # Not raised here, where it would become a group again.
+        failures.extend(errors.exceptions)
     finally:
         ready_file.unlink(missing_ok=True)
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.remove_signal_handler(number)
-    await give_up_leadership(database, leadership)
+    if failures:
+        raise failures[0]
+    await give_up_leadership(database, store.leadership)
     log.info("stopped")

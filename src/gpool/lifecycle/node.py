@@ -9,8 +9,9 @@
 The programs on a node do not need the controller, so a closed channel ends nothing: their leases live on through
 `disconnected` and `lost`. Only a node that is `gone` is given up, and its leases with it.
 
-A node is `ready` for new leases when it has said that it is *settled*: no session of a lease that the controller does
-not know to be there. That matters when a node that was `gone` comes back with programs still running on it.
+A node is `ready` for new leases when it has said that it is *settled*: its workerd can be reached, and there is no
+session of a lease that the controller does not know to be there. That matters when a node that was `gone` comes back
+with programs still running on it.
 """
 
 from dataclasses import dataclass
@@ -51,7 +52,7 @@ class StateObserved(Event):
     unix_path: str | None
     tcp: str | None
     settled: bool
-    """Whether no session is left of a lease that should not be there."""
+    """Whether workerd can be reached, and no session is left of a lease that should not be there."""
 
 
 @dataclass(frozen=True, slots=True)

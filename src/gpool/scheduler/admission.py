@@ -17,7 +17,7 @@ def check_possible(request: LeaseRequest, nodes: Iterable[Node]) -> None:
     """Return if the pool could grant `request` once everybody else has gone.
 
     Nodes that are away for a while count with the GPUs that they last had; nodes that are gone do not. A pool without
-    any node yet refuses nothing, because its nodes may be about to join.
+    any node yet, or with one that is just joining, refuses nothing.
 
     Raises `UnknownNode` for a node that nobody has heard of, `ImpossibleRequest` otherwise.
     """
@@ -29,7 +29,7 @@ def check_possible(request: LeaseRequest, nodes: Iterable[Node]) -> None:
         eligible = [known[request.node]]
     else:
         eligible = [node for node in known.values() if node.state is not NodeState.GONE]
-    if not eligible or not any(node.gpus or node.state is NodeState.JOINING for node in eligible):
+    if not eligible or any(not node.gpus and node.state is NodeState.JOINING for node in eligible):
         return
     per_node = [sum(fits_empty(gpu, request) for gpu in node.gpus) for node in eligible]
     possible = sum(min(count, MAX_VGPUS_PER_NODE) for count in per_node)

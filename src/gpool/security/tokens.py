@@ -65,4 +65,4 @@ def require_role(token: Token, *allowed: Role) -> None:
     """Raise `NotAllowed` unless the token has one of these roles."""
     if token.role not in allowed:
         wanted = " or ".join(allowed)
-        raise NotAllowed(f"the token '{token.name}' is for a {token.role}; this needs a token for a {wanted}")
+        raise NotAllowed(f"the token '{token.name}' has the role {token.role}; this needs the role {wanted}")
