@@ -1,4 +1,4 @@
-"""A user of `gpool` with folders of its own, where the scripted workerd stands in for the real one."""
+"""A user of `gpool` with folders of its own."""
 
 from __future__ import annotations
 
@@ -15,19 +15,15 @@ TESTS = Path(__file__).parents[1]
 
 
 class GpoolHome:
-    """Runs `gpool` commands; nothing of the machine's own user is touched."""
+    """Runs `gpool` commands; nothing of the machine's own user is touched.
 
-    def __init__(self, folder: Path) -> None:
+    native: folder of the native files; without it, the scripted workerd stands in for the real one.
+    """
+
+    def __init__(self, folder: Path, native: Path | None = None) -> None:
         self.runtime = folder / "rt"
         self.runtime.mkdir(mode=0o700)
-        native = folder / "native"
-        for name in ("client", "emulator", "bin"):
-            (native / name).mkdir(parents=True)
-        for name in ("client/libcuda.so.1", "emulator/libcuda.so.1"):
-            (native / name).touch()
-        workerd = native / "bin" / "gpool-workerd"
-        workerd.write_text(f"#!{sys.executable}\n{(TESTS / 'agent' / 'scripted_workerd.py').read_text()}")
-        workerd.chmod(0o755)
+        native = native or _scripted(folder / "native")
         self.state = folder / "state"
         self.config = folder / "config"
         self.environment = {
@@ -59,14 +55,14 @@ class GpoolHome:
         assert done.returncode == 0, done.stderr
         return json.loads(done.stdout)
 
-    def hold(self, *words: str) -> subprocess.Popen[str]:
-        """`gpool run WORDS` of a program that lives until its stdin ends; returns when it has its lease.
+    def hold(self, *words: str, program: str = "exec cat") -> subprocess.Popen[str]:
+        """`gpool run WORDS` of a shell program that lives until its stdin ends; returns when it has its lease.
 
-        The first line of its output, the id of the lease, is read already.
+        The first line of its output, the id of the lease, is read already: `lease` of what is returned.
         """
-        program = ["--", "sh", "-c", "echo $GPOOL_LEASE; exec cat"]
+        words = (*words, "--", "sh", "-c", f"echo $GPOOL_LEASE; {program}")
         process = subprocess.Popen(
-            self.command("run", *words, *program),
+            self.command("run", *words),
             env=self.environment,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
@@ -94,3 +90,15 @@ class GpoolHome:
             except OSError:
                 pass  # it has ended meanwhile, or is another user's
         return found
+
+
+def _scripted(native: Path) -> Path:
+    """A folder of native files that are empty, but for a workerd that does what the test says."""
+    for name in ("client", "emulator", "bin"):
+        (native / name).mkdir(parents=True)
+    for name in ("client/libcuda.so.1", "emulator/libcuda.so.1"):
+        (native / name).touch()
+    workerd = native / "bin" / "gpool-workerd"
+    workerd.write_text(f"#!{sys.executable}\n{(TESTS / 'agent' / 'scripted_workerd.py').read_text()}")
+    workerd.chmod(0o755)
+    return native
