@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import subprocess
+from pathlib import Path
 
 import pytest
 from gpool_home import PATIENCE_S, GpoolHome
@@ -150,14 +151,30 @@ def test_bad_input_gets_one_sentence(words: list[str], sentence: str, pool: Gpoo
     assert done.stderr.count("\n") == 1
 
 
-@pytest.mark.parametrize(
-    "words",
-    ["up", "down", "run", "smi", "ps", "release", "node", "node ls", "doctor", "agent", "token", "token create"],
-)
-def test_every_command_explains_itself(words: str, home: GpoolHome) -> None:
-    done = home(*words.split(), "--help")
+COMMANDS = [
+    "up",
+    "down",
+    "run",
+    "smi",
+    "ps",
+    "release",
+    "node ls",
+    "doctor",
+    "token create",
+    "token ls",
+    "token revoke",
+    "agent",
+    "controller",
+]
+
+
+@pytest.mark.parametrize("words", COMMANDS)
+def test_every_command_explains_itself_here_and_in_the_reference(words: str, home: GpoolHome) -> None:
+    done = home(*words.split(), "--help", COLUMNS="100")
     assert done.returncode == 0
-    assert done.stdout.startswith("Usage: gpool ")
+    reference = (Path(__file__).parents[2] / "docs" / "reference" / "cli.md").read_text()
+    lines = "\n".join(line.rstrip() for line in done.stdout.rstrip().splitlines())
+    assert f"## gpool {words}\n\n```\n{lines}\n```\n" in reference, "copy the new help into docs/reference/cli.md"
 
 
 class TestDoctor:

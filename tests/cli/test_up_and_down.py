@@ -69,8 +69,8 @@ def test_what_cannot_be(home: GpoolHome) -> None:
         assert done.stderr.count("\n") == 1
 
 
-def test_what_has_died_is_begun_anew(home: GpoolHome) -> None:
-    """The agent is killed: its workerd stays for the next one, and `up` mends the pool; `down` ends what is left."""
+def test_what_has_died_is_started_again(home: GpoolHome) -> None:
+    """The agent is killed: its workerd stays, and `up` starts another agent; `down` ends a workerd without agent."""
     up = ["up", "--emulate", "1", "--port", "0"]
     assert home(*up).returncode == 0
     pid_file = home.runtime / "gpool" / "agent-node-a.pid"
@@ -79,6 +79,11 @@ def test_what_has_died_is_begun_anew(home: GpoolHome) -> None:
     assert home(*up).returncode == 0
     after = int(pid_file.read_text().split()[0])
     assert after != before
+    controller = home.runtime / "gpool" / "controller.pid"
+    os.kill(int(controller.read_text().split()[0]), signal.SIGKILL)
+    assert home(*up).returncode == 0
+    assert home("run", "--", "true").returncode == 0
+    assert int(pid_file.read_text().split()[0]) == after
     os.kill(after, signal.SIGKILL)
     assert home("down").returncode == 0
     assert home.processes() == []

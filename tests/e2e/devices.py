@@ -12,7 +12,7 @@ ALLOCATION_BYTES = 64 << 20
 
 def check(what, result):
     if result != 0:
-        print(json.dumps({"failed": what, "result": result}))
+        sys.stdout.write(json.dumps({"failed": what, "result": result}) + "\n")
         sys.exit(1)
 
 
@@ -37,7 +37,8 @@ def main():
         free, total = ctypes.c_size_t(), ctypes.c_size_t()
         check("cuMemGetInfo", cuda.cuMemGetInfo_v2(ctypes.byref(free), ctypes.byref(total)))
         devices.append({"name": name.value.decode(), "free": free.value, "total": total.value})
-    print(json.dumps(devices), flush=True)
+    sys.stdout.write(json.dumps(devices) + "\n")
+    sys.stdout.flush()
     if "hold" in sys.argv:
         sys.stdin.read()
 

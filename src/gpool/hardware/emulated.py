@@ -7,7 +7,14 @@ import hashlib
 from gpool.errors import InvalidInput
 from gpool.model.gpu import Gpu
 
-__all__ = ["DEFAULT_MEMORY_BYTES", "MOST_EMULATED_GPUS", "EmulatedGpus", "emulated_ledger", "emulated_pci_bus_id", "emulated_uuid"]
+__all__ = [
+    "DEFAULT_MEMORY_BYTES",
+    "MOST_EMULATED_GPUS",
+    "EmulatedGpus",
+    "emulated_ledger",
+    "emulated_pci_bus_id",
+    "emulated_uuid",
+]
 
 DEFAULT_MEMORY_BYTES = 8 << 30
 MOST_EMULATED_GPUS = 64  # what a ticket can name
