@@ -10,9 +10,10 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
-from generator import description, driver_table, exports, header, types, wire
+from generator import coverage, description, driver_table, exports, header, nvml, types, wire
 
 HERE = Path(__file__).resolve().parent
+ROOT = HERE.parent.parent
 GENERATED = HERE / "generated"
 
 
@@ -32,7 +33,9 @@ def outputs(include: Path) -> dict[Path, str]:
     layouts = types.layouts(api, travelling, include)
     numbers, ids_text = wire.assign_ids(HERE / "ids.toml", [call.name for call in travelling])
     return {
+        ROOT / "native" / "nvml" / "generated" / "defaults.cpp": nvml.defaults(nvml.read(include)),
         HERE / "ids.toml": ids_text,
+        ROOT / "docs" / "reference" / "cuda-calls.md": coverage.page(api, told, numbers),
         GENERATED / "ids.h": wire.ids(numbers, layouts),
         GENERATED / "arguments.h": wire.arguments(layouts),
         GENERATED / "client_stubs.cpp": wire.client_stubs(layouts),
@@ -59,12 +62,12 @@ def check(wanted: dict[Path, str]) -> int:
             for line in difflib.unified_diff(have.splitlines(), text.splitlines(), lineterm="", n=0)
             if line[:1] in "+-" and line[:3] not in ("+++", "---")
         ]
-        print(f"{path.relative_to(HERE.parent.parent)}: {len(changes)} lines differ")  # noqa: T201
+        print(f"{path.relative_to(ROOT)}: {len(changes)} lines differ")  # noqa: T201
         for line in changes[:6]:
             print(f"    {line[:160]}")  # noqa: T201
     unknown = sorted({p for p in GENERATED.iterdir() if p.suffix in (".h", ".cpp")} - wanted.keys())
     for path in unknown:
-        print(f"{path.relative_to(HERE.parent.parent)}: nothing makes this file")  # noqa: T201
+        print(f"{path.relative_to(ROOT)}: nothing makes this file")  # noqa: T201
     if stale or unknown:
         print("Run native/calls/generate.py and commit what it writes.")  # noqa: T201
     return 1 if stale or unknown else 0
@@ -73,7 +76,7 @@ def check(wanted: dict[Path, str]) -> int:
 def main() -> int:
     """Command line."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--include", type=Path, help="folder with cuda.h and cudaTypedefs.h (default: nvidia-cuda-runtime)")
+    parser.add_argument("--include", type=Path, help="folder with cuda.h (default: of nvidia-cuda-runtime)")
     parser.add_argument("--check", action="store_true", help="write nothing; exit with 1 when a file is out of date")
     options = parser.parse_args()
     include = options.include or _default_include()

@@ -3,7 +3,7 @@
 
 #define GPOOL_CUDA_HEADER_VERSION 13050
 
-// X(name, (parameters), (arguments)): every exported name of the driver, with every suffix. All return CUresult.
+// X(name, (parameters), (arguments)): every exported name, with every suffix. All return CUresult.
 #define GPOOL_CUDA_NAMES(X) \
   X(cuArray3DCreate, (CUarray *pHandle, const CUDA_ARRAY3D_DESCRIPTOR_v1 *pAllocateArray), (pHandle, pAllocateArray)) \
   X(cuArray3DCreate_v2, (CUarray *pHandle, const CUDA_ARRAY3D_DESCRIPTOR *pAllocateArray), (pHandle, pAllocateArray)) \

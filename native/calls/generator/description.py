@@ -55,6 +55,12 @@ class Description:
 _KEYS = {"class", "client", "needs", "destroys", "reply", "out", "in", "nullable", "arrays", "bytes"}
 
 
+def _names(value: object) -> tuple[str, ...]:
+    if not isinstance(value, list):
+        raise SystemExit(f"calls.toml: {value!r} should be a list of parameter names")
+    return tuple(str(name) for name in value)
+
+
 def _call(name: str, group: str, entry: dict[str, object], header: Header) -> Call:
     unknown = entry.keys() - _KEYS
     if unknown:
@@ -71,15 +77,27 @@ def _call(name: str, group: str, entry: dict[str, object], header: Header) -> Ca
     arrays = entry.get("arrays", {})
     sizes = entry.get("bytes", {})
     destroys = str(entry.get("destroys", ""))
-    outputs, inputs, nullable = (tuple(entry.get(k, ())) for k in ("out", "in", "nullable"))  # type: ignore[arg-type]
+    outputs, inputs, nullable = (_names(entry.get(key, [])) for key in ("out", "in", "nullable"))
     assert isinstance(arrays, dict)
     assert isinstance(sizes, dict)
     known = {p.name for p in header.functions[name].parameters}
     named = {*outputs, *inputs, *nullable, *arrays, *arrays.values(), *sizes} | ({destroys} if destroys else set())
     if named - known:
-        raise SystemExit(f"calls.toml: {name} has no parameter {sorted(named - known)[0]}; it has {', '.join(sorted(known))}")
-    return Call(name, group, str(entry["class"]), "client" in entry, needs, destroys, bool(entry.get("reply", False)), outputs, inputs,
-                nullable, arrays, sizes)  # fmt: skip
+        raise SystemExit(f"calls.toml: {name} has no parameter {min(named - known)}; it has {', '.join(sorted(known))}")
+    return Call(
+        name=name,
+        group=group,
+        kind=str(entry["class"]),
+        by_hand="client" in entry,
+        needs=needs,
+        destroys=destroys,
+        reply=bool(entry.get("reply", False)),
+        outputs=outputs,
+        inputs=inputs,
+        nullable=nullable,
+        arrays=arrays,
+        sizes=sizes,
+    )
 
 
 def read(path: Path, header: Header) -> Description:
@@ -93,7 +111,9 @@ def read(path: Path, header: Header) -> Description:
             calls[name] = _call(name, group, entry, header)
     unclassified = [b for b in header.bases() if header.newest(b).name not in calls]
     if unclassified:
-        raise SystemExit(f"calls.toml: {header.newest(unclassified[0]).name} has no class (and {len(unclassified) - 1} more)")
+        raise SystemExit(
+            f"calls.toml: {header.newest(unclassified[0]).name} has no class (and {len(unclassified) - 1} more)"
+        )
     for name in [*raw["old"], *raw["per_thread"]]:
         if name not in header.functions:
             raise SystemExit(f"calls.toml: {name} is not a function of cuda.h")

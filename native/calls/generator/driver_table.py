@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import re
-
 from generator.description import Description
 from generator.exports import NOTICE
 from generator.header import Function, Header
@@ -18,8 +16,7 @@ def members(header: Header, description: Description) -> str:
     """driver_table_members.h: one function pointer each, included into the body of the struct."""
     rows = []
     for function in _called(header, description):
-        types = ", ".join(re.sub(rf"\b{re.escape(p.name)}\b(?=\s*(\[|$|\)))", "", p.declaration).strip()
-                          for p in function.parameters)  # fmt: skip
+        types = ", ".join(p.unnamed for p in function.parameters)
         rows.append(f"CUresult (*{function.name})({types}) = &missing;\n")
     return NOTICE + "".join(rows)
 

@@ -17,14 +17,14 @@ def names(header: Header) -> str:
     return (
         f"{NOTICE}#pragma once\n\n"
         f"#define GPOOL_CUDA_HEADER_VERSION {header.cuda_version}\n\n"
-        "// X(name, (parameters), (arguments)): every exported name of the driver, with every suffix. All return CUresult.\n"
+        "// X(name, (parameters), (arguments)): every exported name, with every suffix. All return CUresult.\n"
         "#define GPOOL_CUDA_NAMES(X) \\\n" + " \\\n".join(rows) + "\n"
     )
 
 
 def _unused(function: Function) -> str:
     """The parameter list with the names taken out, so that no compiler complains about unused ones."""
-    return ", ".join(re.sub(rf"\b{re.escape(p.name)}\b(?=\s*(\[|$|\)))", "", p.declaration) for p in function.parameters)
+    return ", ".join(p.unnamed for p in function.parameters)
 
 
 def _head(function: Function, named: bool = True) -> str:
@@ -46,7 +46,8 @@ def defaults(header: Header, description: Description) -> str:
         if function.thread:
             continue
         if function.name not in description.old:
-            lines.append(f'{_head(function, named=False)} {{ return gpool::calls::not_supported("{function.name}"); }}\n')
+            body = f'return gpool::calls::not_supported("{function.name}");'
+            lines.append(f"{_head(function, named=False)} {{ {body} }}\n")
             continue
         forward = description.old[function.name]
         for parameter in function.parameters:
@@ -85,7 +86,8 @@ def _synchronous(function: Function, description: Description) -> str:
     call = f"{twin.call}({function.arguments}, CU_STREAM_PER_THREAD)"
     if not twin.wait:
         return f"  return {call};\n"
-    return f"  CUresult result = {call};\n  return result == CUDA_SUCCESS ? cuStreamSynchronize(CU_STREAM_PER_THREAD) : result;\n"
+    wait = "cuStreamSynchronize(CU_STREAM_PER_THREAD)"
+    return f"  CUresult result = {call};\n  return result == CUDA_SUCCESS ? {wait} : result;\n"
 
 
 def default_streams(header: Header, description: Description) -> str:
@@ -112,7 +114,8 @@ def versions(header: Header) -> str:
         for v in ordered
     ]
     return (
-        f'{NOTICE}#include "calls/driver_api.h"\n#include "calls/resolver.h"\n\nnamespace gpool::calls {{\nnamespace {{\n'
+        f'{NOTICE}#include "calls/driver_api.h"\n#include "calls/resolver.h"\n\n'
+        "namespace gpool::calls {\nnamespace {\n"
         f"const VersionRow kRows[] = {{\n{''.join(rows)}}};\n}}  // namespace\n\n"
         "std::span<const VersionRow> version_rows() { return kRows; }\n\n}  // namespace gpool::calls\n"
     )

@@ -11,13 +11,14 @@ import tempfile
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from pycparser import c_ast, c_generator, c_parser
+from pycparser import c_ast, c_generator, c_parser  # type: ignore[import-untyped]
 
-# The two standard headers that cuda.h includes, reduced to what it needs, so that glibc's extensions need not be parsed.
+# The two standard headers that cuda.h includes, reduced to what it needs: glibc's extensions need not be parsed.
 _STANDARD_TYPES = """
 typedef unsigned long size_t; typedef unsigned long uintptr_t;
-typedef unsigned char uint8_t; typedef unsigned short uint16_t; typedef unsigned int uint32_t; typedef unsigned long uint64_t;
-typedef signed char int8_t; typedef short int16_t; typedef int int32_t; typedef long int64_t;
+typedef unsigned char uint8_t; typedef unsigned short uint16_t; typedef unsigned int uint32_t;
+typedef unsigned long uint64_t; typedef signed char int8_t; typedef short int16_t; typedef int int32_t;
+typedef long int64_t;
 """
 # cudaProfiler.h is missing in the header packages.
 _PROFILER = """
@@ -38,6 +39,11 @@ class Parameter:
     name: str
     declaration: str
     type: str
+
+    @property
+    def unnamed(self) -> str:
+        """The declaration without the name, as in a function type."""
+        return re.sub(rf"\b{re.escape(self.name)}\b(?=\s*(\[|$|\)))", "", self.declaration).strip()
 
 
 @dataclass(frozen=True)
@@ -94,14 +100,16 @@ class Header:
         return max((f for f in self.functions.values() if f.base == base and not f.thread), key=lambda f: f.abi)
 
 
-def _preprocess(source: str, include: Path) -> str:
+def preprocess(source: str, include: Path) -> str:
+    """The source with its headers expanded. Raises SystemExit when the compiler refuses."""
     with tempfile.TemporaryDirectory() as folder:
         Path(folder, "stdlib.h").write_text(_STANDARD_TYPES)
         Path(folder, "stdint.h").write_text("")
-        command = ["gcc", "-E", "-P", "-nostdinc", "-I", folder, "-I", str(include), "-D__attribute__(x)=", "-x", "c", "-"]
+        search = ["-nostdinc", "-I", folder, "-I", str(include)]
+        command = ["gcc", "-E", "-P", *search, "-D__attribute__(x)=", "-x", "c", "-"]
         done = subprocess.run(command, input=source, capture_output=True, text=True, check=False)
     if done.returncode:
-        raise SystemExit(f"gcc could not preprocess cuda.h in {include}:\n{done.stderr}")
+        raise SystemExit(f"gcc could not read the headers in {include}:\n{done.stderr}")
     return done.stdout
 
 
@@ -117,12 +125,17 @@ def _parameter(declaration: c_ast.Decl) -> Parameter:
     return Parameter(declaration.name, text, type_text)
 
 
+def parameters(declaration: c_ast.Decl) -> tuple[Parameter, ...]:
+    """The parameters of a function's declaration."""
+    listed = declaration.type.args.params if declaration.type.args else []
+    return tuple(_parameter(p) for p in listed if isinstance(p, c_ast.Decl))
+
+
 def _function(declaration: c_ast.Decl) -> Function:
     match = _SUFFIX.match(declaration.name)
     assert match is not None, declaration.name
-    listed = declaration.type.args.params if declaration.type.args else []
-    parameters = tuple(_parameter(p) for p in listed if isinstance(p, c_ast.Decl))
-    return Function(declaration.name, match["base"], int(match["abi"] or 1), match["thread"] or "", parameters)
+    abi, thread = int(match["abi"] or 1), match["thread"] or ""
+    return Function(declaration.name, match["base"], abi, thread, parameters(declaration))
 
 
 def _versions(typedefs: str, functions: dict[str, Function]) -> list[Version]:
@@ -150,8 +163,8 @@ def read(include: Path) -> Header:
     """Reads the headers in `include`. Raises SystemExit with a sentence when they cannot be understood."""
     for name in ("cuda.h", "cudaTypedefs.h"):
         if not (include / name).is_file():
-            raise SystemExit(f"{include} has no {name}; install nvidia-cuda-runtime 13.5 or name its folder with --include")
-    text = _preprocess("#define __CUDA_API_VERSION_INTERNAL\n#include <cuda.h>\n", include)
+            raise SystemExit(f"{include} has no {name}; install nvidia-cuda-runtime or give --include")
+    text = preprocess("#define __CUDA_API_VERSION_INTERNAL\n#include <cuda.h>\n", include)
     tree = c_parser.CParser().parse(text + _PROFILER)
     functions: dict[str, Function] = {}
     types: dict[str, c_ast.Node] = {}
@@ -160,7 +173,7 @@ def read(include: Path) -> Header:
             types[node.name] = node.type
         elif isinstance(node, c_ast.Decl) and isinstance(node.type, c_ast.FuncDecl):
             functions[node.name] = _function(node)
-    # cudaTypedefs.h is only searched, never parsed: it names the versions by macro and by typedef, and we want the latter.
+    # cudaTypedefs.h is only searched, never parsed: it names versions by macro and by typedef; the latter count.
     typedefs = (include / "cudaTypedefs.h").read_text()
     version = re.search(r"#define CUDA_VERSION (\d+)", (include / "cuda.h").read_text())
     assert version is not None

@@ -7,14 +7,26 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from pycparser import c_ast
+from pycparser import c_ast  # type: ignore[import-untyped]
 
 from generator.description import Call
 from generator.header import Function, Header, Parameter
 
 HANDLES = frozenset(
-    "CUcontext CUstream CUevent CUmodule CUlibrary CUfunction CUkernel CUgraph CUgraphExec CUgraphNode CUmemoryPool CUarray "
-    "CUmipmappedArray CUlinkState CUgreenCtx".split()
+    (
+        *(
+            "CUcontext",
+            "CUstream",
+            "CUevent",
+            "CUmodule",
+            "CUlibrary",
+            "CUfunction",
+            "CUkernel",
+            "CUgraph",
+            "CUgraphExec",
+        ),
+        *("CUgraphNode", "CUmemoryPool", "CUarray", "CUmipmappedArray", "CUlinkState", "CUgreenCtx"),
+    )
 )
 # C type → the fixed-width type of its field, and its size in bytes.
 _NUMBERS = {
@@ -78,10 +90,12 @@ def _is_enum(header: Header, name: str) -> bool:
 def struct_sizes(names: set[str], include: Path) -> dict[str, int]:
     """Sizes in bytes of C types of cuda.h, as the compiler lays them out."""
     rows = "".join(f'  printf("{name} %zu\\n", sizeof({name}));\n' for name in sorted(names))
-    source = f"#define __CUDA_API_VERSION_INTERNAL\n#include <cuda.h>\n#include <stdio.h>\nint main(void) {{\n{rows}  return 0;\n}}\n"
+    headers = "#define __CUDA_API_VERSION_INTERNAL\n#include <cuda.h>\n#include <stdio.h>\n"
+    source = f"{headers}int main(void) {{\n{rows}  return 0;\n}}\n"
     with tempfile.TemporaryDirectory() as folder:
         program = Path(folder, "sizes")
-        subprocess.run(["gcc", "-I", str(include), "-x", "c", "-", "-o", str(program)], input=source, text=True, check=True)
+        compile_it = ["gcc", "-I", str(include), "-x", "c", "-", "-o", str(program)]
+        subprocess.run(compile_it, input=source, text=True, check=True)
         done = subprocess.run([str(program)], capture_output=True, text=True, check=True)
     return {name: int(size) for name, size in (line.split() for line in done.stdout.splitlines())}
 
@@ -102,7 +116,7 @@ def _field(header: Header, call: Call, parameter: Parameter, target: str, sizes:
         return Field(parameter, "enum", target, "int32_t", 4, nullable)
     if target in sizes:
         return Field(parameter, "struct", target, target, sizes[target], nullable)
-    raise SystemExit(f"calls.toml: {call.name}: {parameter.declaration!r} cannot travel by itself; make the call manual")
+    raise SystemExit(f"calls.toml: {call.name}: {parameter.declaration!r} cannot travel by itself; make it manual")
 
 
 def _pointee(parameter: Parameter) -> str:
@@ -135,6 +149,6 @@ def layouts(header: Header, calls: list[Call], include: Path) -> list[Layout]:
     """The layouts of all calls that travel. Raises SystemExit where calls.toml does not say enough."""
     structs = {_pointee(p) for c in calls for p in header.functions[c.name].parameters}
     structs |= {p.type for c in calls for p in header.functions[c.name].parameters if "*" not in p.type}
-    wanted = {s for s in structs if s in header.types and s not in HANDLES and s not in _NUMBERS and not _is_enum(header, s)}
-    sizes = struct_sizes(wanted - {"CUdevice"}, include)
+    plain = HANDLES | _NUMBERS.keys() | {"CUdevice"}
+    sizes = struct_sizes({s for s in structs - plain if s in header.types and not _is_enum(header, s)}, include)
     return [_layout(header, call, sizes) for call in calls]

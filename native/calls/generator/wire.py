@@ -33,7 +33,9 @@ def ids(numbers: dict[str, int], layouts: list[Layout]) -> str:
     return (
         f"{NOTICE}#pragma once\n\n#include <cstdint>\n\nnamespace gpool::calls {{\n\n"
         "// Assigned once in ids.toml, never reused. Below 64: wire::Message.\n"
-        "enum class Id : uint16_t {\n  none = 0,\n" + "".join(f"  {name} = {number},\n" for number, name in rows) + "};\n\n"
+        "enum class Id : uint16_t {\n  none = 0,\n"
+        + "".join(f"  {name} = {number},\n" for number, name in rows)
+        + "};\n\n"
         "// For logs and traces; null for a number that is no call.\n"
         "constexpr const char* name_of(Id id) {\n  switch (id) {\n"
         + "".join(f'    case Id::{name}: return "{name}";\n' for _, name in rows)
@@ -75,7 +77,7 @@ def arguments(layouts: list[Layout]) -> str:
     return "".join(parts) + "}  // namespace gpool::calls\n"
 
 
-# -- the client's side ---------------------------------------------------------------------------------------------------
+# -- the client's side ------------------------------------------------------------------------------------------------
 
 
 def _pack(layout: Layout, field: Field) -> str:
@@ -141,7 +143,7 @@ def client_stubs(layouts: list[Layout]) -> str:
     )
 
 
-# -- the worker's side ---------------------------------------------------------------------------------------------------
+# -- the worker's side ------------------------------------------------------------------------------------------------
 
 
 def _resolve(field: Field, layout: Layout) -> tuple[str, str]:
@@ -194,9 +196,9 @@ def _case(layout: Layout) -> str:
         kind = layout.created.target
         lines.append(f"      if (result == CUDA_SUCCESS) result = invoke.bind<{kind}>(arguments.created, created);\n")
     if call.destroys:
-        field = layout.field(call.destroys)
-        assert field is not None
-        lines.append(f"      invoke.unbind<{field.target}>(arguments.{call.destroys});\n")
+        destroyed = layout.field(call.destroys)
+        assert destroyed is not None
+        lines.append(f"      invoke.unbind<{destroyed.target}>(arguments.{call.destroys});\n")
     if layout.outputs:
         lines.append(f"      {call.name}_reply reply{{}};\n")
         for field in layout.outputs:

@@ -1,0 +1,137 @@
+#include "client/capture.h"
+
+#include <atomic>
+
+#include "calls/generated/arguments.h"
+#include "client/call.h"
+#include "client/driver.h"
+
+namespace gpool::client {
+namespace {
+
+std::atomic<uint32_t> g_captures{0};  // in progress; the usual answer is found here
+std::atomic<uint32_t> g_next{1};
+
+Object* find(uint64_t handle) {
+  if (!wire::is_handle(handle)) return nullptr;
+  Session* session = driver().session_of(handle);
+  return session != nullptr ? session->find(handle) : nullptr;
+}
+Object* find(CUstream stream) { return find(reinterpret_cast<uint64_t>(stream)); }
+Object* find(CUevent event) { return find(reinterpret_cast<uint64_t>(event)); }
+
+}  // namespace
+
+uint64_t capture_of(CUstream stream) {
+  if (g_captures.load(std::memory_order_relaxed) == 0) return 0;
+  Object* object = find(stream);
+  return object != nullptr ? object->mark.load(std::memory_order_relaxed) : 0;
+}
+
+void begin_capture(CUstream stream) {
+  if (Object* object = find(stream)) {
+    object->mark = g_next.fetch_add(1);
+    g_captures++;
+  }
+}
+
+void end_capture(CUstream stream) {
+  Object* origin = find(stream);
+  const uint32_t capture = origin != nullptr ? origin->mark.load() : 0;
+  if (capture == 0) return;
+  Session* session = driver().session_of(reinterpret_cast<uint64_t>(stream));
+  auto leave = [&](Object& object) {
+    uint32_t expected = capture;
+    object.mark.compare_exchange_strong(expected, 0);
+  };
+  session->slab(wire::Kind::stream).for_each(leave);
+  session->slab(wire::Kind::event).for_each(leave);
+  g_captures--;
+}
+
+void note_capture_records(CUevent event, CUstream stream) {
+  if (g_captures.load(std::memory_order_relaxed) == 0) return;
+  Object* object = find(event);
+  if (object != nullptr) object->mark = static_cast<uint32_t>(capture_of(stream));
+}
+
+void note_capture_waits(CUstream stream, CUevent event) {
+  if (g_captures.load(std::memory_order_relaxed) == 0) return;
+  Object *waiting = find(stream), *awaited = find(event);
+  if (waiting == nullptr || awaited == nullptr || awaited->mark.load() == 0) return;
+  waiting->mark = awaited->mark.load();
+}
+
+}  // namespace gpool::client
+
+using namespace gpool;
+using namespace gpool::client;
+
+extern "C" CUresult cuStreamBeginCapture_v2(CUstream hStream, CUstreamCaptureMode mode) {
+  Call call(calls::Id::cuStreamBeginCapture_v2, "cuStreamBeginCapture_v2");
+  calls::cuStreamBeginCapture_v2_arguments arguments{};
+  arguments.hStream = call.handle(hStream);
+  arguments.mode = mode;
+  if (!call.ok()) return call.result();
+  // The legacy stream cannot be captured; the per-thread one is a handle that the client keeps no state of.
+  if (wire::is_special_stream(arguments.hStream)) return call.end(CUDA_ERROR_STREAM_CAPTURE_UNSUPPORTED);
+  if (mode < CU_STREAM_CAPTURE_MODE_GLOBAL || mode > CU_STREAM_CAPTURE_MODE_RELAXED)
+    return call.end(CUDA_ERROR_INVALID_VALUE);
+  if (capture_of(hStream) != 0) return call.end(CUDA_ERROR_ILLEGAL_STATE);
+  const CUresult status = call.post(arguments);
+  if (status == CUDA_SUCCESS) begin_capture(hStream);
+  return status;
+}
+
+extern "C" CUresult cuStreamEndCapture(CUstream hStream, CUgraph* phGraph) {
+  Call call(calls::Id::cuStreamEndCapture, "cuStreamEndCapture");
+  calls::cuStreamEndCapture_arguments arguments{};
+  arguments.hStream = call.handle(hStream);
+  if (!call.ok()) return call.result();
+  if (capture_of(hStream) == 0) return call.end(CUDA_ERROR_ILLEGAL_STATE);
+  arguments.created = call.mint(phGraph);
+  calls::cuStreamEndCapture_reply reply{};
+  if (call.ok()) end_capture(hStream);
+  return call.ask_created(arguments, reply, phGraph);
+}
+
+extern "C" CUresult cuStreamIsCapturing(CUstream hStream, CUstreamCaptureStatus* captureStatus) {
+  Call call("cuStreamIsCapturing");
+  call.handle(hStream);
+  if (call.required(captureStatus) == nullptr || !call.ok()) return call.result();
+  *captureStatus = capture_of(hStream) != 0 ? CU_STREAM_CAPTURE_STATUS_ACTIVE : CU_STREAM_CAPTURE_STATUS_NONE;
+  return call.end(CUDA_SUCCESS);
+}
+
+extern "C" CUresult cuStreamGetCaptureInfo_v3(CUstream hStream, CUstreamCaptureStatus* captureStatus_out,
+                                              cuuint64_t* id_out, CUgraph* graph_out,
+                                              const CUgraphNode** dependencies_out, const CUgraphEdgeData** edgeData_out,
+                                              size_t* numDependencies_out) {
+  Call call("cuStreamGetCaptureInfo_v3");
+  call.handle(hStream);
+  if (call.required(captureStatus_out) == nullptr || !call.ok()) return call.result();
+  const uint64_t capture = capture_of(hStream);
+  // The graph under construction lives at the worker, and no message asks for it.
+  if (capture != 0 && (graph_out != nullptr || dependencies_out != nullptr || edgeData_out != nullptr ||
+                       numDependencies_out != nullptr))
+    return call.end(CUDA_ERROR_NOT_SUPPORTED);
+  *captureStatus_out = capture != 0 ? CU_STREAM_CAPTURE_STATUS_ACTIVE : CU_STREAM_CAPTURE_STATUS_NONE;
+  if (id_out != nullptr) *id_out = capture;
+  if (capture == 0) {
+    if (graph_out != nullptr) *graph_out = nullptr;
+    if (dependencies_out != nullptr) *dependencies_out = nullptr;
+    if (edgeData_out != nullptr) *edgeData_out = nullptr;
+    if (numDependencies_out != nullptr) *numDependencies_out = 0;
+  }
+  return call.end(CUDA_SUCCESS);
+}
+
+extern "C" CUresult cuThreadExchangeStreamCaptureMode(CUstreamCaptureMode* mode) {
+  Call call("cuThreadExchangeStreamCaptureMode");
+  if (call.required(mode) == nullptr || !call.ok()) return call.result();
+  if (*mode < CU_STREAM_CAPTURE_MODE_GLOBAL || *mode > CU_STREAM_CAPTURE_MODE_RELAXED)
+    return call.end(CUDA_ERROR_INVALID_VALUE);
+  static thread_local CUstreamCaptureMode t_mode = CU_STREAM_CAPTURE_MODE_GLOBAL;
+  std::swap(t_mode, *mode);
+  return call.end(CUDA_SUCCESS);
+}

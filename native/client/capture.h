@@ -1,0 +1,20 @@
+// Which streams are being captured into a graph. Only the client's own beginnings and the events that carry a capture from
+// stream to stream can make a stream capture, so the question never needs the worker.
+#pragma once
+
+#include <cstdint>
+
+#include "calls/driver_api.h"
+
+namespace gpool::client {
+
+// 0: the stream is not capturing; else the capture's id.
+uint64_t capture_of(CUstream stream);
+void begin_capture(CUstream stream);
+// All streams and events of the stream's capture are free again.
+void end_capture(CUstream stream);
+// An event recorded in a capturing stream carries the capture; a stream that waits for it joins.
+void note_capture_records(CUevent event, CUstream stream);
+void note_capture_waits(CUstream stream, CUevent event);
+
+}  // namespace gpool::client

@@ -1,0 +1,15 @@
+// Copies between the host and devices, for the calls in copy.cpp and copy_3d.cpp.
+#pragma once
+
+#include <cstdint>
+
+#include "client/call.h"
+
+namespace gpool::client {
+
+CUresult copy_to_device(Call& call, uint64_t to, const void* from, uint64_t bytes, CUstream stream, bool synchronous);
+CUresult copy_to_host(Call& call, void* to, uint64_t from, uint64_t bytes, CUstream stream, bool synchronous);
+// Between GPUs of two nodes, through this process. Waits.
+CUresult copy_between_sessions(Call& call, uint64_t to, uint64_t from, uint64_t bytes);
+
+}  // namespace gpool::client

@@ -1,0 +1,71 @@
+// One device's memory as the client sees it: which addresses are allocated, and the messages that map and unmap them.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <mutex>
+#include <optional>
+#include <shared_mutex>
+
+#include "calls/driver_api.h"
+#include "client/arena.h"
+
+namespace gpool::client {
+
+struct Context;
+struct Device;
+
+struct Allocation {
+  enum class Kind : uint8_t { plain, managed, pool, reserved };
+  uint64_t address = 0;
+  uint64_t bytes = 0;   // as asked for
+  uint64_t mapped = 0;  // whole granules of its own; 0: it shares one
+  Kind kind = Kind::plain;
+  uint32_t sync_memops = 0;
+  uint64_t id = 0;  // CU_POINTER_ATTRIBUTE_BUFFER_ID
+  Context* context = nullptr;
+};
+
+class DeviceMemory {
+ public:
+  void begin(Device* device);
+
+  CUresult allocate(Context* context, uint64_t bytes, Allocation::Kind kind, uint64_t& address);
+  // With the meaning of cuMemFree, without waiting (rule 5 of docs/internals/data-plane.md).
+  CUresult free(Context* context, uint64_t address);
+
+  // Address ranges without memory, and memory for parts of them (virtual memory management).
+  CUresult reserve(uint64_t bytes, uint64_t alignment, uint64_t wanted, uint64_t& address);
+  CUresult unreserve(uint64_t address, uint64_t bytes);
+  CUresult map(Context* context, uint64_t address, uint64_t bytes);
+  CUresult unmap(Context* context, uint64_t address, uint64_t bytes);
+
+  bool contains(uint64_t address) const { return address >= begin_ && address < end_; }
+  // The allocation (or mapped part of a reservation) that holds `address`.
+  std::optional<Allocation> find(uint64_t address) const;
+  // The reservation that holds `address`.
+  std::optional<Allocation> find_reservation(uint64_t address) const;
+  // All of `bytes` at `address` lies in memory that is allocated (adjacent mapped parts count as one).
+  bool covers(uint64_t address, uint64_t bytes) const;
+  void set_sync_memops(uint64_t address, uint32_t value);
+  // What a reset of the primary context leaves: nothing.
+  void reset(Context* context);
+  uint64_t pool_bytes() const;  // allocated in stream order and not yet freed
+  uint64_t granularity() const { return granule_; }
+
+ private:
+  CUresult map_granules(Context* context, uint64_t address, uint64_t bytes);
+
+  Device* device_ = nullptr;
+  uint64_t begin_ = 0, end_ = 0, granule_ = 0;
+  mutable std::shared_mutex mutex_;
+  AddressRanges ranges_;
+  SmallBlocks small_;
+  std::map<uint64_t, Allocation> allocations_;   // by address
+  std::map<uint64_t, Allocation> reservations_;  // by address
+};
+
+// The device whose arena holds the address; nullptr: it is no device address of ours.
+Device* device_of_address(uint64_t address);
+
+}  // namespace gpool::client

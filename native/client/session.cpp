@@ -1,0 +1,308 @@
+#include "client/session.h"
+
+#include <algorithm>
+#include <chrono>
+#include <thread>
+
+#include <unistd.h>
+
+#include "base/log.h"
+#include "client/context.h"
+
+namespace gpool::client {
+
+Session::Session(uint32_t slot, std::unique_ptr<transport::Link> link, const wire::Welcome& welcome, std::string node)
+    : slot_(slot), link_(std::move(link)), welcome_(welcome), node_(std::move(node)) {
+  pendings_.reserve(64);
+}
+
+CUresult Session::lost_status() const {
+  if (ending_.load()) return CUDA_ERROR_DEINITIALIZED;
+  std::lock_guard lock(contexts_mutex_);
+  for (Context* context : contexts_)
+    if (context->active.load(std::memory_order_relaxed)) return CUDA_ERROR_UNKNOWN;
+  return CUDA_ERROR_DEVICE_UNAVAILABLE;
+}
+
+void Session::add_context(Context* context) {
+  std::lock_guard lock(contexts_mutex_);
+  contexts_.push_back(context);
+}
+
+// -- sending ---------------------------------------------------------------------------------------------------------------
+
+namespace {
+
+size_t total_bytes(Bytes arguments, Parts trailing) {
+  size_t bytes = arguments.size();
+  for (Bytes part : trailing) bytes = wire::padded(bytes) + part.size();
+  return bytes;
+}
+
+void write_arguments(std::byte* room, Bytes arguments, Parts trailing) {
+  if (!arguments.empty()) std::memcpy(room, arguments.data(), arguments.size());
+  size_t at = arguments.size();
+  for (Bytes part : trailing) {
+    const size_t begin = wire::padded(at);
+    std::memset(room + at, 0, begin - at);
+    if (!part.empty()) std::memcpy(room + begin, part.data(), part.size());
+    at = begin + part.size();
+  }
+}
+
+}  // namespace
+
+CUresult Session::post(uint16_t call, Context* context, Bytes arguments, Parts trailing, Bytes bulk) {
+  uint64_t sequence;
+  {
+    const size_t bytes = total_bytes(arguments, trailing);
+    if (bytes + sizeof(wire::FrameHeader) > wire::kMaxFrameBytes) return CUDA_ERROR_INVALID_VALUE;
+    Frame frame(*this, call, 0, context ? context->index() : 0, bytes);
+    if (frame.ok()) {
+      write_arguments(frame.arguments(), arguments, trailing);
+      sequence = frame.sequence();
+      if (!frame.send(bulk)) sequence = 0;
+    } else {
+      sequence = 0;
+    }
+  }
+  return after_post(sequence);
+}
+
+CUresult Session::after_post(uint64_t sequence) {
+  if (sequence == 0) [[unlikely]] {
+    lose();
+    return lost_status();
+  }
+  if (sequence % 64 == 0) drain();
+  return CUDA_SUCCESS;
+}
+
+CUresult Session::start(Pending& pending, uint16_t call, Context* context, Bytes arguments, Parts trailing, Bytes bulk) {
+  const size_t bytes = total_bytes(arguments, trailing);
+  if (bytes + sizeof(wire::FrameHeader) > wire::kMaxFrameBytes) return CUDA_ERROR_INVALID_VALUE;
+  bool sent = false;
+  {
+    Frame frame(*this, call, wire::kWantsReply, context ? context->index() : 0, bytes);
+    if (frame.ok()) {
+      write_arguments(frame.arguments(), arguments, trailing);
+      pending.sequence = frame.sequence();
+      pending.context = context;
+      {
+        // Before it is sent: the answer may be here before this thread looks.
+        std::lock_guard lock(receive_mutex_);
+        pendings_.push_back(&pending);
+      }
+      sent = frame.send(bulk) && link_->flush() == transport::Outcome::done;
+    }
+  }
+  if (sent) return CUDA_SUCCESS;
+  lose();
+  std::lock_guard lock(receive_mutex_);
+  std::erase(pendings_, &pending);
+  pending.done = true;
+  return pending.status = lost_status();
+}
+
+// -- receiving: the first thread that waits receives for all, the others sleep until it has something for them -----------------
+
+CUresult Session::wait(Pending& pending) {
+  round_trips_.fetch_add(1, std::memory_order_relaxed);
+  std::unique_lock lock(receive_mutex_);
+  while (!pending.done) {
+    if (receiving_) {
+      followers_++;
+      received_.wait(lock, [&] { return pending.done || !receiving_; });
+      followers_--;
+      continue;
+    }
+    if (lost_.load()) {
+      std::erase(pendings_, &pending);
+      pending.done = true;
+      pending.status = lost_status();
+      break;
+    }
+    receiving_ = true;
+    // Only this thread receives now, so `done` of its own question changes only here.
+    while (!pending.done && !lost_.load()) {
+      lock.unlock();
+      transport::Received frame;
+      transport::Outcome outcome = link_->receive(frame, transport::kForever);
+      if (outcome == transport::Outcome::done) {
+        handle_frame(frame);
+        link_->release(frame);
+      } else if (outcome == transport::Outcome::broken) {
+        lose();
+      }
+      lock.lock();
+    }
+    receiving_ = false;
+    if (followers_ > 0) received_.notify_all();
+  }
+  return pending.status;
+}
+
+void Session::drain() {
+  std::unique_lock lock(receive_mutex_, std::try_to_lock);
+  if (!lock.owns_lock() || receiving_) return;
+  receiving_ = true;
+  lock.unlock();
+  transport::Received frame;
+  while (link_->try_receive(frame)) {
+    handle_frame(frame);
+    link_->release(frame);
+  }
+  lock.lock();
+  receiving_ = false;
+  if (followers_ > 0) received_.notify_all();
+}
+
+bool Session::handle_frame(const transport::Received& frame) {
+  if (frame.header->flags & wire::kPush) {
+    handle_push(frame);
+    return true;
+  }
+  if (!(frame.header->flags & wire::kReply)) return false;
+  Pending* pending = nullptr;
+  {
+    std::lock_guard lock(receive_mutex_);
+    for (size_t i = 0; i < pendings_.size(); i++) {
+      if (pendings_[i]->sequence != frame.header->sequence) continue;
+      pending = pendings_[i];
+      pendings_[i] = pendings_.back();
+      pendings_.pop_back();
+      break;
+    }
+  }
+  if (pending == nullptr) return false;  // of a question that was given up
+  fill(*pending, frame);
+  std::lock_guard lock(receive_mutex_);
+  pending->done = true;
+  if (followers_ > 0) received_.notify_all();
+  return true;
+}
+
+void Session::fill(Pending& pending, const transport::Received& frame) {
+  pending.status = static_cast<CUresult>(frame.header->status);
+  const Bytes arguments(frame.arguments(), frame.argument_bytes());
+  if (pending.whole != nullptr) {
+    const Bytes all = frame.bulk.empty() ? arguments : Bytes(frame.bulk);
+    pending.whole->assign(all.begin(), all.end());
+    return;
+  }
+  const size_t reply = std::min(pending.reply.size(), arguments.size());
+  if (reply > 0) std::memcpy(pending.reply.data(), arguments.data(), reply);
+  const size_t begin = wire::padded(pending.reply.size());
+  if (!pending.trailing.empty() && arguments.size() > begin)
+    std::memcpy(pending.trailing.data(), arguments.data() + begin,
+                std::min(pending.trailing.size(), arguments.size() - begin));
+  pending.bulk_landed = std::min(pending.bulk.size(), frame.bulk.size());
+  if (pending.bulk_landed > 0) std::memcpy(pending.bulk.data(), frame.bulk.data(), pending.bulk_landed);
+  // A worker that answers success with fewer bytes than asked for would leave the application with rubbish.
+  if (pending.status == CUDA_SUCCESS && (pending.bulk_landed < pending.bulk.size() || reply < pending.reply.size())) {
+    log::error("node " + node_ + ": the worker's answer is shorter than promised; the call fails.");
+    pending.status = CUDA_ERROR_UNKNOWN;
+  }
+}
+
+void Session::handle_push(const transport::Received& frame) {
+  const auto message = static_cast<wire::Message>(frame.header->call);
+  if (message == wire::Message::push_output) {
+    // What kernels print belongs to the application's standard output, as with a GPU of its own.
+    for (size_t at = 0; at < frame.bulk.size();) {
+      ssize_t n = ::write(STDOUT_FILENO, frame.bulk.data() + at, frame.bulk.size() - at);
+      if (n <= 0) break;
+      at += static_cast<size_t>(n);
+    }
+    return;
+  }
+  if (message != wire::Message::push_error || frame.argument_bytes() < sizeof(wire::PushError)) return;
+  wire::PushError error;
+  std::memcpy(&error, frame.arguments(), sizeof error);
+  error.text[sizeof error.text - 1] = 0;
+  const std::string sentence = "node " + node_ + ": call " + std::to_string(error.call) + " failed with " +
+                               std::to_string(error.status) + (error.text[0] != 0 ? ": " : "") + error.text;
+  error.sticky != 0 ? log::error(sentence) : log::warn(sentence);
+  if (error.sticky == 0) return;
+  std::lock_guard lock(contexts_mutex_);
+  for (Context* context : contexts_) {
+    if (error.context != 0 && context->handle != error.context) continue;
+    int32_t none = 0;
+    context->sticky.compare_exchange_strong(none, error.status);
+  }
+}
+
+void Session::lose() {
+  if (lost_.exchange(true) || ending_.load()) return;
+  log::error("The connection to the worker on node " + node_ + " has ended (" + link_->why() +
+             "). Every CUDA call on its GPUs fails from now on; start the program again.");
+}
+
+// -- due data ----------------------------------------------------------------------------------------------------------------
+
+CUresult Session::start_due(std::shared_ptr<Pending> pending, uint16_t call, Context* context, Bytes arguments) {
+  CUresult status = start(*pending, call, context, arguments);
+  if (status != CUDA_SUCCESS) return status;
+  std::lock_guard lock(receive_mutex_);
+  due_.push_back(std::move(pending));
+  return CUDA_SUCCESS;
+}
+
+CUresult Session::settle_due(uint64_t sequence) {
+  CUresult first = CUDA_SUCCESS;
+  while (true) {
+    std::shared_ptr<Pending> oldest;
+    {
+      std::lock_guard lock(receive_mutex_);
+      if (due_.empty() || due_.front()->sequence > sequence) return first;
+      oldest = due_.front();
+    }
+    CUresult status = wait(*oldest);
+    if (first == CUDA_SUCCESS) first = status;
+    std::lock_guard lock(receive_mutex_);
+    if (!due_.empty() && due_.front() == oldest) due_.pop_front();
+  }
+}
+
+CUresult Session::limit_due(size_t count) {
+  CUresult first = CUDA_SUCCESS;
+  while (true) {
+    uint64_t oldest;
+    {
+      std::lock_guard lock(receive_mutex_);
+      if (due_.size() <= count) return first;
+      oldest = due_.front()->sequence;
+    }
+    const CUresult status = settle_due(oldest);
+    if (first == CUDA_SUCCESS) first = status;
+  }
+}
+
+// -- the end -----------------------------------------------------------------------------------------------------------------
+
+void Session::end() {
+  ending_ = true;
+  // A thread may be in the middle of sending, or have been ended by the kernel there: do not wait for it for long.
+  for (int patience = 0; patience < 200; patience++) {
+    if (send_mutex_.try_lock()) {
+      if (!lost_.load()) {
+        if (std::byte* room = link_->begin(sizeof(wire::FrameHeader)); room != nullptr) {
+          const uint64_t sequence = sequence_.load() + 1;
+          sequence_.store(sequence);
+          wire::FrameHeader header{sizeof(wire::FrameHeader), static_cast<uint16_t>(wire::Message::goodbye), 0, sequence,
+                                   0, 0, 0};
+          std::memcpy(room, &header, sizeof header);
+          (void)link_->send();
+          (void)link_->flush();
+        }
+      }
+      send_mutex_.unlock();
+      break;
+    }
+    std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  }
+  lost_ = true;
+  link_->close();
+}
+
+}  // namespace gpool::client

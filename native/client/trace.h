@@ -1,0 +1,18 @@
+// Counting and tracing of calls, for GPOOL_TRACE and GPOOL_STATS. When neither is set a call costs one load of `g_watched`.
+#pragma once
+
+#include <atomic>
+
+#include "calls/driver_api.h"
+
+namespace gpool::client {
+
+// Set once, by the first call of the process.
+extern std::atomic<bool> g_watched;
+
+void begin_watching();
+void watch(const char* name, CUresult result);
+// At exit: the table of the trace and the file of the statistics.
+void write_statistics();
+
+}  // namespace gpool::client

@@ -1,0 +1,54 @@
+// Graphs: nodes hold work as data; an executable graph runs its nodes one after the other inside one stream entry.
+#pragma once
+
+#include "calls/driver_api.h"
+
+#include <memory>
+#include <mutex>
+#include <vector>
+
+#include "emulator/driver/handles.h"
+#include "emulator/driver/stream.h"
+#include "emulator/driver/work.h"
+
+namespace gpool::emulator {
+
+struct Node : Object {
+  static constexpr Kind kKind = Kind::node;
+  Node() : Object(kKind) {}
+  uint64_t graph = 0;
+  CUgraphNodeType type = CU_GRAPH_NODE_TYPE_EMPTY;
+  Work work;
+  std::shared_ptr<Context> context;
+  std::vector<uint64_t> after;  // handles of nodes
+  // As the user described them, for GetParams.
+  CUDA_MEMCPY3D copy{};
+  CUDA_MEMSET_NODE_PARAMS memset{};
+  std::vector<void*> parameter_pointers;
+};
+
+struct Graph : Object {
+  static constexpr Kind kKind = Kind::graph;
+  Graph() : Object(kKind) {}
+  std::mutex mutex;
+  std::vector<std::shared_ptr<Node>> nodes;
+};
+
+struct GraphExec : Object {
+  static constexpr Kind kKind = Kind::graph_exec;
+  GraphExec() : Object(kKind) {}
+  struct Step {
+    uint64_t node;
+    Work work;
+    std::shared_ptr<Context> context;
+    bool enabled = true;
+  };
+  std::mutex mutex;
+  std::vector<Step> steps;  // in an order that respects the edges
+};
+
+// Adds the work to the graph that `stream` is being captured into. Under Context::order.
+CUresult record(const StreamRef& stream, Work work);
+void invalidate_captures(Context& context);
+
+}  // namespace gpool::emulator

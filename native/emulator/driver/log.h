@@ -1,0 +1,13 @@
+// One line per event to stderr or GPOOL_LOG_FILE; GPOOL_LOG chooses how much.
+#pragma once
+
+#include <string_view>
+
+namespace gpool::emulator {
+
+enum class Level { error, warn, info, debug };
+
+bool logs(Level level);
+void log(Level level, std::string_view sentence);
+
+}  // namespace gpool::emulator

@@ -1,0 +1,131 @@
+"""The agent's connection to the controller: made, lost and made again."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import random
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+
+import structlog
+from pydantic import ValidationError
+from websockets.asyncio.client import ClientConnection, connect
+from websockets.exceptions import InvalidHandshake, InvalidStatus, WebSocketException
+
+from gpool.channel.messages import (
+    CONNECT_PATH,
+    Desired,
+    Heartbeat,
+    Hello,
+    Observed,
+    Refused,
+    Welcome,
+    controller_message,
+)
+from gpool.errors import GpoolError, InvalidInput, NotAllowed, NotAuthenticated, from_problem
+
+__all__ = ["Connection", "LostError", "channel_address", "connection_to", "pauses_s"]
+
+OPEN_PATIENCE_S = 15.0
+LONGEST_MESSAGE = 64 << 20
+FIRST_PAUSE_S = 0.5
+LONGEST_PAUSE_S = 30.0
+
+log = structlog.get_logger(__name__)
+
+
+class LostError(Exception):
+    """The connection is lost or could not be made; trying again may help. `str` says why."""
+
+
+def channel_address(join: str) -> str:
+    """The channel's WebSocket address for a controller's `http://HOST:PORT`. Raises `InvalidInput`."""
+    scheme, separator, rest = join.partition("://")
+    schemes = {"http": "ws", "https": "wss", "ws": "ws", "wss": "wss"}
+    if not separator or scheme not in schemes or not rest.strip("/"):
+        raise InvalidInput(f"{join!r} is not the address of a controller; it looks like http://HOST:7070")
+    return f"{schemes[scheme]}://{rest.rstrip('/')}{CONNECT_PATH}"
+
+
+def pauses_s(chance: random.Random) -> Iterator[float]:
+    """Pauses before each attempt in a row, in seconds: growing, and spread so that agents do not come all at once."""
+    ceiling = FIRST_PAUSE_S
+    while True:
+        yield ceiling / 2 + chance.uniform(0, ceiling / 2)
+        ceiling = min(ceiling * 2, LONGEST_PAUSE_S)
+
+
+class Connection:
+    """An open channel, in messages instead of text."""
+
+    def __init__(self, socket: ClientConnection) -> None:
+        self._socket = socket
+
+    @property
+    def own_host(self) -> str:
+        """The address of this host on the way to the controller."""
+        return str(self._socket.local_address[0])
+
+    async def send(self, message: Hello | Observed | Heartbeat) -> None:
+        """Send. Raises `LostError`."""
+        try:
+            await self._socket.send(message.model_dump_json())
+        except (WebSocketException, OSError) as error:
+            raise LostError(_why(error)) from error
+
+    async def receive(self) -> Welcome | Refused | Desired:
+        """The next message. Raises `LostError`, also for a message that cannot be understood."""
+        try:
+            return controller_message.validate_json(await self._socket.recv())
+        except ValidationError as error:
+            raise LostError(f"the controller said something unintelligible: {error.errors()[0]['msg']}") from error
+        except (WebSocketException, OSError) as error:
+            raise LostError(_why(error)) from error
+
+
+@asynccontextmanager
+async def connection_to(address: str, token: str) -> AsyncIterator[Connection]:
+    """Open the channel at `address`. Raises `LostError` when it cannot be opened now, and `NotAuthenticated` or
+    `NotAllowed` when this token will never open it."""
+    try:
+        socket = await connect(
+            address,
+            additional_headers={"Authorization": f"Bearer {token}"},
+            open_timeout=OPEN_PATIENCE_S,
+            max_size=LONGEST_MESSAGE,
+            proxy=None,
+        )
+    except InvalidStatus as error:
+        raise _refusal(error) from error
+    except (InvalidHandshake, WebSocketException, OSError, TimeoutError, asyncio.IncompleteReadError) as error:
+        raise LostError(_why(error)) from error
+    try:
+        yield Connection(socket)
+    finally:
+        await socket.close()
+
+
+def _refusal(error: InvalidStatus) -> Exception:
+    status = error.response.status_code
+    problem: GpoolError | None = None
+    with contextlib.suppress(ValueError):
+        body = json.loads(error.response.body or b"")
+        problem = from_problem(body) if isinstance(body, dict) else None
+    if isinstance(problem, NotAuthenticated | NotAllowed):
+        return problem
+    if status in (401, 403):
+        return NotAuthenticated(
+            "the controller does not take this token for an agent; "
+            "make one with `gpool token create --role node NAME` and give it with --token"
+        )
+    return LostError(str(problem) if problem else f"the controller answered with HTTP status {status}")
+
+
+def _why(error: Exception) -> str:
+    if isinstance(error, TimeoutError):
+        return "it did not answer in time"
+    if isinstance(error, OSError) and error.strerror:
+        return error.strerror
+    return str(error) or type(error).__name__

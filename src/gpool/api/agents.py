@@ -1,0 +1,65 @@
+"""The agents' WebSocket. What is said on it: `gpool.channel`."""
+
+from fastapi import APIRouter
+from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
+
+from gpool.channel.conversation import ChannelTimes, SocketClosed, converse, refuse
+from gpool.channel.messages import CONNECT_PATH
+from gpool.controller.live_pool import LivePool
+from gpool.errors import GpoolError, InvalidInput
+from gpool.model.token import Role
+from gpool.security.tokens import bearer, require_role
+
+__all__ = ["router"]
+
+router = APIRouter()
+
+
+class _StarletteSocket:
+    """A Starlette WebSocket as an `AgentSocket`."""
+
+    def __init__(self, websocket: WebSocket) -> None:
+        self._websocket = websocket
+
+    async def receive_text(self) -> str:
+        message = await self._websocket.receive()
+        if message["type"] == "websocket.disconnect":
+            raise SocketClosed
+        text = message.get("text")
+        if text is None:
+            raise InvalidInput("the agent sent bytes; the channel carries JSON texts")
+        return str(text)
+
+    async def send_text(self, text: str) -> None:
+        try:
+            await self._websocket.send_text(text)
+        except (WebSocketDisconnect, RuntimeError) as error:
+            # Starlette raises RuntimeError for a send after the close.
+            raise SocketClosed from error
+
+    async def close(self) -> None:
+        if WebSocketState.DISCONNECTED in (self._websocket.client_state, self._websocket.application_state):
+            return
+        try:
+            await self._websocket.close()
+        except (WebSocketDisconnect, RuntimeError):
+            return  # the agent was quicker
+
+
+@router.websocket(CONNECT_PATH)
+async def connect_agent(websocket: WebSocket) -> None:
+    """Let an agent with a node token hold its conversation.
+
+    The connection is accepted before the token is looked at, because the refusal of an upgrade carries no sentence.
+    """
+    pool: LivePool = websocket.app.state.pool
+    times: ChannelTimes = websocket.app.state.channel_times
+    await websocket.accept()
+    socket = _StarletteSocket(websocket)
+    try:
+        require_role(pool.authenticate(bearer(websocket.headers.get("authorization"))), Role.NODE)
+    except GpoolError as error:
+        await refuse(socket, str(error), retry=False)
+        await socket.close()
+        return
+    await converse(socket, pool, times)

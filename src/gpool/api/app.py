@@ -1,0 +1,52 @@
+"""The application: all routers around one live pool."""
+
+from typing import Any
+
+from fastapi import FastAPI
+from fastapi.openapi.utils import get_openapi
+
+from gpool.api import agents, leases, nodes, service, tokens
+from gpool.api.body_limit import BodyLimit
+from gpool.api.problems import install_problems
+from gpool.channel.conversation import ChannelTimes
+from gpool.controller.live_pool import LivePool
+from gpool.model.views import Problem
+from gpool.version import VERSION
+
+__all__ = ["MAX_BODY_BYTES", "create_app"]
+
+MAX_BODY_BYTES = 1 << 20
+
+
+def create_app(pool: LivePool, channel_times: ChannelTimes) -> FastAPI:
+    """The ASGI application that serves `pool`."""
+    app = FastAPI(
+        title="gpool",
+        version=VERSION,
+        description="A datacenter-level GPU pool. Failures are RFC 9457 problems.",
+        openapi_url="/api/v1/openapi.json",
+        docs_url=None,
+        redoc_url=None,
+        redirect_slashes=False,
+    )
+    app.state.pool = pool
+    app.state.channel_times = channel_times
+    app.add_middleware(BodyLimit, limit_bytes=MAX_BODY_BYTES)
+    install_problems(app)
+    for room in (service, nodes, leases, tokens, agents):
+        app.include_router(room.router)
+    _describe_problems(app)
+    return app
+
+
+def _describe_problems(app: FastAPI) -> None:
+    """Put the schema of problems in the OpenAPI document, to which the routes refer."""
+
+    def openapi() -> dict[str, Any]:
+        if app.openapi_schema is None:
+            document = get_openapi(title=app.title, version=app.version, description=app.description, routes=app.routes)
+            document["components"]["schemas"][Problem.__name__] = Problem.model_json_schema()
+            app.openapi_schema = document
+        return app.openapi_schema
+
+    app.openapi = openapi  # type: ignore[method-assign]

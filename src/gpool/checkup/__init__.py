@@ -1,0 +1,1 @@
+"""What `gpool doctor` looks at: this host, and the pool as seen from here."""

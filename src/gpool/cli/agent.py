@@ -1,0 +1,66 @@
+"""`gpool agent`: the agent of a node, in the foreground."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from gpool.errors import TokenMissing
+
+__all__ = ["command"]
+
+
+@click.command()
+@click.option("--join", required=True, metavar="URL", help="Address of the controller, such as http://HOST:7070.")
+@click.option(
+    "--token",
+    envvar="GPOOL_TOKEN",
+    metavar="TOKEN",
+    help="The node's token. [GPOOL_TOKEN, which other users of this machine cannot read]",
+)
+@click.option("--name", metavar="NAME", help="Name of the node. [the host's name]")
+@click.option("--emulate", type=int, metavar="N", help="Offer N emulated GPUs instead of the machine's own.")
+@click.option("--emulate-memory", default="8GiB", metavar="SIZE", help="Memory of each emulated GPU. [8GiB]")
+@click.option(
+    "--listen-data",
+    metavar="HOST:PORT",
+    help="Where programs of other machines reach the GPUs; `off` for none. "
+    "[0.0.0.0:7071; a free port of 127.0.0.1 when the controller is on this machine]",
+)
+@click.option("--state", type=click.Path(path_type=Path), metavar="DIR", help="Folder of sockets and ledgers.")
+def command(
+    join: str,
+    token: str | None,
+    name: str | None,
+    emulate: int | None,
+    emulate_memory: str,
+    listen_data: str | None,
+    state: Path | None,
+) -> None:
+    """Offer the GPUs of this machine to the pool of the controller at URL.
+
+    Runs in the foreground until SIGTERM or ^C, which end all sessions on this node in order. When the agent dies or is
+    killed, running programs go on, and the next agent takes them over.
+
+    \b
+    gpool agent --join http://head:7070 --token gpn-...
+    gpool agent --join http://127.0.0.1:7070 --name node-b --emulate 1 --emulate-memory 2GiB
+    """
+    from gpool.agent.serving import data_address, gpu_source, serve_agent
+    from gpool.hardware.host import default_node_name
+    from gpool.logs import configure_logs
+    from gpool.model.sizes import parse_memory_bytes
+    from gpool.paths import runtime_folder
+
+    if not token:
+        raise TokenMissing(
+            "an agent needs a token; make one with `gpool token create --role node NAME` and give it with --token"
+        )
+    node = name or default_node_name()
+    memory_bytes = parse_memory_bytes(emulate_memory)
+    data = data_address(listen_data, join)
+    source = gpu_source(node, emulate, memory_bytes)
+    configure_logs()
+    folder = state or Path(runtime_folder(), node)
+    serve_agent(node=node, join=join, token=token, source=source, data=data, state=folder.absolute())

@@ -1,0 +1,63 @@
+"""`gpool node`: the nodes of the pool."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from gpool.cli.pool_options import ago, echo_json, echo_table, json_option, pool_options
+from gpool.launch.api_client import ApiClient
+from gpool.model.sizes import format_bytes
+
+__all__ = ["command"]
+
+
+@click.group()
+def command() -> None:
+    """The nodes of the pool."""
+
+
+@command.command("ls")
+@json_option
+@pool_options
+def list_nodes(pool: ApiClient, as_json: bool) -> None:
+    """List the nodes, their GPUs and whether they are ready.
+
+    \b
+    gpool node ls
+    gpool node ls --json
+    """
+    nodes = pool.get("/nodes")
+    if as_json:
+        echo_json(nodes)
+        return
+    columns = [
+        ("NODE", "left"),
+        ("STATE", "left"),
+        ("SINCE", "right"),
+        ("GPUS", "left"),
+        ("VGPUS", "right"),
+        ("SESSIONS", "right"),
+        ("DATA ADDRESS", "left"),
+        ("VERSION", "left"),
+    ]
+    empty = "the pool has no node yet; start one with `gpool agent --join URL --token TOKEN`"
+    echo_table(columns, (_row(node) for node in nodes), empty=empty)
+
+
+def _row(node: dict[str, Any]) -> list[str]:
+    kinds: dict[str, int] = {}
+    for gpu in node["gpus"]:
+        kind = f"{gpu['name']} {format_bytes(gpu['memory_bytes'])}"
+        kinds[kind] = kinds.get(kind, 0) + 1
+    return [
+        node["name"],
+        node["state"],
+        ago(node["since"]),
+        ", ".join(f"{count} × {kind}" for kind, count in kinds.items()) or "-",
+        str(sum(len(gpu["vgpus"]) for gpu in node["gpu_views"])),
+        str(len(node["sessions"])),
+        node["tcp"] or "-",
+        node["version"],
+    ]

@@ -1,0 +1,1 @@
+"""The server process: what joins the rooms. Import the module you need; this package imports nothing."""

@@ -1,0 +1,81 @@
+"""A set of changes to leases and nodes that is made whole or not at all."""
+
+from collections.abc import Mapping
+from datetime import datetime
+
+from gpool.lifecycle.commands import Command, EndLeasesOnGpus, EndLeasesOnNode
+from gpool.lifecycle.lease import NodeGone, Revoked, apply_to_lease
+from gpool.lifecycle.node import apply_to_node
+from gpool.lifecycle.transitions import Event
+from gpool.model.lease import Lease
+from gpool.model.node import Node
+from gpool.scheduler.cycle import schedule
+from gpool.scheduler.snapshot import Plan, Snapshot
+
+__all__ = ["Changes"]
+
+
+class Changes:
+    """The pool as it would be after some events; the pool itself is untouched until the changes are stored."""
+
+    def __init__(self, leases: Mapping[str, Lease], nodes: Mapping[str, Node], now: datetime) -> None:
+        self._leases_before = leases
+        self._nodes_before = nodes
+        self.now = now
+        """When all of them happen."""
+        self.leases: dict[str, Lease] = {}
+        self.nodes: dict[str, Node] = {}
+        self.commands: list[Command] = []
+        """What remains to be done outside, after the changes are stored."""
+
+    def add_lease(self, lease: Lease, commands: tuple[Command, ...]) -> None:
+        """A lease that is new."""
+        self.leases[lease.id] = lease
+        self._take_on(commands)
+
+    def lease(self, lease_id: str) -> Lease:
+        """The lease as it would be."""
+        return self.leases.get(lease_id) or self._leases_before[lease_id]
+
+    def node(self, name: str) -> Node:
+        """The node as it would be."""
+        return self.nodes.get(name) or self._nodes_before[name]
+
+    def apply_to_lease(self, lease_id: str, event: Event) -> None:
+        """Let an event happen to a lease, with all that follows from it."""
+        before = self.lease(lease_id)
+        after, commands = apply_to_lease(before, event, self.now)
+        if after is not before:
+            self.leases[lease_id] = after
+        self._take_on(commands)
+
+    def apply_to_node(self, node: Node, event: Event) -> None:
+        """Let an event happen to a node, with all that follows from it. `node` may be new."""
+        after, commands = apply_to_node(self.nodes.get(node.name, node), event, self.now)
+        self.nodes[node.name] = after
+        self._take_on(commands)
+
+    def schedule(self) -> Plan:
+        """Run a scheduling cycle over the pool as it would be, and lay the plan's placements over it."""
+        nodes = {**self._nodes_before, **self.nodes}
+        leases = {**self._leases_before, **self.leases}
+        return schedule(Snapshot(tuple(nodes.values()), tuple(leases.values())), self.now)
+
+    def _take_on(self, commands: tuple[Command, ...]) -> None:
+        for command in commands:
+            match command:
+                case EndLeasesOnNode(node, reason):
+                    for lease_id in self._leases_on(node):
+                        self.apply_to_lease(lease_id, NodeGone(node, reason))
+                case EndLeasesOnGpus(node, gpu_uuids):
+                    for lease_id in self._leases_on(node):
+                        lost = [vgpu.gpu_uuid for vgpu in self.lease(lease_id).vgpus if vgpu.node == node]
+                        lost = [gpu_uuid for gpu_uuid in lost if gpu_uuid in gpu_uuids]
+                        if lost:
+                            self.apply_to_lease(lease_id, Revoked(f"node {node} no longer has the GPU {lost[0]}"))
+                case _:
+                    self.commands.append(command)
+
+    def _leases_on(self, node: str) -> list[str]:
+        known = {**self._leases_before, **self.leases}
+        return [lease.id for lease in known.values() if lease.holds_vgpus and node in lease.nodes]

@@ -1,0 +1,77 @@
+"""The loops that run beside the API. Each ends only by being cancelled, or by raising."""
+
+import asyncio
+from datetime import UTC, datetime
+
+import structlog
+
+from gpool.controller.live_pool import LivePool
+from gpool.errors import Unavailable
+from gpool.store.database import Database
+from gpool.store.leadership import LEADERSHIP_LASTS_S, Leadership, lead
+
+__all__ = ["forget_old_leases", "keep_leading", "keep_scheduling", "keep_time"]
+
+log = structlog.get_logger("gpool.controller")
+
+_PAUSE_AFTER_FAILURE_S = 1.0
+_LONGEST_SLEEP_S = 60.0
+_FORGET_EVERY_S = 3600.0
+
+
+async def keep_scheduling(pool: LivePool) -> None:
+    """Run a cycle whenever something has changed that may let somebody in."""
+    while True:
+        await pool.schedule_wanted.wait()
+        pool.schedule_wanted.clear()
+        try:
+            await pool.run_cycle()
+        except Unavailable as error:
+            log.warning("scheduling failed", reason=str(error))
+            pool.schedule_wanted.set()
+            await asyncio.sleep(_PAUSE_AFTER_FAILURE_S)
+
+
+async def keep_time(pool: LivePool) -> None:
+    """Sleep until the next deadline, or until the deadlines change; then end what is due."""
+    while True:
+        pool.deadlines_changed.clear()
+        deadline = pool.next_deadline()
+        sleep_s = _LONGEST_SLEEP_S if deadline is None else (deadline - pool.now()).total_seconds()
+        try:
+            if sleep_s > 0:
+                async with asyncio.timeout(min(sleep_s, _LONGEST_SLEEP_S)):
+                    await pool.deadlines_changed.wait()
+                continue
+        except TimeoutError:
+            pass
+        try:
+            await pool.pass_time()
+        except Unavailable as error:
+            log.warning("ending what is due failed", reason=str(error))
+            await asyncio.sleep(_PAUSE_AFTER_FAILURE_S)
+
+
+async def keep_leading(database: Database, leadership: Leadership) -> None:
+    """Extend the leadership in good time. Raises `NotLeading` when it is lost."""
+    while True:
+        await asyncio.sleep(LEADERSHIP_LASTS_S / 3)
+        try:
+            # The row's times are compared by other machines, so they are of the wall clock.
+            await lead(database, leadership.holder, datetime.now(UTC).timestamp())
+        except Unavailable as error:
+            if type(error) is not Unavailable:
+                raise
+            log.warning("extending the leadership failed", reason=str(error))
+
+
+async def forget_old_leases(pool: LivePool) -> None:
+    """Once an hour, delete what ended long ago."""
+    while True:
+        try:
+            forgotten = await pool.forget_old()
+            if forgotten:
+                log.info("old leases forgotten", leases=forgotten)
+        except Unavailable as error:
+            log.warning("forgetting old leases failed", reason=str(error))
+        await asyncio.sleep(_FORGET_EVERY_S)

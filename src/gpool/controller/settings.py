@@ -1,0 +1,37 @@
+"""What can be set on a controller."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from gpool.channel.conversation import ChannelTimes
+
+__all__ = ["ControllerSettings", "PoolTimes"]
+
+
+@dataclass(frozen=True, slots=True)
+class PoolTimes:
+    """Time limits of the pool, in seconds."""
+
+    renew_every_s: float = 5.0
+    """How often a holder should renew its lease."""
+    lifetime_s: float = 30.0
+    """How long a renewal lasts."""
+    lost_after_s: float = 15.0
+    """A node whose channel is gone for so long is lost."""
+    node_grace_s: float = 60.0
+    """A node that is lost for so long is given up, and its leases with it."""
+    keep_ended_s: float = 30 * 86_400.0
+    """Leases are forgotten so long after their end."""
+
+
+@dataclass(frozen=True, slots=True)
+class ControllerSettings:
+    """How to run a controller."""
+
+    host: str
+    port: int
+    state: Path
+    """Folder of the database, the tokens and `controller.json`."""
+    database: Path
+    times: PoolTimes = field(default_factory=PoolTimes)
+    channel: ChannelTimes = field(default_factory=ChannelTimes)

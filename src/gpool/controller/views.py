@@ -1,0 +1,91 @@
+"""The live pool as the API shows it."""
+
+import time
+
+from gpool.controller.live_pool import LivePool, NodeNow
+from gpool.model.gpu import Gpu
+from gpool.model.lease import Lease, LeaseState, LeaseView
+from gpool.model.node import Node
+from gpool.model.views import GpuView, NodeView, RenewAnswer, SessionTicket, VgpuView
+from gpool.scheduler.pool import reserved_permille
+from gpool.security.tickets import TICKET_LIFETIME_S, Ticket, TicketVgpu, seal_ticket
+
+__all__ = ["gpu_views", "lease_view", "node_view", "renew_answer"]
+
+
+def lease_view(pool: LivePool, lease: Lease) -> LeaseView:
+    """The lease with the sessions that its nodes report."""
+    sessions = [
+        session
+        for name in lease.nodes
+        for session in pool.now_on.get(name, NodeNow()).sessions
+        if session.lease == lease.id
+    ]
+    return LeaseView(**dict(lease), sessions=tuple(sessions))
+
+
+def node_view(pool: LivePool, node: Node) -> NodeView:
+    """The node with its GPUs and sessions."""
+    sessions = pool.now_on.get(node.name, NodeNow()).sessions
+    return NodeView(**dict(node), gpu_views=gpu_views(pool, node), sessions=sessions)
+
+
+def gpu_views(pool: LivePool, node: Node) -> tuple[GpuView, ...]:
+    """The GPUs of a node, each with its vGPUs."""
+    return tuple(_gpu_view(pool, node, gpu) for gpu in node.gpus)
+
+
+def _gpu_view(pool: LivePool, node: Node, gpu: Gpu) -> GpuView:
+    now = pool.now_on.get(node.name, NodeNow())
+    use = next((use for use in now.gpu_use if use.gpu_uuid == gpu.uuid), None)
+    used_by = {use.lease: use.memory_used_bytes for use in now.lease_use if use.gpu_uuid == gpu.uuid}
+    here = [
+        (lease, vgpu)
+        for lease in pool.leases.values()
+        if lease.holds_vgpus
+        for vgpu in lease.vgpus
+        if vgpu.node == node.name and vgpu.gpu_uuid == gpu.uuid
+    ]
+    return GpuView(
+        **dict(gpu),
+        node=node.name,
+        node_state=str(node.state),
+        memory_granted_bytes=sum(vgpu.memory_bytes for _, vgpu in here),
+        memory_used_bytes=use.memory_used_bytes if use else 0,
+        compute_reserved_permille=sum(reserved_permille(lease.request) for lease, _ in here),
+        compute_busy_permille=use.compute_busy_permille if use else None,
+        vgpus=tuple(
+            VgpuView(**dict(vgpu), lease=lease.id, owner=lease.owner, memory_used_bytes=used_by.get(lease.id, 0))
+            for lease, vgpu in here
+        ),
+    )
+
+
+def renew_answer(pool: LivePool, lease: Lease) -> RenewAnswer:
+    """The lease and, when it is active, a fresh ticket for each of its nodes."""
+    nodes = lease.nodes if lease.state is LeaseState.ACTIVE else ()
+    # Not the pool's steady clock: workerd compares with the clock of its own machine.
+    now_s = int(time.time())
+    return RenewAnswer(
+        lease=lease_view(pool, lease), sessions=tuple(_session_ticket(pool, lease, name, now_s) for name in nodes)
+    )
+
+
+def _session_ticket(pool: LivePool, lease: Lease, name: str, now_s: int) -> SessionTicket:
+    node = pool.nodes[name]
+    vgpus = [vgpu for vgpu in lease.vgpus if vgpu.node == name]
+    ticket = Ticket(
+        node=name,
+        lease=lease.id,
+        issued_at_s=now_s,
+        expires_at_s=now_s + TICKET_LIFETIME_S,
+        vgpus=tuple(TicketVgpu(vgpu.gpu_uuid, vgpu.memory_bytes, vgpu.compute_permille) for vgpu in vgpus),
+    )
+    return SessionTicket(
+        node=name,
+        unix_path=node.unix_path,
+        host_id=node.boot_id,
+        tcp=node.tcp,
+        ticket=seal_ticket(ticket, pool.keys[name]).hex(),
+        vgpus=tuple(vgpu.ordinal for vgpu in vgpus),
+    )

@@ -1,0 +1,117 @@
+"""The controller's REST API as commands use it: blocking, JSON in and out.
+
+`gpool run` stands in front of every job, so this module and its imports must stay light: no pydantic, no httpx2.
+Answers are therefore plain JSON values; the models that describe them are `gpool.model`.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import socket
+from typing import Any
+
+from gpool.errors import ControllerUnreachable, GpoolError, InvalidInput, from_problem
+from gpool.launch.http_exchange import NotHttpError, Target, exchange
+
+__all__ = ["ApiClient"]
+
+_ADDRESS = re.compile(
+    r"(?P<scheme>https?)://(?P<host>[^/:?#@\s\[\]]+|\[[0-9A-Fa-f:.]+\])(?::(?P<port>\d{1,5}))?(?P<path>/[^?#\s]*)?"
+)
+_PLAIN = frozenset(b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._~")
+
+
+class ApiClient:
+    """One controller, one token. Every call opens its own connection, so a client may be used after a fork.
+
+    Its methods raise what `gpool.errors` knows: `ControllerUnreachable` when nobody answers, else the controller's own
+    error with its sentence. Raises `InvalidInput` at once when `url` is not an HTTP address.
+    """
+
+    def __init__(self, url: str, token: str | None, *, timeout_s: float = 10.0) -> None:
+        parts = _ADDRESS.fullmatch(url)
+        if parts is None or int(parts["port"] or 0) > 65535:
+            raise InvalidInput(f"{url!r} is not the address of a controller; it looks like http://HOST:7070")
+        if token is not None and not (token.isascii() and token.isprintable()):
+            raise InvalidInput(
+                "the token holds characters that no token has; check --token, GPOOL_TOKEN and client.toml"
+            )
+        self.url = url.rstrip("/")
+        tls = parts["scheme"] == "https"
+        self._target = Target(tls, parts["host"].strip("[]"), int(parts["port"] or (443 if tls else 80)))
+        self._prefix = (parts["path"] or "").rstrip("/")
+        self._token = token
+        self._timeout_s = timeout_s
+
+    def get(self, path: str, *, wait_s: float = 0.0, **query: str | int | float | None) -> Any:
+        """GET `path` under `/api/v1`. `wait_s`: how long the controller may hold the answer back (seconds)."""
+        given = {name: value for name, value in query.items() if value is not None}
+        if wait_s > 0:
+            given["wait_s"] = f"{wait_s:g}"
+        suffix = "&".join(f"{name}={self.segment(str(value))}" for name, value in given.items())
+        return self._ask("GET", f"{path}?{suffix}" if suffix else path, None, self._timeout_s + wait_s)
+
+    def post(self, path: str, body: Any = None) -> Any:
+        """POST a JSON body to `path` under `/api/v1`; returns the decoded answer."""
+        return self._ask("POST", path, body, self._timeout_s)
+
+    def delete(self, path: str) -> Any:
+        """DELETE `path` under `/api/v1`; returns the decoded answer, None when it has no body."""
+        return self._ask("DELETE", path, None, self._timeout_s)
+
+    @staticmethod
+    def segment(name: str) -> str:
+        """One segment of a path or value of a query, escaped: names and ids come from the command line."""
+        return "".join(chr(sign) if sign in _PLAIN else f"%{sign:02X}" for sign in name.encode(errors="replace"))
+
+    def _ask(self, method: str, path: str, body: Any, timeout_s: float) -> Any:
+        headers = {"Accept": "application/json"}
+        if self._token:
+            headers["Authorization"] = f"Bearer {self._token}"
+        payload = None
+        if body is not None:
+            payload = json.dumps(body).encode()
+            headers["Content-Type"] = "application/json"
+        try:
+            status, raw = exchange(self._target, method, f"{self._prefix}/api/v1{path}", headers, payload, timeout_s)
+        except TimeoutError as error:
+            raise ControllerUnreachable(
+                f"the controller at {self.url} did not answer within {timeout_s:g} seconds; "
+                "is it overloaded, or is a firewall in between?"
+            ) from error
+        except ConnectionRefusedError as error:
+            raise ControllerUnreachable(
+                f"no controller answers at {self.url}; "
+                "start one with `gpool up`, or name another with --api or GPOOL_API"
+            ) from error
+        except socket.gaierror as error:
+            raise ControllerUnreachable(
+                f"the host name in {self.url} cannot be resolved ({error.strerror}); check --api or GPOOL_API"
+            ) from error
+        except OSError as error:
+            raise ControllerUnreachable(
+                f"the controller at {self.url} cannot be reached ({error.strerror or error}); check --api or GPOOL_API"
+            ) from error
+        except NotHttpError as error:
+            raise ControllerUnreachable(
+                f"what answers at {self.url} does not speak HTTP as a controller does; check --api or GPOOL_API"
+            ) from error
+        return self._decode(status, raw)
+
+    def _decode(self, status: int, raw: bytes) -> Any:
+        if status == 204 or (200 <= status < 300 and not raw):
+            return None
+        try:
+            value = json.loads(raw)
+        except ValueError:
+            value = None
+        if 200 <= status < 300:
+            if value is None:
+                raise ControllerUnreachable(
+                    f"what answers at {self.url} is not a gpool controller; check --api or GPOOL_API"
+                )
+            return value
+        if isinstance(value, dict) and ("detail" in value or "title" in value):
+            raise from_problem(value)
+        raise GpoolError(f"the controller at {self.url} answered with HTTP status {status} and no explanation")

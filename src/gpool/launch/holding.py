@@ -1,0 +1,91 @@
+"""Holding a lease: its renewals, its tickets, and what is known when it is lost."""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+from collections.abc import Callable
+from typing import Any
+
+from gpool.errors import Conflict, GpoolError, NotFound
+from gpool.launch.api_client import ApiClient
+from gpool.launch.broker import answer_lines, refusal_line
+
+__all__ = ["Holding"]
+
+OVER = ("ending", "ended")
+
+
+class Holding:
+    """A lease that this launcher holds, with the tickets of its last renewal.
+
+    `tell` receives each sentence that the user should read, once. Methods may be called from several threads.
+    """
+
+    def __init__(
+        self, api: ApiClient, lease_id: str, *, transport: str, own_host_id: str, tell: Callable[[str], None]
+    ) -> None:
+        self.lease_id = lease_id
+        self.lease: dict[str, Any] = {}
+        self.sessions: list[dict[str, Any]] = []
+        self.lost: str | None = None
+        self._api = api
+        self._transport = transport
+        self._own_host_id = own_host_id
+        self.tell = tell
+        self._told_unreachable = False
+        self._lock = threading.Lock()
+
+    def renew(self) -> None:
+        """Renew once and keep the fresh tickets. Raises `GpoolError` when the controller refuses or is not there."""
+        answer = self._api.post(f"/leases/{self.lease_id}/renew")
+        lease = answer["lease"]
+        with self._lock:
+            if lease["state"] in OVER:
+                self.lost = lease.get("reason") or f"lease {self.lease_id} has ended"
+            else:
+                self.lease, self.sessions = lease, answer["sessions"]
+
+    def keep(self) -> bool:
+        """Renew in the background of a running command: nothing is raised, changes are told once.
+
+        False when the lease is lost and renewing it again is useless.
+        """
+        try:
+            self.renew()
+        except (Conflict, NotFound) as refusal:
+            with self._lock:
+                self.lost = str(refusal)
+        except GpoolError as error:
+            self._warn(str(error))
+        else:
+            if self._told_unreachable and self.lost is None:
+                self._told_unreachable = False
+                self.tell(f"the controller answers again; lease {self.lease_id} is renewed")
+        if self.lost is not None:
+            self.tell(f"the lease is lost: {self.lost.rstrip('.')}; the program's GPUs are taken away")
+            return False
+        return True
+
+    def _warn(self, sentence: str) -> None:
+        if self._told_unreachable:
+            return
+        self._told_unreachable = True
+        self.tell(
+            f"lease {self.lease_id} could not be renewed: {sentence.rstrip('.')}; "
+            "the program goes on, and so do the attempts"
+        )
+
+    def answer(self) -> str:
+        """What the broker says to a process of the command."""
+        with self._lock:
+            if self.lost is not None:
+                return refusal_line(f"{self.lost.rstrip('.')}; start the program again with `gpool run`")
+            return answer_lines(self.lease, self.sessions, self._transport, self._own_host_id)
+
+    def release(self) -> None:
+        """Give the lease back; a lease that is gone already is fine. Raises `GpoolError` for everything else."""
+        if self.lost is not None:
+            return
+        with contextlib.suppress(Conflict, NotFound):
+            self._api.delete(f"/leases/{self.lease_id}")

@@ -1,0 +1,270 @@
+"""What `gpool run` does, from the request to the exit code.
+
+find the command ─▶ ask for a lease ─▶ wait, and say for what ─▶ fork the keeper ─▶ run the command ─▶ let the keeper go
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import pwd
+import select
+import shlex
+import signal
+import socket
+import sys
+import time
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+from gpool.errors import (
+    ControllerUnreachable,
+    GpoolError,
+    ImpossibleRequest,
+    LeaseOver,
+    LeaseTimedOut,
+)
+from gpool.hardware.host import boot_id
+from gpool.hardware.native_files import client_folder
+from gpool.launch.api_client import ApiClient
+from gpool.launch.broker import BROKER_SOCKET, bind_broker, unreachable_over_shm
+from gpool.launch.command import find_command
+from gpool.launch.environment import command_environment
+from gpool.launch.front import run_command
+from gpool.launch.holding import Holding
+from gpool.launch.keeper import start_keeper
+from gpool.paths import runtime_folder
+
+__all__ = ["Wish", "launch"]
+
+LONGEST_SOCKET_PATH = 107  # sun_path holds 108 bytes, one of them zero
+KEEPER_PATIENCE_S = 15  # a release asks for up to ten seconds
+TEXT_LIMIT = 1000  # of what the API takes for information
+
+
+class Wish(NamedTuple):
+    """What the user asks for; sizes in bytes and permille, None where nothing was said."""
+
+    vgpus: int = 1
+    memory_bytes: int | None = None
+    compute_permille: int = 1000
+    node: str | None = None
+    transport: str = "auto"
+    timeout_s: float | None = None
+
+
+class SignalArrivedError(Exception):
+    """A signal asked us to end before the command was started."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__(number)
+        self.number = number
+
+
+def tell(sentence: str) -> None:
+    """One line on stderr. A reader that has gone does not matter."""
+    with contextlib.suppress(OSError, ValueError):
+        print(f"gpool: {sentence}", file=sys.stderr, flush=True)  # noqa: T201
+
+
+def launch(wish: Wish, arguments: list[str], api: ApiClient) -> int:
+    """Run the command `arguments` on a lease that fulfils `wish`; returns the exit code for `gpool run`.
+
+    Raises `GpoolError` for gpool's own failures, always before the command was started and with the lease given back.
+    """
+    path = find_command(arguments[0], os.environ.get("PATH") or os.defpath)
+    libraries = client_folder()
+    with _Interruptions() as interruptions:
+        holding = None
+        try:
+            # Not to be interrupted in between, or a lease would exist whose id nobody knows.
+            with interruptions.deferred():
+                lease = api.post("/leases", _request(wish, arguments))
+                holding = Holding(api, lease["id"], transport=wish.transport, own_host_id=boot_id(), tell=tell)
+            _wait_for_grant(api, lease, holding, wish.timeout_s)
+            _check_transport(holding, wish.transport)
+            # From here on signals are the front's business; one that has come already is delivered here.
+            interruptions.end()
+            folder, listener = _broker_socket()
+        except BaseException as error:
+            interruptions.end()
+            if holding is not None:
+                _give_back(holding)
+            if isinstance(error, SignalArrivedError):
+                return 128 + error.number
+            raise
+        return _run(holding, path, arguments, libraries, folder, listener, interruptions.mask)
+
+
+def _request(wish: Wish, arguments: list[str]) -> dict[str, Any]:
+    try:
+        user = pwd.getpwuid(os.getuid()).pw_name
+    except KeyError:  # containers often run under a number that has no name
+        user = str(os.getuid())
+    return {
+        **wish._asdict(),
+        "command": _information(shlex.join(arguments)),
+        "host": _information(socket.gethostname()),
+        "user": _information(user),
+    }
+
+
+def _information(text: str) -> str:
+    """`text` as the API takes it: bounded, and valid Unicode whatever bytes the arguments hold."""
+    return text.encode(errors="replace").decode()[:TEXT_LIMIT]
+
+
+class _Interruptions:
+    """While entered, the signals that end us raise `SignalArrivedError`, unless within `deferred()` or after `end()`.
+
+    After `end()` they are blocked until the process ends: the front takes them from the queue.
+    `mask` is the signal mask before, which the command is to have.
+    """
+
+    def __init__(self) -> None:
+        self.mask = signal.pthread_sigmask(signal.SIG_BLOCK, ())
+        self._ending = [
+            number
+            for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+            if signal.getsignal(number) is not signal.SIG_IGN  # nohup, or `&` in a script: stay deaf
+        ]
+        self._before: dict[signal.Signals, Any] = {}
+
+    def __enter__(self) -> _Interruptions:
+        for number in self._ending:
+            self._before[number] = signal.signal(number, self._interrupt)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for number, handler in self._before.items():
+            # What still waits came when nothing could be interrupted any more: ignoring it throws it away.
+            signal.signal(number, signal.SIG_IGN)
+            signal.signal(number, handler)
+        signal.pthread_sigmask(signal.SIG_SETMASK, self.mask)
+
+    def _interrupt(self, number: int, frame: object) -> None:
+        raise SignalArrivedError(number)
+
+    @contextlib.contextmanager
+    def deferred(self) -> Iterator[None]:
+        signal.pthread_sigmask(signal.SIG_BLOCK, self._ending)
+        try:
+            yield
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, self.mask)
+
+    def end(self) -> None:
+        signal.pthread_sigmask(signal.SIG_BLOCK, self._ending)
+
+
+def _wait_for_grant(api: ApiClient, lease: dict[str, Any], holding: Holding, timeout_s: float | None) -> None:
+    """Return when `lease` is active and `holding` has its tickets; says on stderr what it waits for meanwhile."""
+    said = None
+    waiting_since = time.monotonic()
+    last_answer = waiting_since
+    while lease["state"] == "pending":
+        # The controller ends a request at its timeout; the margin is for one that has stopped answering.
+        if timeout_s is not None and time.monotonic() - waiting_since > timeout_s + 10:
+            raise LeaseTimedOut(f"lease {lease['id']} was not granted within {timeout_s:g} seconds, and no answer came")
+        reason = lease.get("reason") or "no GPU is free for it yet"
+        if reason != said:
+            tell(f"lease {lease['id']} waits: {reason}")
+            said = reason
+        try:
+            api.get(f"/leases/{lease['id']}", wait_s=float(lease.get("renew_every_s", 5.0)))
+            lease = api.post(f"/leases/{lease['id']}/renew")["lease"]
+            last_answer = time.monotonic()
+        except LeaseOver:
+            lease = api.get(f"/leases/{lease['id']}")
+        except ControllerUnreachable as error:
+            if time.monotonic() - last_answer > float(lease.get("lifetime_s", 30.0)):
+                raise
+            if said != str(error):
+                tell(f"{str(error).rstrip('.')}; lease {lease['id']} goes on waiting for a while")
+                said = str(error)
+            time.sleep(1.0)
+    if lease["state"] == "active":
+        holding.renew()
+    if holding.lost is not None or lease["state"] != "active":
+        reason = holding.lost or lease.get("reason") or f"lease {lease['id']} ended before it was granted"
+        raise LeaseTimedOut(reason) if timeout_s is not None else LeaseOver(reason)
+    if said is not None:
+        tell(f"lease {lease['id']} is granted after {time.monotonic() - waiting_since:.0f} s")
+
+
+def _check_transport(holding: Holding, transport: str) -> None:
+    if transport != "shm":
+        return
+    node = unreachable_over_shm(holding.sessions, boot_id())
+    if node is not None:
+        raise ImpossibleRequest(
+            f"the shared memory of node {node} cannot be reached from this host; "
+            f"ask for a node of this host with --node, or use --transport auto or tcp"
+        )
+
+
+def _give_back(holding: Holding) -> None:
+    try:
+        holding.release()
+    except GpoolError as error:
+        tell(
+            f"lease {holding.lease_id} could not be given back: {str(error).rstrip('.')}; "
+            "it ends by itself when it is not renewed"
+        )
+
+
+def _broker_socket() -> tuple[str, socket.socket]:
+    """A new folder with the broker's socket in it, listening."""
+    name = f"run-{os.getpid()}-{os.urandom(3).hex()}"
+    folder = os.path.join(runtime_folder(), name)
+    if len(os.fsencode(folder)) + len("/broker.sock") > LONGEST_SOCKET_PATH:
+        folder = f"/tmp/gpool-{os.getuid()}-{name}"
+    try:
+        os.mkdir(folder, 0o700)
+    except OSError as error:
+        raise GpoolError(f"the folder {folder!r} for the broker cannot be made ({error.strerror})") from error
+    try:
+        return folder, bind_broker(os.path.join(folder, BROKER_SOCKET))
+    except GpoolError:
+        os.rmdir(folder)
+        raise
+
+
+def _run(
+    holding: Holding,
+    path: str,
+    arguments: list[str],
+    libraries: str,
+    folder: str,
+    listener: socket.socket,
+    mask: set[int | signal.Signals],
+) -> int:
+    keeper, lifeline = start_keeper(holding, listener, folder, float(holding.lease.get("renew_every_s", 5.0)))
+    keeper_lives = True
+
+    def other_child_ended(pid: int) -> None:
+        nonlocal keeper_lives
+        if pid == keeper:
+            keeper_lives = False
+            tell(f"the process that renews lease {holding.lease_id} has died; the lease ends when it expires")
+
+    environment = command_environment(
+        os.environ, client_folder=libraries, broker=os.path.join(folder, BROKER_SOCKET), lease_id=holding.lease_id
+    )
+    try:
+        return run_command(path, arguments, environment, mask, other_child_ended)
+    finally:
+        os.close(lifeline)
+        if keeper_lives:
+            _wait_for(keeper)
+
+
+def _wait_for(keeper: int) -> None:
+    """Until the keeper has given the lease back: its own waits are bounded, and so is this one."""
+    descriptor = os.pidfd_open(keeper)
+    try:
+        if not select.select([descriptor], [], [], KEEPER_PATIENCE_S)[0]:
+            os.kill(keeper, signal.SIGKILL)
+    finally:
+        os.close(descriptor)
+    os.waitpid(keeper, 0)

@@ -1,0 +1,38 @@
+"""What the state machines want done. The controller does it; nothing here does anything."""
+
+from dataclasses import dataclass
+
+__all__ = ["Command", "EndLeasesOnGpus", "EndLeasesOnNode", "Reschedule", "TellNode"]
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """Something to do after the new state has been stored."""
+
+
+@dataclass(frozen=True, slots=True)
+class TellNode(Command):
+    """Send the node its desired state again: the leases that may be used there have changed."""
+
+    node: str
+
+
+@dataclass(frozen=True, slots=True)
+class Reschedule(Command):
+    """Look at the queue again: vGPUs or GPUs have become free, or a request is new."""
+
+
+@dataclass(frozen=True, slots=True)
+class EndLeasesOnNode(Command):
+    """Feed `NodeGone` to every lease that has vGPUs on the node."""
+
+    node: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class EndLeasesOnGpus(Command):
+    """Feed `Revoked` to every lease that has a vGPU on one of these GPUs, which the node no longer has."""
+
+    node: str
+    gpu_uuids: tuple[str, ...]

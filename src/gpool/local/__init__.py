@@ -1,0 +1,1 @@
+"""A pool on one machine, in the background: what `gpool up` and `gpool down` do."""

@@ -1,0 +1,99 @@
+"""Requests and leases."""
+
+from enum import StrEnum
+from typing import Annotated, Literal
+
+from pydantic import Field, StrictFloat, StrictInt
+
+from gpool.model.base import Bytes, GpuUuid, Instant, LeaseId, Model, NodeName, Permille, Text
+from gpool.model.session import Session
+
+__all__ = ["MAX_VGPUS", "Lease", "LeaseRequest", "LeaseState", "LeaseView", "Transport", "Vgpu"]
+
+MAX_VGPUS = 1024
+
+Transport = Literal["auto", "shm", "tcp"]
+
+
+class LeaseState(StrEnum):
+    """Where a lease is in its life; see `gpool.lifecycle.lease`."""
+
+    PENDING = "pending"
+    ACTIVE = "active"
+    ENDING = "ending"
+    ENDED = "ended"
+
+
+class LeaseRequest(Model):
+    """What somebody asks for: the body of `POST /api/v1/leases`."""
+
+    vgpus: Annotated[StrictInt, Field(ge=1, le=MAX_VGPUS)] = 1
+    memory_bytes: Annotated[Bytes, Field(gt=0)] | None = None
+    """Memory of each vGPU; null asks for whole GPUs, on which nobody else is placed."""
+    compute_permille: Annotated[Permille, Field(gt=0)] = 1000
+    """Limit of each vGPU. Below 1000 it is also a reservation: such shares of a GPU never add up to more than 1000.
+    1000 means: not limited, nothing reserved."""
+    node: NodeName | None = None
+    """The only node that will do; null for any."""
+    timeout_s: Annotated[StrictFloat | StrictInt, Field(gt=0, le=31_536_000)] | None = None
+    """How long to wait for the grant; null for ever."""
+    transport: Transport = "auto"
+    command: Text = ""
+    host: Text = ""
+    user: Text = ""
+
+    @property
+    def whole_gpus(self) -> bool:
+        """Whether nobody else may be placed on the GPUs of this request."""
+        return self.memory_bytes is None
+
+
+class Vgpu(Model):
+    """What an application sees as one CUDA device."""
+
+    ordinal: Annotated[StrictInt, Field(ge=0)]
+    """Its CUDA device number in the programs of the lease."""
+    node: NodeName
+    gpu_uuid: GpuUuid
+    memory_bytes: Annotated[Bytes, Field(gt=0)]
+    compute_permille: Annotated[Permille, Field(gt=0)]
+
+
+class Lease(Model):
+    """A granted or queued request, as the store keeps it."""
+
+    id: LeaseId
+    state: LeaseState = LeaseState.PENDING
+    owner: Text
+    """Name of the token that asked."""
+    request: LeaseRequest
+    vgpus: tuple[Vgpu, ...] = ()
+    reason: str | None = None
+    """Why it waits or why it ended, a sentence."""
+    created_at: Instant
+    granted_at: Instant | None = None
+    ended_at: Instant | None = None
+    expires_at: Instant
+    """When it ends unless its holder renews it before."""
+    renew_every_s: StrictFloat = 5.0
+    """How often its holder should renew it, in seconds."""
+    lifetime_s: StrictFloat = 30.0
+    """How long a renewal lasts, in seconds."""
+    unconfirmed_nodes: tuple[NodeName, ...] = ()
+    """While ending: the nodes that have not yet confirmed that its sessions are gone."""
+
+    @property
+    def nodes(self) -> tuple[str, ...]:
+        """Names of its nodes, in the order of the vGPUs."""
+        return tuple(dict.fromkeys(vgpu.node for vgpu in self.vgpus))
+
+    @property
+    def holds_vgpus(self) -> bool:
+        """Whether its vGPUs are taken: from the grant until every node has confirmed the end."""
+        return self.state in (LeaseState.ACTIVE, LeaseState.ENDING)
+
+
+class LeaseView(Lease):
+    """A lease as the API shows it: with the sessions that its nodes report."""
+
+    sessions: tuple[Session, ...] = ()

@@ -1,0 +1,112 @@
+"""What the API answers and takes, where that is not a noun by itself."""
+
+from typing import Annotated
+
+from pydantic import Field, StrictFloat, StrictInt
+
+from gpool.model.base import Bytes, Model, NodeName, Permille, Text
+from gpool.model.gpu import Gpu
+from gpool.model.lease import LeaseView, Vgpu
+from gpool.model.node import Node
+from gpool.model.session import Session
+from gpool.model.token import Role, Token, TokenName
+
+__all__ = [
+    "GpuView",
+    "Health",
+    "NodeView",
+    "Problem",
+    "RenewAnswer",
+    "SessionTicket",
+    "TokenCreated",
+    "TokenRequest",
+    "Version",
+    "VgpuView",
+]
+
+
+class Health(Model):
+    """`GET /healthz`."""
+
+    status: str = "ok"
+
+
+class Version(Model):
+    """`GET /api/v1/version`."""
+
+    version: str
+
+
+class VgpuView(Vgpu):
+    """A vGPU on a GPU: whose it is and what it uses."""
+
+    lease: str
+    owner: str
+    memory_used_bytes: Bytes = 0
+
+
+class GpuView(Gpu):
+    """`GET /api/v1/gpus`: a GPU, where it is, and who shares it."""
+
+    node: NodeName
+    node_state: str
+    memory_granted_bytes: Bytes
+    """Sum of its vGPUs' memory."""
+    memory_used_bytes: Bytes
+    """What the node measured last."""
+    compute_reserved_permille: Permille
+    compute_busy_permille: Permille | None
+    vgpus: tuple[VgpuView, ...]
+
+
+class NodeView(Node):
+    """`GET /api/v1/nodes`: a node, its GPUs with their vGPUs, and the sessions on it."""
+
+    gpu_views: tuple[GpuView, ...]
+    sessions: tuple[Session, ...]
+
+
+class SessionTicket(Model):
+    """How the programs of a lease open sessions on one of its nodes."""
+
+    node: NodeName
+    unix_path: str | None
+    host_id: str
+    """The node's boot id; a launcher with the same one may use `unix_path`."""
+    tcp: str | None
+    """`host:port`."""
+    ticket: str
+    """Hexadecimal."""
+    vgpus: tuple[Annotated[StrictInt, Field(ge=0)], ...]
+    """Ordinals of the lease's vGPUs on this node, in the order of the ticket."""
+
+
+class RenewAnswer(Model):
+    """`POST /api/v1/leases/{id}/renew`: the lease and, when it is active, fresh tickets, one for each node."""
+
+    lease: LeaseView
+    sessions: tuple[SessionTicket, ...]
+
+
+class TokenRequest(Model):
+    """Body of `POST /api/v1/tokens`."""
+
+    name: TokenName
+    role: Role
+    expires_in_s: Annotated[StrictFloat | StrictInt, Field(gt=0, le=315_360_000)] | None = None
+
+
+class TokenCreated(Model):
+    """Answer of `POST /api/v1/tokens`: the only time that the token's text is seen."""
+
+    token: Token
+    secret: str
+
+
+class Problem(Model):
+    """RFC 9457 problem details."""
+
+    type: Text
+    title: Text
+    status: StrictInt
+    detail: str

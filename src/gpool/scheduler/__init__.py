@@ -1,0 +1,1 @@
+"""Who gets which GPU: `plan = schedule(snapshot, now)`, pure."""

@@ -1,0 +1,1 @@
+"""What a scheduling cycle does, in order. One action a file."""

@@ -1,0 +1,74 @@
+"""Why a request waits, or can never be granted: sentences for its holder."""
+
+from collections.abc import Iterable, Sequence
+
+from gpool.model.lease import LeaseRequest
+from gpool.model.node import Node, NodeState
+from gpool.model.sizes import format_bytes
+from gpool.scheduler.pool import Pool, Slot
+from gpool.scheduler.rules.fits import fits_empty, fits_now
+
+__all__ = ["count_of", "describe_wait", "describe_wish", "largest_memory_bytes"]
+
+_NAMED_LEASES = 3
+
+
+def count_of(number: int, noun: str) -> str:
+    """`no GPU`, `1 GPU`, `2 GPUs`."""
+    if number == 0:
+        return f"no {noun}"
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
+def describe_wish(request: LeaseRequest) -> str:
+    """`2 vGPUs of 8 GiB and 50% compute`, `1 whole GPU on node-a`."""
+    if request.memory_bytes is None:
+        wish = count_of(request.vgpus, "whole GPU")
+    else:
+        wish = f"{count_of(request.vgpus, 'vGPU')} of {format_bytes(request.memory_bytes)}"
+    if request.compute_permille < 1000:
+        wish += f" and {request.compute_permille / 10:g}% compute"
+    return wish if request.node is None else f"{wish} on {request.node}"
+
+
+def largest_memory_bytes(nodes: Iterable[Node]) -> int:
+    """Memory of the largest GPU of these nodes; 0 when they have none."""
+    return max((gpu.memory_bytes for node in nodes for gpu in node.gpus), default=0)
+
+
+def describe_wait(pool: Pool, request: LeaseRequest, claims: Sequence[Slot], earlier: Sequence[str]) -> str:
+    """What is missing. `claims`: the GPUs that it waits for; `earlier`: leases before it that claim some."""
+    wish = f"wants {describe_wish(request)}"
+    where = "the pool" if request.node is None else request.node
+    slots = [slot for slot in pool.slots if request.node in (None, slot.node)]
+    if not slots:
+        return f"{wish}; {_nothing_there(pool, request)}"
+    free = sum(fits_now(slot, request) for slot in slots)
+    possible = sum(fits_empty(slot.gpu, request) for slot in slots)
+    if possible < request.vgpus:
+        missing = [node.name for node in pool.nodes.values() if node.state is not NodeState.READY and node.gpus]
+        ready = f"{where} has {count_of(possible, 'such GPU')} on nodes that are ready"
+        away = [f"{name} ({pool.nodes[name].state})" for name in missing]
+        return f"{wish}; {ready}" + (f"; waiting for {_list(away)}" if away else "")
+    what = "free GPU" if request.whole_gpus else "GPU with that much free"
+    holders = sorted({holder for slot in claims for holder in slot.holders})
+    awaited = _list(holders or list(earlier))
+    return f"{wish}; {where} has {count_of(free, what)}" + (f"; waiting for {awaited}" if awaited else "")
+
+
+def _nothing_there(pool: Pool, request: LeaseRequest) -> str:
+    if request.node is not None:
+        node = pool.nodes.get(request.node)
+        if node is None:
+            return f"there is no node {request.node}"
+        return f"{request.node} is {node.state}" if node.state is not NodeState.READY else f"{request.node} has no GPU"
+    if not pool.nodes:
+        return "the pool has no node yet; start one with `gpool agent --join URL --token TOKEN`"
+    away = [f"{node.name} ({node.state})" for node in pool.nodes.values() if node.state is not NodeState.READY]
+    return "no node is ready: " + _list(away) if away else "no node of the pool has a GPU"
+
+
+def _list(names: Sequence[str]) -> str:
+    if len(names) > _NAMED_LEASES:
+        return f"{', '.join(names[:_NAMED_LEASES])} and {len(names) - _NAMED_LEASES} more"
+    return " and ".join(filter(None, [", ".join(names[:-1]), *names[-1:]]))

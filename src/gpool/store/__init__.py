@@ -1,0 +1,1 @@
+"""What outlives the controller: leases, nodes and their keys, tokens, leadership."""

@@ -1,0 +1,1 @@
+"""Alembic migrations, run by `gpool.store.database` when it opens."""

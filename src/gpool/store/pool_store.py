@@ -1,0 +1,178 @@
+"""Reading and writing the nouns.
+
+Every write says what it believes: that this controller leads (the epoch), and which revision of the row it has seen. A
+write whose belief is wrong changes nothing and raises.
+"""
+
+from collections.abc import AsyncIterator, Iterable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Generic, TypeVar
+
+from sqlalchemy import Insert, Table, Update, delete, exists, insert, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from gpool.errors import NotLeading, StaleWrite
+from gpool.model.lease import Lease, LeaseState
+from gpool.model.node import Node
+from gpool.model.token import Token
+from gpool.store import tables
+from gpool.store.database import Database
+from gpool.store.leadership import Leadership
+
+__all__ = ["KeyedNode", "PoolContents", "PoolStore", "Revised", "Writer"]
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Revised(Generic[T]):
+    """A value and the revision of its row."""
+
+    value: T
+    revision: int
+
+
+@dataclass(frozen=True, slots=True)
+class KeyedNode:
+    """A node and the key that signs its tickets."""
+
+    node: Node
+    key: bytes = field(repr=False)
+    revision: int
+
+
+@dataclass(frozen=True, slots=True)
+class PoolContents:
+    """Everything that a starting controller needs."""
+
+    leases: tuple[Revised[Lease], ...]
+    """All that are not ended."""
+    nodes: tuple[KeyedNode, ...]
+    tokens: dict[str, Token]
+    """By hash."""
+
+
+class Writer:
+    """One transaction, under one leadership."""
+
+    def __init__(self, connection: AsyncConnection, leadership: Leadership) -> None:
+        self._connection = connection
+        self._leadership = leadership
+
+    async def check_leadership(self) -> None:
+        """Raise `NotLeading` unless the row still names this leadership.
+
+        The transaction holds the write lock, so nobody can take over between this check and the commit.
+        """
+        columns = tables.leader.c
+        query = select(columns.epoch).where(
+            columns.holder == self._leadership.holder, columns.epoch == self._leadership.epoch
+        )
+        if (await self._connection.execute(query)).one_or_none() is None:
+            raise NotLeading("another controller has taken over this database; this one must stop")
+
+    async def save_lease(self, lease: Lease, believed: int | None) -> int:
+        """Insert (`believed` None) or replace the lease; returns its new revision. Raises `StaleWrite`."""
+        values = {
+            "state": str(lease.state),
+            "owner": lease.owner,
+            "created_at": lease.created_at.timestamp(),
+            "ended_at": lease.ended_at.timestamp() if lease.ended_at else None,
+            "document": lease.model_dump_json(),
+        }
+        return await self._save(tables.lease, "id", lease.id, believed, values)
+
+    async def save_node(self, node: Node, key: bytes, believed: int | None) -> int:
+        """Insert (`believed` None) or replace the node; returns its new revision. Raises `StaleWrite`."""
+        values: dict[str, object] = {"state": str(node.state), "key": key, "document": node.model_dump_json()}
+        return await self._save(tables.node, "name", node.name, believed, values)
+
+    async def add_token(self, token: Token, token_hash: str) -> None:
+        """Insert a token."""
+        values = {"id": token.id, "hash": token_hash, "document": token.model_dump_json()}
+        await self._connection.execute(insert(tables.token).values(values))
+
+    async def replace_token(self, token: Token) -> None:
+        """Replace what is known of a token. Raises `StaleWrite` when it is not there."""
+        statement = update(tables.token).where(tables.token.c.id == token.id)
+        result = await self._connection.execute(statement.values(document=token.model_dump_json()))
+        if result.rowcount != 1:
+            raise StaleWrite(f"token {token.id} is no longer there; look again")
+
+    async def forget_ended_leases(self, before: datetime) -> int:
+        """Delete leases that ended before that time; returns how many."""
+        columns = tables.lease.c
+        ended = (columns.state == str(LeaseState.ENDED)) & (columns.ended_at < before.timestamp())
+        return (await self._connection.execute(delete(tables.lease).where(ended))).rowcount
+
+    async def _save(
+        self, table: Table, key_name: str, key: str, believed: int | None, values: dict[str, object]
+    ) -> int:
+        statement: Insert | Update
+        if believed is None:
+            revision = 1
+            taken = (await self._connection.execute(select(exists().where(table.c[key_name] == key)))).scalar_one()
+            if taken:
+                raise StaleWrite(f"{table.name} {key} is there already; look again")
+            statement = insert(table).values({key_name: key, "revision": revision, **values})
+        else:
+            revision = believed + 1
+            statement = update(table).where(table.c[key_name] == key, table.c.revision == believed)
+            statement = statement.values({"revision": revision, **values})
+        result = await self._connection.execute(statement)
+        if result.rowcount != 1:
+            raise StaleWrite(f"{table.name} {key} has been changed by somebody else; look again")
+        return revision
+
+
+class PoolStore:
+    """The database as the controller sees it."""
+
+    def __init__(self, database: Database, leadership: Leadership) -> None:
+        self._database = database
+        self._leadership = leadership
+
+    @asynccontextmanager
+    async def write(self) -> AsyncIterator[Writer]:
+        """One transaction: all of it, or nothing. Raises `NotLeading`, `StaleWrite` or `Unavailable`."""
+        async with self._database.write() as connection:
+            writer = Writer(connection, self._leadership)
+            await writer.check_leadership()
+            yield writer
+
+    async def load(self) -> PoolContents:
+        """All that is alive."""
+        async with self._database.read() as connection:
+            columns = tables.lease.c
+            alive = select(columns.document, columns.revision).where(columns.state != str(LeaseState.ENDED))
+            leases = [
+                Revised(Lease.model_validate_json(row.document), row.revision)
+                for row in await connection.execute(alive.order_by(columns.created_at, columns.id))
+            ]
+            nodes = [
+                KeyedNode(Node.model_validate_json(row.document), row.key, row.revision)
+                for row in await connection.execute(select(tables.node).order_by(tables.node.c.name))
+            ]
+            tokens = {
+                row.hash: Token.model_validate_json(row.document)
+                for row in await connection.execute(select(tables.token))
+            }
+        return PoolContents(tuple(leases), tuple(nodes), tokens)
+
+    async def ended_lease(self, lease_id: str) -> Lease | None:
+        """A lease that has ended and has not been forgotten yet."""
+        columns = tables.lease.c
+        query = select(columns.document).where(columns.id == lease_id, columns.state == str(LeaseState.ENDED))
+        async with self._database.read() as connection:
+            document = (await connection.execute(query)).scalar_one_or_none()
+        return None if document is None else Lease.model_validate_json(document)
+
+    async def ended_leases(self, limit: int) -> Iterable[Lease]:
+        """The leases that ended last, newest first."""
+        columns = tables.lease.c
+        query = select(columns.document).where(columns.state == str(LeaseState.ENDED))
+        async with self._database.read() as connection:
+            rows = await connection.execute(query.order_by(columns.ended_at.desc(), columns.id).limit(limit))
+            return [Lease.model_validate_json(document) for document in rows.scalars()]

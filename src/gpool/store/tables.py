@@ -1,0 +1,51 @@
+"""The tables, as they are after the last migration.
+
+A noun is kept as its JSON document, beside the columns that queries ask for. `revision` counts the writes of a row,
+so that each write can say which one it believes to be the last. Times are seconds since the epoch.
+"""
+
+from sqlalchemy import BigInteger, Column, Double, Index, LargeBinary, MetaData, String, Table, Text
+
+__all__ = ["leader", "lease", "metadata", "node", "token"]
+
+metadata = MetaData()
+
+leader = Table(
+    "leader",
+    metadata,
+    Column("name", String(64), primary_key=True),
+    Column("holder", String(255), nullable=False),
+    Column("epoch", BigInteger, nullable=False),
+    Column("expires_at", Double, nullable=False),
+)
+
+lease = Table(
+    "lease",
+    metadata,
+    Column("id", String(32), primary_key=True),
+    Column("state", String(16), nullable=False),
+    Column("owner", String(64), nullable=False),
+    Column("created_at", Double, nullable=False),
+    Column("ended_at", Double),
+    Column("revision", BigInteger, nullable=False),
+    Column("document", Text, nullable=False),
+    Index("lease_by_state", "state", "created_at"),
+)
+
+node = Table(
+    "node",
+    metadata,
+    Column("name", String(32), primary_key=True),
+    Column("state", String(16), nullable=False),
+    Column("key", LargeBinary(32), nullable=False),
+    Column("revision", BigInteger, nullable=False),
+    Column("document", Text, nullable=False),
+)
+
+token = Table(
+    "token",
+    metadata,
+    Column("id", String(32), primary_key=True),
+    Column("hash", String(64), nullable=False, unique=True),
+    Column("document", Text, nullable=False),
+)

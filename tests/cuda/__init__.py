@@ -1,0 +1,1 @@
+"""A small binding to the CUDA driver API, for tests."""

@@ -1,0 +1,198 @@
+"""Order and time: streams, events, host functions."""
+
+from __future__ import annotations
+
+import ctypes
+import threading
+from ctypes import byref, c_int, c_uint, c_void_p
+
+import pytest
+from cuda import driver as cuda
+from cuda.driver import Driver
+
+
+def test_work_of_a_stream_waits_for_what_is_before_it(driver: Driver) -> None:
+    driver.start()
+    stream = driver.stream(cuda.NON_BLOCKING)
+    pointer = driver.uploaded(bytes(16))
+    go = threading.Event()
+    kept = driver.on_host(stream, lambda: go.wait(60) and None)
+    driver.check("cuMemsetD8Async", pointer, c_uint(7), 16, stream)
+    assert driver.code("cuStreamQuery", stream) == cuda.NOT_READY
+    out = ctypes.create_string_buffer(16)
+    other = driver.stream(cuda.NON_BLOCKING)
+    driver.check("cuMemcpyDtoHAsync_v2", out, pointer, 16, other)  # another stream: does not wait
+    driver.check("cuStreamSynchronize", other)
+    assert out.raw == bytes(16)
+    go.set()
+    driver.check("cuStreamSynchronize", stream)
+    assert driver.code("cuStreamQuery", stream) == cuda.SUCCESS
+    assert driver.download(pointer, 16) == b"\x07" * 16
+    del kept
+
+
+@pytest.mark.parametrize(("flags", "waits"), [(0, True), (cuda.NON_BLOCKING, False)])
+def test_the_legacy_stream_waits_for_blocking_streams_only(driver: Driver, flags: int, waits: bool) -> None:
+    driver.start()
+    stream = driver.stream(flags)
+    pointer = driver.uploaded(bytes(4))
+    go = threading.Event()
+    kept = driver.on_host(stream, lambda: go.wait(60) and None)
+    driver.check("cuMemsetD8Async", pointer, c_uint(1), 4, 0)
+    mark = driver.event()
+    driver.check("cuEventRecord", mark, 0)
+    if waits:
+        assert driver.code("cuEventQuery", mark) == cuda.NOT_READY
+    else:
+        driver.check("cuEventSynchronize", mark)
+    go.set()
+    driver.synchronize()
+    assert driver.code("cuEventQuery", mark) == cuda.SUCCESS
+    del kept
+
+
+def test_blocking_streams_wait_for_the_legacy_stream(driver: Driver) -> None:
+    driver.start()
+    blocking, free = driver.stream(), driver.stream(cuda.NON_BLOCKING)
+    go = threading.Event()
+    kept = driver.on_host(0, lambda: go.wait(60) and None)
+    marks = {stream: driver.event() for stream in (blocking, free)}
+    for stream, mark in marks.items():
+        driver.check("cuEventRecord", mark, stream)
+    driver.check("cuEventSynchronize", marks[free])
+    assert driver.code("cuEventQuery", marks[blocking]) == cuda.NOT_READY
+    go.set()
+    driver.check("cuEventSynchronize", marks[blocking])
+    del kept
+
+
+def test_streams_wait_for_events(driver: Driver) -> None:
+    driver.start()
+    first, second = driver.stream(cuda.NON_BLOCKING), driver.stream(cuda.NON_BLOCKING)
+    order: list[str] = []
+    go = threading.Event()
+    kept = [driver.on_host(first, lambda: go.wait(60) and None), driver.on_host(first, lambda: order.append("first"))]
+    mark = driver.event(cuda.DISABLE_TIMING)
+    driver.check("cuEventRecord", mark, first)
+    driver.check("cuStreamWaitEvent", second, mark, 0)
+    driver.check("cuEventDestroy_v2", mark)  # what has been queued keeps it
+    kept.append(driver.on_host(second, lambda: order.append("second")))
+    go.set()
+    driver.check("cuStreamSynchronize", second)
+    assert order == ["first", "second"]
+
+
+def test_per_thread_streams_are_streams_of_their_own(driver: Driver) -> None:
+    context = driver.start()
+    go = threading.Event()
+    kept = driver.on_host(cuda.PER_THREAD_STREAM, lambda: go.wait(60) and None)
+    assert driver.code("cuStreamQuery", cuda.PER_THREAD_STREAM) == cuda.NOT_READY
+    codes: list[int] = []
+
+    def elsewhere() -> None:
+        driver.check("cuCtxSetCurrent", context)
+        codes.append(driver.code("cuStreamQuery", cuda.PER_THREAD_STREAM))
+
+    thread = threading.Thread(target=elsewhere)
+    thread.start()
+    thread.join()
+    go.set()
+    driver.check("cuStreamSynchronize", cuda.PER_THREAD_STREAM)
+    assert codes == [cuda.SUCCESS]
+    del kept
+
+
+def test_times_between_events(driver: Driver) -> None:
+    driver.start()
+    start, end, untimed, never = driver.event(), driver.event(), driver.event(cuda.DISABLE_TIMING), driver.event()
+    for event in (start, untimed, end):
+        driver.check("cuEventRecord", event, 0)
+    driver.synchronize()
+    assert driver.elapsed(start, end) >= 0
+    out = ctypes.c_float()
+    assert driver.code("cuEventElapsedTime", byref(out), start, untimed) == cuda.INVALID_HANDLE
+    assert driver.code("cuEventElapsedTime", byref(out), start, never) == cuda.INVALID_HANDLE
+    assert driver.code("cuEventQuery", never) == cuda.SUCCESS
+
+
+def test_host_functions_may_not_call_cuda(driver: Driver) -> None:
+    driver.start()
+    codes: list[int] = []
+    kept = driver.on_host(0, lambda: codes.append(driver.code("cuCtxSynchronize")))
+    driver.synchronize()
+    assert codes == [cuda.NOT_PERMITTED]
+    del kept
+
+
+def test_stream_callbacks_get_the_status(driver: Driver) -> None:
+    driver.start()
+    stream = driver.stream()
+    got: list[tuple[int, int, int]] = []
+    callback = cuda.STREAM_CALLBACK(lambda *arguments: got.append(arguments))
+    driver.check("cuStreamAddCallback", stream, callback, 77, 0)
+    driver.check("cuStreamSynchronize", stream)
+    assert got == [(stream, cuda.SUCCESS, 77)]
+
+
+def test_pageable_sources_are_read_before_the_call_returns(driver: Driver) -> None:
+    driver.start()
+    stream = driver.stream(cuda.NON_BLOCKING)
+    pointer = driver.allocate(16)
+    go = threading.Event()
+    kept = driver.on_host(stream, lambda: go.wait(60) and None)
+    source = ctypes.create_string_buffer(b"a" * 16, 16)
+    driver.check("cuMemcpyHtoDAsync_v2", pointer, source, 16, stream)
+    ctypes.memset(source, ord("b"), 16)
+    go.set()
+    driver.check("cuStreamSynchronize", stream)
+    assert driver.download(pointer, 16) == b"a" * 16
+    del kept
+
+
+def test_pinned_sources_are_read_when_the_stream_gets_there(driver: Driver) -> None:
+    driver.start()
+    stream = driver.stream(cuda.NON_BLOCKING)
+    pointer, source = driver.allocate(16), driver.pinned(16)
+    ctypes.memset(source, ord("a"), 16)
+    go = threading.Event()
+    kept = driver.on_host(stream, lambda: go.wait(60) and None)
+    driver.check("cuMemcpyHtoDAsync_v2", pointer, source, 16, stream)
+    ctypes.memset(source, ord("b"), 16)
+    go.set()
+    driver.check("cuStreamSynchronize", stream)
+    assert driver.download(pointer, 16) == b"b" * 16
+    del kept
+
+
+def test_stale_handles(driver: Driver) -> None:
+    driver.start()
+    stream, event = driver.stream(), driver.event()
+    driver.check("cuStreamDestroy_v2", stream)
+    driver.check("cuEventDestroy_v2", event)
+    assert driver.code("cuStreamSynchronize", stream) == cuda.INVALID_HANDLE
+    assert driver.code("cuStreamDestroy_v2", stream) == cuda.INVALID_HANDLE
+    assert driver.code("cuEventSynchronize", event) == cuda.INVALID_HANDLE
+    assert driver.code("cuEventRecord", driver.stream(), 0) == cuda.INVALID_HANDLE  # a stream is no event
+
+
+def test_priorities_are_clamped(driver: Driver) -> None:
+    driver.start()
+    least, greatest = c_int(), c_int()
+    driver.check("cuCtxGetStreamPriorityRange", byref(least), byref(greatest))
+    assert (least.value, greatest.value) == (0, -5)
+    stream = driver.made("cuStreamCreateWithPriority", c_void_p, 0, c_int(-100))
+    out = c_int()
+    driver.check("cuStreamGetPriority", stream, byref(out))
+    assert out.value == -5
+
+
+def test_waiting_for_a_value_in_memory(driver: Driver) -> None:
+    driver.start()
+    first, second = driver.stream(cuda.NON_BLOCKING), driver.stream(cuda.NON_BLOCKING)
+    word = driver.uploaded(bytes(8))
+    driver.check("cuStreamWaitValue32_v2", first, word, c_uint(5), 0)
+    mark = driver.event()
+    driver.check("cuEventRecord", mark, first)
+    assert driver.code("cuEventQuery", mark) == cuda.NOT_READY
+    driver.check("cuStreamWriteValue32_v2", second, word, c_uint(5), 0)
+    driver.check("cuEventSynchronize", mark)
