@@ -3,6 +3,7 @@
 #include "calls/not_supported.h"
 #include "client/context.h"
 #include "client/driver.h"
+#include "client/module.h"
 #include "client/session.h"
 #include "client/trace.h"
 
@@ -70,7 +71,8 @@ wire::Handle Call::check_number(uint64_t handle, wire::Kind kind) {
   if (context_ == nullptr || context_->session != session) {
     if (Context* own = object->context.load(std::memory_order_relaxed); own != nullptr) context_ = own;
   }
-  return handle;
+  // Functions travel by the handle under which the worker has bound them.
+  return kind == wire::Kind::function || kind == wire::Kind::kernel ? kernel_of(object)->wire : handle;
 }
 
 int32_t Call::device(CUdevice ordinal) {

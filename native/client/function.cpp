@@ -17,9 +17,9 @@ CUresult get_attribute(Call& call, int* value, CUfunction_attribute attribute, c
   return call.end(CUDA_SUCCESS);
 }
 
-CUresult send_attribute(Call& call, const void* handle, int32_t attribute, int32_t value, int32_t device, int32_t cache) {
+CUresult send_attribute(Call& call, const Kernel& kernel, int32_t attribute, int32_t value, int32_t device, int32_t cache) {
   wire::FunctionAttribute arguments{};
-  arguments.function = reinterpret_cast<wire::Handle>(handle);
+  arguments.function = kernel.wire;
   arguments.attribute = attribute;
   arguments.value = value;
   arguments.device = device;
@@ -53,7 +53,7 @@ CUresult set_attribute(Call& call, CUfunction_attribute attribute, int value, co
   // Libraries set the same values again and again.
   if (kernel->attributes[attribute].exchange(value) == value) return call.end(CUDA_SUCCESS);
   kernel->changes.fetch_add(1);
-  return send_attribute(call, handle, attribute, value, device, 0);
+  return send_attribute(call, *kernel, attribute, value, device, 0);
 }
 
 CUresult set_cache_config(Call& call, const void* handle, CUfunc_cache config, int32_t device) {
@@ -62,7 +62,7 @@ CUresult set_cache_config(Call& call, const void* handle, CUfunc_cache config, i
   if (config < CU_FUNC_CACHE_PREFER_NONE || config > CU_FUNC_CACHE_PREFER_EQUAL) return call.end(CUDA_ERROR_INVALID_VALUE);
   if (kernel->cache_config.exchange(config) == static_cast<int32_t>(config)) return call.end(CUDA_SUCCESS);
   kernel->changes.fetch_add(1);
-  return send_attribute(call, handle, -1, 0, device, config);
+  return send_attribute(call, *kernel, -1, 0, device, config);
 }
 
 CUresult parameter_info(Call& call, const void* handle, size_t index, size_t* offset, size_t* size) {

@@ -107,7 +107,7 @@ CUresult launch(Call& call, CUfunction function, const Shape& shape, CUstream st
                 sizeof(wire::Launch) + padded + attribute_bytes);
     if (frame.ok()) {
       auto* head = reinterpret_cast<wire::Launch*>(frame.arguments());
-      head->function = reinterpret_cast<wire::Handle>(function);
+      head->function = kernel->wire;
       head->stream = on;
       for (int i = 0; i < 3; i++) {
         head->grid[i] = shape.grid[i];

@@ -63,11 +63,10 @@ CUresult read_file(const char* path, std::vector<std::byte>& bytes) {
   return file ? CUDA_SUCCESS : CUDA_ERROR_OPERATING_SYSTEM;
 }
 
-CUresult find_global(Call& call, Code* code, CUdeviceptr* address, size_t* bytes, const char* name) {
+CUresult give_global(Call& call, Code* code, CUdeviceptr* address, size_t* bytes, const char* name) {
   if (call.required(name) == nullptr || code == nullptr) return call.result();
-  auto at = code->global_by_name.find(name);
-  if (at == code->global_by_name.end()) return call.end(CUDA_ERROR_NOT_FOUND);
-  const Global& global = code->globals[at->second];
+  Global global;
+  if (const CUresult status = client::find_global(call, *code, name, global); status != CUDA_SUCCESS) return call.end(status);
   if (address != nullptr) *address = global.address;
   if (bytes != nullptr) *bytes = global.bytes;
   return call.end(CUDA_SUCCESS);
@@ -150,7 +149,7 @@ extern "C" CUresult cuModuleEnumerateFunctions(CUfunction* functions, unsigned i
 
 extern "C" CUresult cuModuleGetGlobal_v2(CUdeviceptr* dptr, size_t* bytes, CUmodule hmod, const char* name) {
   Call call("cuModuleGetGlobal_v2");
-  return find_global(call, find_code(call, hmod), dptr, bytes, name);
+  return give_global(call, find_code(call, hmod), dptr, bytes, name);
 }
 
 // -- libraries -----------------------------------------------------------------------------------------------------------------
@@ -236,12 +235,12 @@ extern "C" CUresult cuLibraryGetModule(CUmodule* pMod, CUlibrary library) {
 
 extern "C" CUresult cuLibraryGetGlobal(CUdeviceptr* dptr, size_t* bytes, CUlibrary library, const char* name) {
   Call call("cuLibraryGetGlobal", Needs::context);
-  return find_global(call, find_code(call, library), dptr, bytes, name);
+  return give_global(call, find_code(call, library), dptr, bytes, name);
 }
 
 extern "C" CUresult cuLibraryGetManaged(CUdeviceptr* dptr, size_t* bytes, CUlibrary library, const char* name) {
   Call call("cuLibraryGetManaged");
-  return find_global(call, find_code(call, library), dptr, bytes, name);
+  return give_global(call, find_code(call, library), dptr, bytes, name);
 }
 
 extern "C" CUresult cuLibraryGetUnifiedFunction(void** fptr, CUlibrary library, const char*) {

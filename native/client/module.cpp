@@ -62,15 +62,13 @@ bool read_record(Bytes record, Code& code, uint32_t first_function) {
     if (from.number >= head.kernels || index > wire::kMaxIndex) return false;
     kernel.function = wire::make_handle(wire::Kind::function, slot, generation, index);
     kernel.kernel = wire::make_handle(wire::Kind::kernel, slot, generation, index);
+    kernel.wire = code.library ? kernel.kernel : kernel.function;
     code.kernel_by_name.emplace(kernel.name, i);
   }
-  code.globals.resize(head.globals);
-  for (uint32_t i = 0; i < head.globals; i++) {
-    Global& global = code.globals[i];
-    if (!name_of(names, globals[i].name_offset, globals[i].name_length, global.name)) return false;
-    global.address = globals[i].address;
-    global.bytes = globals[i].bytes;
-    code.global_by_name.emplace(global.name, i);
+  for (const wire::GlobalRecord& from : globals) {
+    std::string name;
+    if (!name_of(names, from.name_offset, from.name_length, name)) return false;
+    code.globals[{name, 0}] = {from.address, from.bytes};
   }
   return true;
 }
@@ -178,6 +176,32 @@ CUresult unload_code(Call& call, Code& code) {
   session.slab(wire::kind_of(code.handle)).destroy(code.handle);
   if (code.module_of_library != 0) session.slab(wire::Kind::module).destroy(code.module_of_library);
   return call.end(session.post(wire::Message::module_unload, call.context(), wire::ModuleUnload{code.handle}));
+}
+
+CUresult find_global(Call& call, Code& code, const char* name, Global& global) {
+  const size_t length = std::strlen(name);
+  if (length == 0 || length > 4096) return CUDA_ERROR_NOT_FOUND;
+  Context* context = call.context();
+  if (context == nullptr || context->session != code.session) context = code.context;
+  wire::ModuleGlobal arguments{};
+  arguments.module = code.handle;
+  arguments.name_bytes = static_cast<uint32_t>(length);
+  arguments.device = context != nullptr ? context->device->index : 0;
+  std::lock_guard lock(code.mutex);
+  const std::pair<std::string, uint32_t> key(name, arguments.device);
+  if (auto at = code.globals.find(key); at != code.globals.end()) {
+    global = at->second;
+    return CUDA_SUCCESS;
+  }
+  wire::ModuleGlobalReply reply{};
+  Pending pending;
+  pending.reply = std::as_writable_bytes(std::span(&reply, 1));
+  CUresult status = code.session->start(pending, static_cast<uint16_t>(wire::Message::module_global), context,
+                                        std::as_bytes(std::span(&arguments, 1)), {array_bytes(name, length)});
+  if (status == CUDA_SUCCESS) status = code.session->wait(pending);
+  if (status != CUDA_SUCCESS) return status;
+  global = code.globals[key] = {reply.address, reply.bytes};
+  return CUDA_SUCCESS;
 }
 
 Kernel* find_kernel(Call& call, const void* handle) {

@@ -3,6 +3,7 @@
 
 #include <atomic>
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <mutex>
 #include <span>
@@ -12,6 +13,8 @@
 #include <vector>
 
 #include "client/call.h"
+#include "client/objects.h"
+#include "client/session.h"
 #include "wire/module_record.h"
 
 namespace gpool::client {
@@ -28,6 +31,7 @@ struct Kernel {
   Code* code = nullptr;
   std::string name;  // zero-terminated: the application may keep the pointer
   wire::Handle function = 0, kernel = 0;
+  wire::Handle wire = 0;  // that of the two by which the worker knows it
   const wire::ParameterRecord* parameters = nullptr;
   uint32_t parameter_count = 0;
   uint32_t parameter_bytes = 0;
@@ -37,7 +41,6 @@ struct Kernel {
 };
 
 struct Global {
-  std::string name;
   uint64_t address = 0, bytes = 0;
 };
 
@@ -50,9 +53,9 @@ struct Code {
   std::vector<wire::ParameterRecord> parameters;
   std::unique_ptr<Kernel[]> kernels;
   uint32_t kernel_count = 0;
-  std::vector<Global> globals;
-  std::unordered_map<std::string_view, uint32_t> kernel_by_name, global_by_name;
+  std::unordered_map<std::string_view, uint32_t> kernel_by_name;
   std::mutex mutex;
+  std::map<std::pair<std::string, uint32_t>, Global> globals;  // by name and device, as they were asked for; under `mutex`
   wire::Handle module_of_library = 0;  // what cuLibraryGetModule handed out
 };
 
@@ -61,6 +64,9 @@ struct Code {
 CUresult load_code(Call& call, const void* image, bool library, std::span<const JitOption> options, Code*& code);
 // Takes the handles away and tells the worker.
 CUresult unload_code(Call& call, Code& code);
+
+// A global by name; the worker is asked once.
+CUresult find_global(Call& call, Code& code, const char* name, Global& global);
 
 // The kernel behind a CUfunction or CUkernel; null with the refusal remembered.
 Kernel* find_kernel(Call& call, const void* handle);

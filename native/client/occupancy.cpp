@@ -31,7 +31,7 @@ CUresult active_blocks(Call& call, CUfunction function, int threads, size_t shar
     }
   }
   wire::Occupancy arguments{};
-  arguments.function = reinterpret_cast<wire::Handle>(function);
+  arguments.function = kernel->wire;
   arguments.block_threads = threads;
   arguments.flags = flags;
   arguments.dynamic_shared_bytes = shared;

@@ -34,6 +34,7 @@ namespace {
 
 constexpr size_t kQueueBytes = size_t{8} << 20;  // of frames; beyond it a sender waits
 constexpr size_t kDirectBytes = 64 * 1024;       // bulk from here on is written from the caller's memory
+constexpr auto kClosingTime = std::chrono::seconds(1);
 constexpr size_t kReadBytes = 256 * 1024;
 
 // Page-aligned memory of a fixed size, touched only where it is used.
@@ -200,8 +201,18 @@ class TcpLink final : public Link {
     return why_;
   }
   void close() override {
-    // What was sent before is still written, as far as the socket takes it without waiting.
-    if (!broken()) flush();
+    // What was sent before is still written, as long as the peer takes it.
+    auto end = std::chrono::steady_clock::now() + kClosingTime;
+    while (!broken() && std::chrono::steady_clock::now() < end) {
+      std::unique_lock write_lock(write_mutex_, std::try_to_lock);
+      if (write_lock) {
+        write_some(MSG_DONTWAIT);
+        if (in_flight_.empty()) break;
+        write_lock.unlock();
+      }
+      pollfd state{socket_.get(), POLLOUT, 0};
+      if (poll(&state, 1, 10) == 1) std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    }
     fail("The session was closed on this side.");
   }
   const char* name() const override { return "tcp"; }

@@ -34,19 +34,44 @@ void Session::after_stream(StreamState& stream, Done done) {
   done(status);
 }
 
-void Session::after_streams(const std::vector<StreamState*>& some, Done done) {
+void Session::after_device(uint32_t device, int64_t only_context, Done done) {
   struct Join {
     size_t left;
-    CUresult first = CUDA_SUCCESS;
+    CUresult first;
     Done done;
   };
-  auto join = std::make_shared<Join>(Join{some.size() + 1, CUDA_SUCCESS, std::move(done)});
+  std::vector<StreamState*> busy = busy_streams(device, only_context);
+  std::vector<Device::FencePoint>& orphans = devices[device].orphans;
+  std::erase_if(orphans, [&](const Device::FencePoint& point) {
+    if (driver.cuEventQuery(point.event) == CUDA_ERROR_NOT_READY) return false;
+    doomed_.push_back(point.event);
+    return true;
+  });
+  auto join = std::make_shared<Join>(Join{1, CUDA_SUCCESS, std::move(done)});
   auto arrive = [join](CUresult result) {
     if (join->first == CUDA_SUCCESS) join->first = result;
     if (--join->left == 0) join->done(join->first);
   };
-  for (StreamState* stream : some) after_stream(*stream, arrive);
+  for (StreamState* stream : busy) {
+    ++join->left;
+    after_stream(*stream, arrive);
+  }
+  for (const Device::FencePoint& point : orphans) {
+    if (only_context >= 0 && point.context != only_context) continue;
+    ++join->left;
+    after_event(point.event, point.context, arrive);
+  }
   arrive(CUDA_SUCCESS);
+}
+
+void Session::orphan(StreamState& stream) {
+  Device& device = devices[contexts[stream.context].device];
+  CUevent event = own_event(stream.context);
+  if (!event) return;
+  if (make_current(stream.context) == CUDA_SUCCESS && driver.cuEventRecord(event, stream.cu) == CUDA_SUCCESS)
+    device.orphans.push_back({event, UINT32_MAX, stream.context, 0});
+  else
+    contexts[stream.context].free_events.push_back(event);
 }
 
 void Session::after_event(CUevent event, uint32_t context, Done done) {

@@ -44,7 +44,7 @@ StreamState* Session::use_stream(wire::Handle handle, uint32_t frame_context) {
   if (driver.cuStreamIsCapturing(stream->cu, &capture) == CUDA_SUCCESS && capture != CU_STREAM_CAPTURE_STATUS_NONE)
     return stream;
   for (const Device::FencePoint& point : device.fences)
-    if (point.number > stream->fence_seen && &streams[point.stream] != stream)
+    if (point.number > stream->fence_seen && (point.stream == UINT32_MAX || &streams[point.stream] != stream))
       driver.cuStreamWaitEvent(stream->cu, point.event, 0);
   stream->fence_seen = device.fence_number;
   return stream;
@@ -69,12 +69,20 @@ void Session::fence(Device& device) {
   // Points whose event is done bind nobody any more.
   std::erase_if(device.fences, [&](const Device::FencePoint& point) {
     if (driver.cuEventQuery(point.event) == CUDA_ERROR_NOT_READY) return false;
-    if (contexts[point.context].live) contexts[point.context].free_events.push_back(point.event);
+    if (point.stream == UINT32_MAX)
+      destroy_later(point.event);  // somebody may wait for it
+    else if (contexts[point.context].live)
+      contexts[point.context].free_events.push_back(point.event);
     return true;
   });
   std::vector<StreamState*> busy = busy_streams(uint32_t(&device - devices.data()));
-  if (busy.empty()) return;
+  if (busy.empty() && device.orphans.empty()) return;
   ++device.fence_number;
+  for (Device::FencePoint point : device.orphans) {
+    point.number = device.fence_number;
+    device.fences.push_back(point);
+  }
+  device.orphans.clear();
   for (StreamState* stream : busy) {
     CUevent event = own_event(stream->context);
     if (!event || make_current(stream->context) != CUDA_SUCCESS) continue;
@@ -111,7 +119,8 @@ CUresult Session::change_context(const wire::DeviceContext& message) {
     drain_context(index);
     for (StreamState& stream : streams)
       if (stream.context == index) stream.live = false;
-    std::erase_if(device->fences, [&](const Device::FencePoint& point) { return point.context == index; });
+    for (auto* points : {&device->fences, &device->orphans})
+      std::erase_if(*points, [&](const Device::FencePoint& point) { return point.context == index; });
     contexts[index].live = false;
     contexts[index].free_events.clear();  // they end with the context
     current_context_ = -1;

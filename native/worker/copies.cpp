@@ -47,7 +47,7 @@ Frame carry_out_copy_to_device(Session& session, Invoke& invoke, const transport
   }
   CUresult status = arguments.bytes == 0 ? CUDA_SUCCESS
                                          : session.driver.cuMemcpyHtoDAsync_v2(arguments.address, frame.bulk.data(),
-                                                                            arguments.bytes, stream->cu);
+                                                                               arguments.bytes, stream->cu);
   invoke.finish(status);
   // From memory that is not pinned the driver has taken the bytes before it returns.
   if (status != CUDA_SUCCESS || !session.bulk_is_pinned()) return Frame::done;

@@ -3,7 +3,6 @@
 #pragma once
 
 #include "calls/driver_api.h"
-
 #include "wire/handle.h"
 
 namespace gpool::worker {

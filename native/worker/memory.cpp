@@ -145,8 +145,8 @@ void carry_out_memory_unmap(Session& session, Invoke& invoke) {
   }
   ++device->pending_unmaps;
   device->unmapping[address] = bytes;
-  session.after_streams(session.busy_streams(arguments.device),
-                        [&session, device, address, bytes](CUresult) { unmap_now(session, *device, address, bytes); });
+  session.after_device(arguments.device, -1,
+                       [&session, device, address, bytes](CUresult) { unmap_now(session, *device, address, bytes); });
   if (invoke.wants_reply()) invoke.finish(CUDA_SUCCESS);
 }
 

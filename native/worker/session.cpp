@@ -38,22 +38,26 @@ bool is_sticky(CUresult error) {
   }
 }
 
-Session::Session(const Grant& grant_, const calls::DriverTable& driver_, Ledger ledger, std::vector<Device> devices_)
+Session::Session(const Grant& grant_, const calls::DriverTable& driver_, Ledger ledger, std::vector<Device> devices_,
+                 OutputPipe& output)
     : driver(driver_),
       grant(grant_),
       devices(std::move(devices_)),
       ledger_(std::move(ledger)),
-      used_without_ledger_(devices.size()) {}
+      used_without_ledger_(devices.size()),
+      output_(output) {}
 
 int Session::serve(std::unique_ptr<transport::Link> link) {
   link_ = std::move(link);
   pin_bulk();
   waiters_ = std::make_unique<Waiters>(driver, [link = link_.get()] { link->interrupt(); });
+  output_.start([link = link_.get()] { link->interrupt(); });
   auto last_progress = Clock::now();
-  while (!goodbye_) {
+  while (!goodbye_ && !terminated_) {
     bool progress = send_kept();
     progress |= take_frames();
     if (!completions_.empty() || !doomed_.empty()) progress |= poll_completions();
+    progress |= push_output();
     link_->flush();
     if (link_->broken()) {
       transport::Received frame;
@@ -69,7 +73,14 @@ int Session::serve(std::unique_ptr<transport::Link> link) {
     }
   }
   // No driver call any more: the process ends, and the driver gives everything back.
-  if (!goodbye_) log::warn("the client is gone: " + link_->why());
+  if (terminated_) {
+    wire::PushError error{};
+    error.status = CUDA_ERROR_DEVICE_UNAVAILABLE;
+    error.sticky = 1;
+    std::strncpy(error.text, "the lease has ended", sizeof error.text - 1);
+    push(wire::Message::push_error, CUDA_ERROR_DEVICE_UNAVAILABLE, std::as_bytes(std::span(&error, 1)), nullptr, 0);
+  } else if (!goodbye_)
+    log::warn("the client is gone: " + link_->why());
   int code = goodbye_ ? kClientClosed : kClientLost;
   link_->flush();
   link_->close();
@@ -152,6 +163,12 @@ Frame Session::carry_out(const transport::Received& frame) {
     Invoke again(*this, header, frame.arguments(), frame.argument_bytes(), frame.bulk);
     calls::dispatch(id, again);
     return Frame::done;
+  }
+  if (id == calls::Id::cuStreamDestroy_v2) {
+    Invoke look(*this, header, frame.arguments(), frame.argument_bytes(), frame.bulk);
+    const auto& arguments = look.arguments<calls::cuStreamDestroy_v2_arguments>();
+    StreamState* stream = wire::is_special_stream(arguments.hStream) ? nullptr : find_stream(arguments.hStream, 0);
+    if (stream && stream->busy()) orphan(*stream);
   }
   // Calls without a stream work in the context's legacy one.
   if (ContextState* context = context_of_frame(header.context)) ++streams[context->legacy_stream].uses;
@@ -243,7 +260,7 @@ void Session::pin_bulk() {
   bulk_is_pinned_ = true;
   for (std::span<std::byte> memory : {link_->bulk_memory(), link_->send_bulk_memory()})
     bulk_is_pinned_ &= !memory.empty() && driver.cuMemHostRegister_v2(memory.data(), memory.size(),
-                                                                   CU_MEMHOSTREGISTER_PORTABLE) == CUDA_SUCCESS;
+                                                                      CU_MEMHOSTREGISTER_PORTABLE) == CUDA_SUCCESS;
   driver.cuCtxSetCurrent(nullptr);
   if (!bulk_is_pinned_) log::info("bulk memory could not be pinned; copies are staged by the driver");
 }
@@ -295,16 +312,41 @@ void Session::note_error(uint32_t frame_context, uint16_t call, CUresult status,
   error.call = call;
   error.sticky = sticky;
   std::memcpy(error.text, text.data(), std::min(text.size(), sizeof error.text - 1));
+  push(wire::Message::push_error, status, std::as_bytes(std::span(&error, 1)), nullptr, 0);
+}
+
+void Session::push(wire::Message message, CUresult status, std::span<const std::byte> arguments, std::byte* bulk,
+                   size_t bulk_bytes) {
   Outgoing outgoing;
-  outgoing.frame.resize(sizeof(wire::FrameHeader) + wire::padded(sizeof error));
+  outgoing.frame.resize(sizeof(wire::FrameHeader) + wire::padded(arguments.size()));
   wire::FrameHeader header{
-      uint32_t(outgoing.frame.size()), uint16_t(wire::Message::push_error), wire::kPush, 0, 0, int32_t(status), 0};
+      uint32_t(outgoing.frame.size()), uint16_t(message), wire::kPush, 0, 0, int32_t(status), bulk_bytes};
   std::memcpy(outgoing.frame.data(), &header, sizeof header);
-  std::memcpy(outgoing.frame.data() + sizeof header, &error, sizeof error);
+  if (!arguments.empty()) std::memcpy(outgoing.frame.data() + sizeof header, arguments.data(), arguments.size());
+  outgoing.bulk = bulk, outgoing.bulk_bytes = bulk_bytes;
   send_or_keep(std::move(outgoing));
 }
 
+bool Session::push_output() {
+  if (unsent_output_.empty()) unsent_output_ = output_.take(64 * 1024);
+  if (unsent_output_.empty()) return false;
+  std::byte* bulk = link_->try_reserve_bulk(unsent_output_.size());
+  if (!bulk) return false;  // the client has to read first
+  std::memcpy(bulk, unsent_output_.data(), unsent_output_.size());
+  push(wire::Message::push_output, CUDA_SUCCESS, {}, bulk, unsent_output_.size());
+  unsent_output_.clear();
+  return true;
+}
+
+void Session::terminate() {
+  terminated_ = true;
+  if (link_) link_->interrupt();
+}
+
 CUresult Session::settle(ContextState* context, CUresult status) {
+  // What was printed comes before the word that the work is done.
+  while (push_output()) {
+  }
   if (!context) return status;
   if (is_sticky(status)) context->sticky = status;
   if (context->sticky != CUDA_SUCCESS) return context->sticky;

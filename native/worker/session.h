@@ -2,6 +2,7 @@
 // thread"); it never blocks on the GPU. Waiting threads (waiters.h) only wait.
 #pragma once
 
+#include <atomic>
 #include <chrono>
 #include <cstdint>
 #include <deque>
@@ -19,6 +20,7 @@
 #include "worker/grant.h"
 #include "worker/invoke.h"
 #include "worker/ledger.h"
+#include "worker/output_pipe.h"
 #include "worker/slab.h"
 #include "worker/waiters.h"
 
@@ -53,6 +55,8 @@ struct Device {
     uint64_t number;
   };
   std::vector<FencePoint> fences;
+  // The ends of work in streams that have been destroyed since.
+  std::vector<FencePoint> orphans;
   uint64_t fence_number = 0;
 };
 
@@ -85,10 +89,13 @@ struct FunctionState {
 
 class Session {
  public:
-  Session(const Grant& grant, const calls::DriverTable& driver, Ledger ledger, std::vector<Device> devices);
+  Session(const Grant& grant, const calls::DriverTable& driver, Ledger ledger, std::vector<Device> devices,
+          OutputPipe& output);
 
-  // Until the client leaves: an ExitCode.
+  // Until the client leaves or `terminate` is called: an ExitCode.
   int serve(std::unique_ptr<transport::Link> link);
+  // The lease has ended. From a signal handler.
+  void terminate();
 
   // -- for messages
   // ----------------------------------------------------------------------------------------------------
@@ -119,6 +126,8 @@ class Session {
               std::span<const std::byte> trailing = {});
   // `bulk` was reserved from the link.
   void answer_with_bulk(const wire::FrameHeader& question, CUresult status, std::byte* bulk, size_t bulk_bytes);
+  // Sends what kernels have printed. False: there is nothing, or no room for it now.
+  bool push_output();
   // Keeps the error of an asynchronous call and tells the client at once.
   void note_error(uint32_t frame_context, uint16_t call, CUresult status, const std::string& text = "");
   // What a synchronising call has to answer: its own result, or what went wrong before it.
@@ -128,9 +137,12 @@ class Session {
   using Done = std::function<void(CUresult)>;
   // After everything that is in the stream now.
   void after_stream(StreamState& stream, Done done);
-  void after_streams(const std::vector<StreamState*>& some, Done done);
+  // After everything that is queued on a device now (with a context: in that alone).
+  void after_device(uint32_t device, int64_t only_context, Done done);
   // After an event of the client's. Until then, destroying it is put off.
   void after_event(CUevent event, uint32_t context, Done done);
+  // A stream with work in it is about to be destroyed: frees still have to wait for that work.
+  void orphan(StreamState& stream);
   // Streams of a device (or, with a context, of that alone) that may have work in them.
   std::vector<StreamState*> busy_streams(uint32_t device, int64_t only_context = -1);
   bool waited_for(CUevent event) const;
@@ -175,6 +187,8 @@ class Session {
   void hand_over_completions(bool& all_covered);
   CUevent own_event(uint32_t context);
   void pin_bulk();
+  void push(wire::Message message, CUresult status, std::span<const std::byte> arguments, std::byte* bulk,
+            size_t bulk_bytes);
   void rest(std::chrono::steady_clock::time_point last_progress);
 
   Ledger ledger_;
@@ -190,6 +204,9 @@ class Session {
   std::unique_ptr<Waiters> waiters_;
   bool bulk_is_pinned_ = false;
   bool goodbye_ = false;
+  std::atomic<bool> terminated_{false};
+  OutputPipe& output_;
+  std::string unsent_output_;
 };
 
 // Messages with hand-written code. Each answers (or keeps the error) by itself.

@@ -69,8 +69,7 @@ void carry_out_wait(Session& session, Invoke& invoke) {
     if (now != CUDA_ERROR_NOT_READY || !target.context) return done(now);
     return session.after_event(target.event, index_of(session, target.context), done);
   }
-  auto busy = session.busy_streams(target.context->device, index_of(session, target.context));
-  session.after_streams(busy, done);
+  session.after_device(target.context->device, index_of(session, target.context), done);
 }
 
 void carry_out_query(Session& session, Invoke& invoke) {

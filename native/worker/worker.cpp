@@ -1,5 +1,6 @@
 #include "worker/worker.h"
 
+#include <signal.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -15,6 +16,8 @@
 
 namespace gpool::worker {
 namespace {
+
+Session* the_session = nullptr;  // for the signal handler
 
 void say(int report, const std::string& words) {
   ssize_t ignored = send(report, words.data(), words.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
@@ -44,6 +47,8 @@ Status prepare(const Grant& grant, calls::DriverTable& driver, Ledger& ledger, s
 
 void run_worker(const Grant& grant, Fd client, Fd report) {
   log::set_source("worker " + std::to_string(grant.session_id));
+  static OutputPipe output;
+  output.open();
   static calls::DriverTable driver;  // waiting threads may use it to the very end
   Ledger ledger;
   std::vector<Device> devices;
@@ -66,8 +71,9 @@ void run_worker(const Grant& grant, Fd client, Fd report) {
     _exit(kClientLost);
   }
   say(report.get(), "open");
-  static Session* session = new Session(grant, driver, std::move(ledger), std::move(devices));
-  int code = session->serve(std::move(link));
+  the_session = new Session(grant, driver, std::move(ledger), std::move(devices), output);
+  signal(SIGTERM, [](int) { the_session->terminate(); });
+  int code = the_session->serve(std::move(link));
   if (code == kClientLost) say(report.get(), "the connection to the client ended without a goodbye");
   // Not exit(): static destructors would run while waiting threads are in the driver.
   _exit(code);

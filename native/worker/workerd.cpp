@@ -299,7 +299,7 @@ void Workerd::end_session(uint32_t id, int wait_status) {
     session.detail = std::string("killed by ") + strsignal(WTERMSIG(wait_status));
   if (session.revoked) {
     reason = "revoked";
-    if (WIFSIGNALED(wait_status)) session.detail = "the lease has ended";
+    session.detail = "the lease has ended";
   }
   Line line("session");
   line.add("id", session.id).add("lease", session.lease.empty() ? "-" : session.lease).add("state", "closed");

@@ -11,7 +11,7 @@ from collections.abc import Callable
 import pytest
 
 from workerd.conftest import MIB, Node
-from workerd.speaker import PATIENCE_S, Refused
+from workerd.speaker import PATIENCE_S, PUSH_ERROR, Refused
 
 
 def pidfd_wait(pid: int, pidfd: int) -> None:
@@ -60,6 +60,8 @@ def test_revoking_a_lease_ends_its_sessions_and_no_others(node: Node) -> None:
         theirs.begin()
         agent.send("revoke l-ours")
         ours.until_ended()
+        assert [(push.call, push.status) for push in ours.pushes] == [(PUSH_ERROR, 46)]
+        assert b"the lease has ended" in ours.pushes[0].arguments
         assert agent.expect("session", state="closed", lease="l-ours")["reason"] == "revoked"
         with pytest.raises(Refused, match="has ended"):
             node.open(node.ticket(lease="l-ours"))

@@ -1,0 +1,155 @@
+// Writes one file for each struct that travels, filled so that every field has bytes of its own: gpool-golden FOLDER.
+// What is written must equal tests/wire/golden/ for ever; a difference is a change of the protocol.
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <string>
+
+#include "wire/frame.h"
+#include "wire/hello.h"
+#include "wire/messages.h"
+#include "wire/module_record.h"
+#include "wire/ticket.h"
+
+using namespace gpool::wire;
+
+namespace {
+
+std::string folder;
+
+void write(const std::string& name, const void* at, size_t bytes) {
+  std::FILE* file = std::fopen((folder + "/" + name + ".bin").c_str(), "wb");
+  if (!file || std::fwrite(at, 1, bytes, file) != bytes || std::fclose(file) != 0) {
+    std::perror(name.c_str());
+    std::exit(1);
+  }
+}
+
+template <class T>
+void write(const std::string& name, const T& value) {
+  write(name, &value, sizeof value);
+}
+
+// Distinct values for numbers in the order they are asked for, so that swapped or moved fields show.
+struct Numbers {
+  uint64_t next = 0x0102030405060708;
+  template <class T>
+  void operator()(T& field) {
+    field = static_cast<T>(next);
+    next += 0x1111111111111111;
+  }
+  template <class T, size_t N>
+  void operator()(T (&fields)[N]) {
+    for (T& field : fields) (*this)(field);
+  }
+  template <class... T>
+  void all(T&... fields) {
+    ((*this)(fields), ...);
+  }
+};
+
+void side(Numbers& n, CopySide& s) {
+  n.all(s.type, s.lod, s.address, s.pitch, s.height, s.x_bytes, s.y, s.z);
+}
+
+void write_handshake() {
+  {
+    Hello v{};
+    std::memcpy(v.magic, kMagic, sizeof v.magic);
+    Numbers n;
+    n.all(v.major, v.minor, v.ticket_bytes, v.pid, v.arena_count);
+    std::strcpy(v.version, "0.1.0"), std::strcpy(v.host, "host-a"), std::strcpy(v.command, "python train.py");
+    write("hello", v);
+  }
+  {
+    ArenaProposal v{};
+    Numbers n;
+    n.all(v.address, v.bytes);
+    write("arena_proposal", v);
+  }
+  {
+    Welcome v{};
+    std::memcpy(v.magic, kMagic, sizeof v.magic);
+    Numbers n;
+    n.all(v.major, v.minor, v.refused, v.text_bytes, v.device_count, v.driver_version, v.session_id);
+    std::strcpy(v.version, "0.1.0");
+    n.all(v.ring_bytes, v.bulk_area_bytes, v.resume_key);
+    write("welcome", v);
+  }
+  {
+    DeviceRecord v{};
+    Numbers n;
+    n.all(v.uuid, v.luid, v.luid_node_mask, v.luid_valid);
+    std::strcpy(v.name, "Emulated GPU"), std::strcpy(v.pci_bus_id, "0000:01:00.0");
+    n.all(v.memory_bytes, v.arena_address, v.arena_bytes, v.granularity, v.stream_priority_least,
+          v.stream_priority_greatest, v.limits, v.compute_permille, v.peer_mask_low, v.attributes);
+    write("device_record", v);
+  }
+  Ticket ticket{"node-a", "l-7k3m9q", 1700000000, 1700000600, {}};
+  for (uint8_t i = 0; i < 2; ++i) {
+    TicketVgpu vgpu;
+    for (size_t b = 0; b < 16; ++b) vgpu.uuid[b] = uint8_t(16 * i + b);
+    vgpu.memory_bytes = (uint64_t{1} + i) << 30, vgpu.compute_permille = 250u * (1u + i);
+    ticket.vgpus.push_back(vgpu);
+  }
+  std::byte key[kNodeKeyBytes];
+  for (size_t i = 0; i < sizeof key; ++i) key[i] = std::byte(i);
+  auto bytes = write_ticket(ticket, key);
+  write("ticket", bytes.data(), bytes.size());
+}
+
+void write_messages() {
+  Numbers n;
+#define GOLDEN(Type, ...) \
+  {                       \
+    Type v{};             \
+    n = Numbers{};        \
+    __VA_ARGS__;          \
+    write(#Type, v);      \
+  }
+  GOLDEN(FrameHeader, n.all(v.frame_bytes, v.call, v.flags, v.sequence, v.context, v.status, v.bulk_bytes))
+  GOLDEN(Fence, n.all(v.device))
+  GOLDEN(DeviceContext, n.all(v.action, v.device, v.context, v.flags))
+  GOLDEN(MemoryMap, n.all(v.device, v.address, v.bytes))
+  GOLDEN(MemoryInfo, n.all(v.device))
+  GOLDEN(MemoryInfoReply, n.all(v.free_bytes, v.total_bytes))
+  GOLDEN(CopyLinear, n.all(v.address, v.bytes, v.stream, v.flags))
+  GOLDEN(Copy3D, side(n, v.source), side(n, v.destination), n.all(v.width_bytes, v.height, v.depth, v.stream, v.flags))
+  GOLDEN(Launch,
+         n.all(v.function, v.stream, v.grid, v.block, v.shared_bytes, v.flags, v.parameter_bytes, v.attribute_count))
+  GOLDEN(Wait, n.all(v.what, v.handle))
+  GOLDEN(ModuleLoad, n.all(v.module, v.sha256, v.image_bytes, v.offset, v.flags, v.option_count))
+  GOLDEN(ModuleUnload, n.all(v.module))
+  GOLDEN(ModuleGlobal, n.all(v.module, v.name_bytes, v.device))
+  GOLDEN(ModuleGlobalReply, n.all(v.address, v.bytes))
+  GOLDEN(EventElapsed, n.all(v.start, v.end))
+  GOLDEN(EventElapsedReply, v.milliseconds = 1.5f)
+  GOLDEN(FunctionAttribute, n.all(v.function, v.attribute, v.value, v.device, v.cache_config))
+  GOLDEN(Occupancy, n.all(v.function, v.block_threads, v.flags, v.dynamic_shared_bytes))
+  GOLDEN(OccupancyReply, n.all(v.blocks))
+  GOLDEN(ErrorText, n.all(v.code))
+  GOLDEN(ErrorTextReply, std::strcpy(v.name, "CUDA_ERROR_UNKNOWN"); std::strcpy(v.text, "unknown error"))
+  GOLDEN(PushError, n.all(v.context, v.status, v.call, v.sticky); std::strcpy(v.text, "why"))
+  GOLDEN(ModuleRecordHead, n.all(v.kernels, v.parameters, v.globals, v.name_bytes))
+  GOLDEN(KernelRecord, n.all(v.name_offset, v.name_length, v.first_parameter, v.parameter_count, v.parameter_bytes,
+                             v.number, v.attributes))
+  GOLDEN(ParameterRecord, n.all(v.offset, v.bytes))
+  GOLDEN(GlobalRecord, n.all(v.name_offset, v.name_length, v.address, v.bytes))
+#undef GOLDEN
+  Handle handles[] = {make_handle(Kind::context, 0, 1, 1),
+                      make_handle(Kind::green_context, 63, kMaxGeneration, kMaxIndex)};
+  write("Handle", handles);
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  if (argc != 2) {
+    std::fprintf(stderr, "usage: gpool-golden FOLDER\n");
+    return 2;
+  }
+  folder = argv[1];
+  write_handshake();
+  write_messages();
+  return 0;
+}
