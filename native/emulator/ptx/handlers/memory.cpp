@@ -1,0 +1,408 @@
+// ld, st, cp.async. Each access is checked: the whole warp at once when all its addresses lie in one region, lane by lane
+// otherwise.
+#include "rows.h"
+
+namespace gpool::ptx::GPOOL_PTX_LEVEL {
+namespace {
+
+struct Sixteen { uint64_t low, high; };
+
+enum class Where : uint8_t { generic, shared, local, parameters };
+
+// All addresses of the warp's active lanes, as host addresses.
+template <Where kWhere, class A>
+GPOOL_INLINE void addresses(Warp& w, const Instruction* in, uint32_t address_row, uint64_t* out) {
+  const A* a = row<A>(w, address_row);
+  const uint64_t displacement = in->imm;
+  if constexpr (kWhere == Where::local) {
+    const uint64_t base = reinterpret_cast<uint64_t>(w.local), stride = w.local_stride;
+    GPOOL_LANES
+    for (unsigned l = 0; l < kLanes; ++l) out[l] = base + l * stride + static_cast<A>(a[l] + displacement);
+  } else {
+    const uint64_t base = kWhere == Where::shared ? reinterpret_cast<uint64_t>(w.shared)
+                          : kWhere == Where::parameters ? reinterpret_cast<uint64_t>(w.parameters) : 0;
+    GPOOL_LANES
+    for (unsigned l = 0; l < kLanes; ++l) out[l] = base + static_cast<A>(a[l] + displacement);
+  }
+}
+
+template <Where kWhere>
+GPOOL_INLINE bool inside(Warp& w, const Instruction* in, uint64_t begin, uint64_t end, bool write) {
+  if constexpr (kWhere == Where::shared) {
+    const uint64_t base = reinterpret_cast<uint64_t>(w.shared);
+    return begin >= base && end <= base + w.shared_bytes && begin <= end;
+  } else if constexpr (kWhere == Where::local) {
+    const uint64_t base = reinterpret_cast<uint64_t>(w.local);
+    return begin >= base && end <= base + w.local_stride * kLanes && begin <= end;
+  } else if constexpr (kWhere == Where::parameters) {
+    const uint64_t base = reinterpret_cast<uint64_t>(w.parameters);
+    return !write && begin >= base && end <= base + w.parameter_bytes && begin <= end;
+  } else {
+    const Site& site = w.sites[in->site];
+    if (begin >= site.begin && end <= site.end && begin <= end) return true;
+    return admit(w, in, begin, end, write);
+  }
+}
+
+// The first lane whose access is bad, or kLanes.
+template <Where kWhere>
+[[gnu::noinline]] static unsigned bad_lane(Warp& w, const Instruction* in, const uint64_t* a, unsigned bytes, bool write,
+                                           bool& misaligned) {
+  for (uint32_t left = w.mask; left; left &= left - 1) {
+    unsigned l = static_cast<unsigned>(__builtin_ctz(left));
+    misaligned = a[l] % bytes != 0;
+    bool own = true;
+    if constexpr (kWhere == Where::local) {
+      const uint64_t base = reinterpret_cast<uint64_t>(w.local) + l * w.local_stride;
+      own = a[l] >= base && a[l] + bytes <= base + w.local_stride;
+    }
+    if (!own || !inside<kWhere>(w, in, a[l], a[l] + bytes, write)) {
+      misaligned = false;
+      return l;
+    }
+    if (misaligned) return l;
+  }
+  return kLanes;
+}
+
+template <Where kWhere>
+[[gnu::noinline]] static const Instruction* report(Warp& w, const Instruction* in, unsigned lane, uint64_t address,
+                                                   unsigned bytes, bool write, bool misaligned) {
+  if (misaligned) return fault_misaligned(w, in, lane, address, bytes);
+  uint64_t shown = address;
+  const char* what = write ? "write" : "read";
+  if constexpr (kWhere == Where::shared) {
+    shown -= reinterpret_cast<uint64_t>(w.shared);
+    what = write ? "write to shared memory" : "read of shared memory";
+  }
+  if constexpr (kWhere == Where::local) {
+    shown -= reinterpret_cast<uint64_t>(w.local) + lane * w.local_stride;
+    what = write ? "write to local memory" : "read of local memory";
+  }
+  if constexpr (kWhere == Where::parameters) {
+    shown -= reinterpret_cast<uint64_t>(w.parameters);
+    what = write ? "write to parameters" : "read of parameters";
+  }
+  return fault_address(w, in, lane, shown, what);
+}
+
+// How the warp's addresses lie; decides the path.
+enum class Pattern : uint8_t { unit, same, scattered, bad };
+template <Where kWhere, unsigned kBytes>
+GPOOL_INLINE Pattern pattern(Warp& w, const Instruction* in, const uint64_t* a, bool write) {
+  if (w.mask == kFull) {
+    const uint64_t first = a[0];
+    uint64_t not_unit = 0, not_same = 0;
+    GPOOL_LANES
+    for (unsigned l = 0; l < kLanes; ++l) {
+      not_unit |= a[l] ^ (first + l * kBytes);
+      not_same |= a[l] ^ first;
+    }
+    if (not_unit == 0) {
+      if (first % kBytes == 0 && inside<kWhere>(w, in, first, first + kLanes * kBytes, write)) return Pattern::unit;
+    } else if (not_same == 0 && kWhere != Where::local) {
+      if (first % kBytes == 0 && inside<kWhere>(w, in, first, first + kBytes, write)) return Pattern::same;
+    }
+  }
+  uint64_t low = ~0ull, high = 0, ored = 0;
+  const uint32_t* words = w.mask_words;
+  GPOOL_LANES
+  for (unsigned l = 0; l < kLanes; ++l) {
+    uint64_t value = a[l];
+    low = words[l] && value < low ? value : low;
+    high = words[l] && value > high ? value : high;
+    ored |= words[l] ? value : 0;
+  }
+  if (kWhere != Where::local && ored % kBytes == 0 && inside<kWhere>(w, in, low, high + kBytes, write)) return Pattern::scattered;
+  return Pattern::bad;  // or several regions: the caller looks at each lane
+}
+
+template <class A, Where kWhere, class M, class R, unsigned kCount>
+GPOOL_INLINE const Instruction* load(Warp& w, const Instruction* in) {
+  constexpr unsigned kBytes = sizeof(M) * kCount;
+  alignas(64) uint64_t a[kLanes];
+  addresses<kWhere, A>(w, in, in->r[kCount], a);
+  R* d[kCount];
+  for (unsigned i = 0; i < kCount; ++i) d[i] = row<R>(w, in->r[i]);
+  switch (pattern<kWhere, kBytes>(w, in, a, false)) {
+    case Pattern::unit: {
+      const M* from = reinterpret_cast<const M*>(a[0]);
+      if constexpr (sizeof(M) == 16) {
+        __builtin_memcpy(d[0], from, 16 * kLanes);
+      } else {
+        GPOOL_LANES
+        for (unsigned l = 0; l < kLanes; ++l) {
+          for (unsigned i = 0; i < kCount; ++i) d[i][l] = static_cast<R>(from[l * kCount + i]);
+        }
+      }
+      return in + 1;
+    }
+    case Pattern::same: {
+      M values[kCount];
+      __builtin_memcpy(values, reinterpret_cast<const void*>(a[0]), kBytes);
+      for (unsigned i = 0; i < kCount; ++i) {
+        if constexpr (sizeof(M) == 16) {
+          for (unsigned l = 0; l < kLanes; ++l) d[i][l] = values[i];
+        } else {
+          const R value = static_cast<R>(values[i]);
+          GPOOL_LANES
+          for (unsigned l = 0; l < kLanes; ++l) d[i][l] = value;
+        }
+      }
+      return in + 1;
+    }
+    case Pattern::bad: {
+      bool misaligned = false;
+      unsigned lane = bad_lane<kWhere>(w, in, a, kBytes, false, misaligned);
+      if (lane < kLanes) return report<kWhere>(w, in, lane, a[lane], kBytes, false, misaligned);
+      break;
+    }
+    case Pattern::scattered: break;
+  }
+  auto one = [&](unsigned l) {
+    M values[kCount];
+    __builtin_memcpy(values, reinterpret_cast<const void*>(a[l]), kBytes);
+    for (unsigned i = 0; i < kCount; ++i) {
+      if constexpr (sizeof(M) == 16) d[i][l] = values[i];
+      else d[i][l] = static_cast<R>(values[i]);
+    }
+  };
+  if (w.mask == kFull) {
+    for (unsigned l = 0; l < kLanes; ++l) one(l);
+  } else {
+    for (uint32_t left = w.mask; left; left &= left - 1) one(static_cast<unsigned>(__builtin_ctz(left)));
+  }
+  return in + 1;
+}
+
+template <class A, Where kWhere, class M, class R, unsigned kCount>
+GPOOL_INLINE const Instruction* store(Warp& w, const Instruction* in) {
+  constexpr unsigned kBytes = sizeof(M) * kCount;
+  alignas(64) uint64_t a[kLanes];
+  addresses<kWhere, A>(w, in, in->r[0], a);
+  const R* s[kCount];
+  for (unsigned i = 0; i < kCount; ++i) s[i] = row<R>(w, in->r[1 + i]);
+  switch (pattern<kWhere, kBytes>(w, in, a, true)) {
+    case Pattern::unit: {
+      M* to = reinterpret_cast<M*>(a[0]);
+      if constexpr (sizeof(M) == 16) {
+        __builtin_memcpy(to, s[0], 16 * kLanes);
+      } else {
+        GPOOL_LANES
+        for (unsigned l = 0; l < kLanes; ++l) {
+          for (unsigned i = 0; i < kCount; ++i) to[l * kCount + i] = static_cast<M>(s[i][l]);
+        }
+      }
+      return in + 1;
+    }
+    case Pattern::bad: {
+      bool misaligned = false;
+      unsigned lane = bad_lane<kWhere>(w, in, a, kBytes, true, misaligned);
+      if (lane < kLanes) return report<kWhere>(w, in, lane, a[lane], kBytes, true, misaligned);
+      break;
+    }
+    case Pattern::same:
+    case Pattern::scattered: break;
+  }
+  for (uint32_t left = w.mask; left; left &= left - 1) {
+    unsigned l = static_cast<unsigned>(__builtin_ctz(left));
+    M values[kCount];
+    for (unsigned i = 0; i < kCount; ++i) {
+      if constexpr (sizeof(M) == 16) values[i] = s[i][l];
+      else values[i] = static_cast<M>(s[i][l]);
+    }
+    __builtin_memcpy(reinterpret_cast<void*>(a[l]), values, kBytes);
+  }
+  return in + 1;
+}
+
+template <class A, Where kWhere, class M, class R, unsigned kCount, bool kStore>
+const Instruction* access(Warp& w, const Instruction* in) {
+  if constexpr (kStore) return store<A, kWhere, M, R, kCount>(w, in);
+  else return load<A, kWhere, M, R, kCount>(w, in);
+}
+
+template <class M, class R, unsigned kCount, bool kStore>
+Handler by_place(Where where, bool narrow_address) {
+  switch (where) {
+    case Where::generic: return narrow_address ? nullptr : access<uint64_t, Where::generic, M, R, kCount, kStore>;
+    case Where::shared:
+      return narrow_address ? access<uint32_t, Where::shared, M, R, kCount, kStore> : access<uint64_t, Where::shared, M, R, kCount, kStore>;
+    case Where::local:
+      return narrow_address ? access<uint32_t, Where::local, M, R, kCount, kStore> : access<uint64_t, Where::local, M, R, kCount, kStore>;
+    case Where::parameters:
+      if constexpr (kStore) return nullptr;
+      else return narrow_address ? nullptr : access<uint64_t, Where::parameters, M, R, kCount, false>;
+  }
+  return nullptr;
+}
+template <class M, class R, bool kStore>
+Handler by_count(unsigned count, Where where, bool narrow_address) {
+  switch (count) {
+    case 1: return by_place<M, R, 1, kStore>(where, narrow_address);
+    case 2: if constexpr (sizeof(M) <= 8) return by_place<M, R, 2, kStore>(where, narrow_address); break;
+    case 4: if constexpr (sizeof(M) <= 8) return by_place<M, R, 4, kStore>(where, narrow_address); break;
+    case 8: if constexpr (sizeof(M) == 4) return by_place<M, R, 8, kStore>(where, narrow_address); break;
+  }
+  return nullptr;
+}
+// The register may be wider than the memory: loads extend, stores cut off.
+template <bool kStore>
+Handler by_type(Type type, unsigned width, unsigned count, Where where, bool narrow) {
+  const bool extend = is_signed(type) && !kStore;
+  switch (bytes_of(type)) {
+    case 1:
+      if (extend) {
+        switch (width) {
+          case 2: return by_count<int8_t, uint16_t, kStore>(count, where, narrow);
+          case 4: return by_count<int8_t, uint32_t, kStore>(count, where, narrow);
+          case 8: return by_count<int8_t, uint64_t, kStore>(count, where, narrow);
+        }
+        return nullptr;
+      }
+      switch (width) {
+        case 2: return by_count<uint8_t, uint16_t, kStore>(count, where, narrow);
+        case 4: return by_count<uint8_t, uint32_t, kStore>(count, where, narrow);
+        case 8: return by_count<uint8_t, uint64_t, kStore>(count, where, narrow);
+      }
+      return nullptr;
+    case 2:
+      if (extend && width > 2) {
+        return width == 4 ? by_count<int16_t, uint32_t, kStore>(count, where, narrow) : by_count<int16_t, uint64_t, kStore>(count, where, narrow);
+      }
+      switch (width) {
+        case 2: return by_count<uint16_t, uint16_t, kStore>(count, where, narrow);
+        case 4: return by_count<uint16_t, uint32_t, kStore>(count, where, narrow);
+        case 8: return by_count<uint16_t, uint64_t, kStore>(count, where, narrow);
+      }
+      return nullptr;
+    case 4:
+      if (width == 8) return extend ? by_count<int32_t, uint64_t, kStore>(count, where, narrow) : by_count<uint32_t, uint64_t, kStore>(count, where, narrow);
+      return by_count<uint32_t, uint32_t, kStore>(count, where, narrow);
+    case 8: return by_count<uint64_t, uint64_t, kStore>(count, where, narrow);
+    case 16: return by_count<Sixteen, Sixteen, kStore>(count, where, narrow);
+    default: return nullptr;
+  }
+}
+
+// cp.async: copies at once. r: shared address, generic address [, bytes of the source that are read; the rest is zero].
+// imm: bytes, | 32 when the source size is given.
+template <class A>
+const Instruction* copy_async(Warp& w, const Instruction* in) {
+  const unsigned bytes = in->imm & 31;
+  const bool sized = in->imm & 32;
+  const A* to = row<A>(w, in->r[0]);
+  const uint64_t* from = row<uint64_t>(w, in->r[1]);
+  const uint32_t* size = row<uint32_t>(w, in->r[2]);
+  const uint64_t base = reinterpret_cast<uint64_t>(w.shared);
+  for (uint32_t left = w.mask; left; left &= left - 1) {
+    unsigned l = static_cast<unsigned>(__builtin_ctz(left));
+    uint64_t target = base + static_cast<A>(to[l] + in->r[8]);
+    // 64-bit displacements of addresses are not in use by any compiler; 32 bits with sign are kept.
+    uint64_t source = from[l] + static_cast<uint64_t>(static_cast<int64_t>(static_cast<int32_t>(in->r[9])));
+    uint32_t part = sized ? least(size[l], bytes) : bytes;
+    if (target % bytes) return fault_misaligned(w, in, l, target - base, bytes);
+    if (!inside<Where::shared>(w, in, target, target + bytes, true)) {
+      return report<Where::shared>(w, in, l, target, bytes, true, false);
+    }
+    if (part) {
+      if (source % bytes) return fault_misaligned(w, in, l, source, bytes);
+      if (!inside<Where::generic>(w, in, source, source + part, false)) {
+        return report<Where::generic>(w, in, l, source, part, false, false);
+      }
+    }
+    unsigned char buffer[16] = {};
+    __builtin_memcpy(buffer, reinterpret_cast<const void*>(source), part);
+    __builtin_memcpy(reinterpret_cast<void*>(target), buffer, bytes);
+  }
+  return in + 1;
+}
+const Instruction* nothing(Warp&, const Instruction* in) { return in + 1; }
+
+// Fixed shapes for vectors.
+const char* vector_shape(bool store, unsigned width, bool floating) {
+  if (store) {
+    switch (width) {
+      case 2: return "mVh";
+      case 4: return floating ? "mVf" : "mVw";
+      case 8: return floating ? "mVd" : "mVq";
+      case 16: return "mVo";
+    }
+  }
+  switch (width) {
+    case 2: return "Vhm";
+    case 4: return "Vwm";
+    case 8: return "Vqm";
+    case 16: return "Vom";
+  }
+  return nullptr;
+}
+
+// Caching, ordering and hints change nothing: every access here is in order and visible at once.
+void take_hints(Form& form) {
+  for (std::string_view hint :
+       {"ca", "cg", "cs", "cv", "lu", "wb", "wt", "nc", "volatile", "relaxed", "acquire", "release", "weak", "mmio", "cta",
+        "cluster", "gpu", "sys", "L1::no_allocate", "L1::evict_last", "L1::evict_first", "L1::evict_normal",
+        "L1::evict_unchanged", "L2::64B", "L2::128B", "L2::256B", "L2::evict_last", "L2::evict_first", "L2::evict_normal",
+        "L1::no_allocate", "L2::cache_hint", "level::eviction_priority"}) {
+    form.take(hint);
+  }
+}
+
+}  // namespace
+
+bool select_memory(Request& request, Choice& choice) {
+  Form& form = request.form;
+  std::string_view base = form.base();
+  choice.touches_memory = true;
+  if (base == "cp") {
+    if (!form.take("async") || form.has("bulk")) return false;
+    if (form.take("commit_group") || form.take("wait_all")) {
+      choice.run = nothing;
+      return true;
+    }
+    if (form.take("wait_group")) {
+      choice.run = nothing;
+      choice.shape = "i";
+      return true;
+    }
+    const bool hint = form.has("L2::cache_hint");
+    take_hints(form);
+    if (!form.take("shared") && !form.take("shared::cta")) return false;
+    if (!form.take("global")) return false;
+    if (form.type_count()) return false;
+    choice.ignores_last = hint;
+    const bool sized = request.operands - hint == 4;
+    choice.run = request.widths[0] == 4 ? copy_async<uint32_t> : copy_async<uint64_t>;
+    choice.shape = sized ? "aaiw" : "aai";
+    choice.imm = sized ? 32 : 0;
+    return true;
+  }
+  const bool is_store = base == "st";
+  const bool hint = form.has("L2::cache_hint");
+  take_hints(form);
+  Where where = Where::generic;
+  if (form.take("global") || form.take("const")) {
+  } else if (form.take("shared") || form.take("shared::cta") || form.take("shared::cluster")) {
+    where = Where::shared;
+  } else if (form.take("local")) {
+    where = Where::local;
+  } else if (form.take("param") || form.take("param::entry") || form.take("param::func")) {
+    where = request.local_parameter ? Where::local : Where::parameters;
+  }
+  const unsigned count = form.take("v2") ? 2 : form.take("v4") ? 4 : form.take("v8") ? 8 : 1;
+  if (form.type_count() != 1) return false;
+  const Type type = form.type(0);
+  const unsigned data = is_store ? 1 : 0, address = is_store ? 0 : 1;
+  unsigned width = request.widths[data];
+  const unsigned natural = bytes_of(type) < 2 ? 2 : bytes_of(type);
+  if (width == 0) width = natural;
+  if (width < bytes_of(type) || (request.elements[data] ? request.elements[data] : 1u) != count) return false;
+  const bool narrow = request.widths[address] == 4;
+  choice.run = is_store ? by_type<true>(type, width, count, where, narrow) : by_type<false>(type, width, count, where, narrow);
+  choice.shape = vector_shape(is_store, width, is_float(type));
+  choice.ignores_last = hint;
+  return choice.run && choice.shape;
+}
+
+}  // namespace gpool::ptx::GPOOL_PTX_LEVEL
