@@ -8,6 +8,7 @@
 #include "emulator/driver/log.h"
 #include "emulator/driver/memory.h"
 #include "emulator/driver/module.h"
+#include "export_tables/export_tables.h"
 
 namespace gpool::emulator {
 namespace {
@@ -65,6 +66,7 @@ void Context::tear_down() {
   for (const auto& event : handles().all<Event>()) {
     if (event->context.get() == this) handles().remove(event->handle);
   }
+  export_tables::context_ended(reinterpret_cast<CUcontext>(handle));
   drop_modules_of(*this);
   for (const Block& block : memory().blocks_where([this](const Block& b) { return b.context == handle; })) {
     memory().remove(block.begin);
@@ -145,6 +147,10 @@ CUresult current_context(ContextRef& context) {
 namespace {
 
 constexpr unsigned kContextFlags = CU_CTX_FLAGS_MASK;
+
+// Retaining, releasing and resetting primary contexts, one at a time; a thread may come back here from
+// the destructors that ending a context runs.
+std::recursive_mutex primary_mutex;
 
 CUresult create(CUcontext* handle, unsigned flags, CUdevice ordinal) {
   GPOOL_CHECK(driver().ready());
@@ -404,8 +410,7 @@ GPOOL_CUDA cuDevicePrimaryCtxRetain(CUcontext* handle, CUdevice ordinal) {
   Device* device = driver().device(ordinal);
   if (!device) return CUDA_ERROR_INVALID_DEVICE;
   Context& context = *device->primary;
-  static std::mutex retain_mutex;
-  std::lock_guard lock(retain_mutex);
+  std::lock_guard lock(primary_mutex);
   if (context.retained == 0 && !context.active) context.open();
   ++context.retained;
   *handle = reinterpret_cast<CUcontext>(context.handle);
@@ -417,6 +422,7 @@ GPOOL_CUDA cuDevicePrimaryCtxRelease_v2(CUdevice ordinal) {
   Device* device = driver().device(ordinal);
   if (!device) return CUDA_ERROR_INVALID_DEVICE;
   Context& context = *device->primary;
+  std::lock_guard lock(primary_mutex);
   if (context.retained == 0) return CUDA_ERROR_INVALID_CONTEXT;
   if (--context.retained == 0) context.tear_down();
   return CUDA_SUCCESS;
@@ -429,6 +435,7 @@ GPOOL_CUDA cuDevicePrimaryCtxReset_v2(CUdevice ordinal) {
   Device* device = driver().device(ordinal);
   if (!device) return CUDA_ERROR_INVALID_DEVICE;
   Context& context = *device->primary;
+  std::lock_guard lock(primary_mutex);
   if (context.active) context.tear_down();
   context.flags = 0;
   // Still retained by others: they find a fresh context behind the same handle.

@@ -27,7 +27,7 @@ struct Context : Object, std::enable_shared_from_this<Context> {
   std::atomic<bool> active{false};    // a primary context is inactive until it is retained
   std::atomic<bool> stopping{false};  // running kernels are told to end
   std::atomic<int> sticky{0};
-  int retained = 0;  // primary; guarded by `order`
+  int retained = 0;  // primary; guarded by a lock of its own
 
   std::mutex order;  // of submissions, between all streams of the context
   StreamRef legacy;

@@ -73,8 +73,7 @@ GPOOL_CUDA cuMemAllocPitch_v2(CUdeviceptr* pointer, size_t* pitch, size_t width,
 
 GPOOL_CUDA cuMemFree_v2(CUdeviceptr pointer) {
   ContextRef context;
-  GPOOL_CHECK(current_context_even_broken(context));
-  if (int sticky = context->sticky.load()) return static_cast<CUresult>(sticky);
+  GPOOL_CHECK(current_context(context));
   if (pointer == 0) return CUDA_SUCCESS;
   std::optional<Block> block = memory().find(pointer);
   if (!block || block->begin != pointer || block->internal) return CUDA_ERROR_INVALID_VALUE;

@@ -35,7 +35,6 @@ struct Function : Object {
   std::shared_ptr<Context> context;
   std::shared_ptr<ptx::Module> code;
   size_t index = 0;
-  FunctionSettings own;
   std::shared_ptr<FunctionSettings> settings;  // shared with the CUkernel, when there is one
   const ptx::Kernel& kernel() const { return code->kernels()[index]; }
 };

@@ -191,14 +191,17 @@ CUresult run(Context& context, const Work& work) {
     in_host_function = false;
     return CUDA_SUCCESS;
   }
+  if (const auto* free = std::get_if<FreeWork>(&work)) {
+    free_pool_memory(free->address);  // also behind an error: the memory outlives the context
+    return CUDA_SUCCESS;
+  }
   if (broken) return CUDA_SUCCESS;  // work behind an error is dropped; its waiters read the error from the context
   if (const auto* kernel = std::get_if<KernelWork>(&work)) return run_kernel(context, *kernel);
   if (const auto* copy = std::get_if<CopyWork>(&work)) return run_copy(context, *copy);
   if (const auto* memset = std::get_if<MemsetWork>(&work)) return run_memset(*memset);
   if (const auto* value = std::get_if<ValueWork>(&work)) return run_value(context, *value);
   if (const auto* graph = std::get_if<GraphWork>(&work)) return run_graph(*graph);
-  if (const auto* free = std::get_if<FreeWork>(&work)) free_pool_memory(free->address);
-  return CUDA_SUCCESS;
+  return CUDA_SUCCESS;  // empty nodes, and marks of events: their ticket is all of it
 }
 
 }  // namespace gpool::emulator
