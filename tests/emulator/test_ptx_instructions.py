@@ -30,7 +30,7 @@ def interesting(kind: str, seed: int) -> Array:
         bits = np.iinfo(dtype).bits
         top = 1 << (bits - 1)
         corners = [0, 1, 2, 31, 32, 33, 63, 64, 255, top - 1, top, top + 1, 2 * top - 1, 2 * top - 2, 16, 15]
-        rest = random.integers(0, 2 * top, LANES - len(corners), dtype=np.uint64 if bits == 64 else None)
+        rest = random.integers(0, 2 * top, LANES - len(corners), dtype=np.uint64)
         rest[::3] = rest[::3] % 70
         values = np.concatenate([np.array(corners, dtype), rest.astype(dtype)])
     return values[random.permutation(LANES)] if seed else values
@@ -230,7 +230,7 @@ FLOATS: list[tuple[str, str, Callable[..., Any]]] = [
     ("mul.f32 {D}, {A}, {B};", "fff", lambda a, b: a * b),
     ("mul.ftz.f32 {D}, {A}, {B};", "fff", lambda a, b: flush(flush(a) * flush(b))),
     ("add.f32.ftz {D}, {A}, {B};", "fff", lambda a, b: flush(flush(a) + flush(b))),
-    ("add.sat.f32 {D}, {A}, {B};", "fff", lambda a, b: np.nan_to_num(np.clip(a + b, 0, 1), nan=0.0)),
+    ("add.sat.f32 {D}, {A}, {B};", "fff", lambda a, b: np.nan_to_num(np.clip(a + b, 0, 1), nan=0.0) + np.float32(0)),
     ("div.rn.f32 {D}, {A}, {B};", "fff", lambda a, b: a / b),
     ("sqrt.rn.f32 {D}, {A};", "ff", np.sqrt),
     ("rcp.rn.f32 {D}, {A};", "ff", lambda a: np.float32(1) / a),
@@ -251,7 +251,7 @@ FLOATS: list[tuple[str, str, Callable[..., Any]]] = [
     ("cvt.rmi.f32.f32 {D}, {A};", "ff", np.floor),
     ("cvt.rpi.f64.f64 {D}, {A};", "dd", np.ceil),
     ("cvt.rzi.f32.f32 {D}, {A};", "ff", np.trunc),
-    ("cvt.sat.f32.f32 {D}, {A};", "ff", lambda a: np.nan_to_num(np.clip(a, 0, 1), nan=0.0)),
+    ("cvt.sat.f32.f32 {D}, {A};", "ff", lambda a: np.nan_to_num(np.clip(a, 0, 1), nan=0.0) + np.float32(0)),
     ("cvt.rn.f32.s32 {D}, {A};", "fw", lambda a: a.view(np.int32).astype(np.float32)),
     ("cvt.rn.f32.u32 {D}, {A};", "fw", lambda a: a.astype(np.float32)),
     ("cvt.rn.f32.u64 {D}, {A};", "fq", lambda a: a.astype(np.float32)),
