@@ -131,40 +131,86 @@ GPOOL_INLINE Pattern pattern(Warp& w, const Instruction* in, const uint64_t* a) 
 }
 // Stores remember only regions that may be written, so that a site's region suffices.
 
+// Full-mask paths of a load: 32 consecutive elements, one element for all, one per lane.
+template <class M, class R, unsigned kCount>
+GPOOL_INLINE void load_unit(R* const* d, const M* from) {
+  if constexpr (sizeof(M) == 16) {
+    __builtin_memcpy(d[0], from, 16 * kLanes);
+  } else {
+    GPOOL_LANES
+    for (unsigned l = 0; l < kLanes; ++l) {
+      for (unsigned i = 0; i < kCount; ++i) d[i][l] = static_cast<R>(from[l * kCount + i]);
+    }
+  }
+}
+template <class M, class R, unsigned kCount>
+GPOOL_INLINE void load_same(R* const* d, const void* from) {
+  M values[kCount];
+  __builtin_memcpy(values, from, sizeof values);
+  for (unsigned i = 0; i < kCount; ++i) {
+    if constexpr (sizeof(M) == 16) {
+      for (unsigned l = 0; l < kLanes; ++l) d[i][l] = values[i];
+    } else {
+      const R value = static_cast<R>(values[i]);
+      GPOOL_LANES
+      for (unsigned l = 0; l < kLanes; ++l) d[i][l] = value;
+    }
+  }
+}
+template <class M, class R, unsigned kCount>
+GPOOL_INLINE void load_one(R* const* d, unsigned l, const void* from) {
+  M values[kCount];
+  __builtin_memcpy(values, from, sizeof values);
+  for (unsigned i = 0; i < kCount; ++i) {
+    if constexpr (sizeof(M) == 16) d[i][l] = values[i];
+    else d[i][l] = static_cast<R>(values[i]);
+  }
+}
+
+// The usual load of shared memory, with 32-bit addresses and all lanes: half the work of the general path. False: not
+// simply inside, look closer.
+template <class M, class R, unsigned kCount>
+GPOOL_INLINE bool load_shared(Warp& w, const Instruction* in, R* const* d) {
+  constexpr uint32_t kBytes = sizeof(M) * kCount;
+  const uint32_t* a = row<uint32_t>(w, in->r[kCount]);
+  const uint32_t displacement = static_cast<uint32_t>(in->imm), first = a[0] + displacement;
+  alignas(64) uint32_t offsets[kLanes];
+  uint32_t not_unit = 0, not_same = 0, low_bits = 0, high = 0;
+  GPOOL_LANES
+  for (uint32_t l = 0; l < kLanes; ++l) {
+    const uint32_t offset = a[l] + displacement;
+    offsets[l] = offset;
+    not_unit |= offset ^ (first + l * kBytes);
+    not_same |= offset ^ first;
+    low_bits |= offset;
+    high = offset > high ? offset : high;
+  }
+  if (low_bits % kBytes || uint64_t{high} + kBytes > w.shared_bytes) return false;
+  if (not_unit == 0) {
+    load_unit<M, R, kCount>(d, reinterpret_cast<const M*>(w.shared + first));
+  } else if (not_same == 0) {
+    load_same<M, R, kCount>(d, w.shared + first);
+  } else {
+    const std::byte* shared = w.shared;
+#pragma GCC unroll 8
+    for (unsigned l = 0; l < kLanes; ++l) load_one<M, R, kCount>(d, l, shared + offsets[l]);
+  }
+  return true;
+}
+
 template <class A, Where kWhere, class M, class R, unsigned kCount>
 GPOOL_INLINE const Instruction* load(Warp& w, const Instruction* in) {
   constexpr unsigned kBytes = sizeof(M) * kCount;
-  alignas(64) uint64_t a[kLanes];
-  addresses<kWhere, A>(w, in, in->r[kCount], a);
   R* d[kCount];
   for (unsigned i = 0; i < kCount; ++i) d[i] = row<R>(w, in->r[i]);
+  if constexpr (kWhere == Where::shared && sizeof(A) == 4) {
+    if (w.mask == kFull && load_shared<M, R, kCount>(w, in, d)) return in + 1;
+  }
+  alignas(64) uint64_t a[kLanes];
+  addresses<kWhere, A>(w, in, in->r[kCount], a);
   switch (pattern<kWhere, kBytes>(w, in, a)) {
-    case Pattern::unit: {
-      const M* from = reinterpret_cast<const M*>(a[0]);
-      if constexpr (sizeof(M) == 16) {
-        __builtin_memcpy(d[0], from, 16 * kLanes);
-      } else {
-        GPOOL_LANES
-        for (unsigned l = 0; l < kLanes; ++l) {
-          for (unsigned i = 0; i < kCount; ++i) d[i][l] = static_cast<R>(from[l * kCount + i]);
-        }
-      }
-      return in + 1;
-    }
-    case Pattern::same: {
-      M values[kCount];
-      __builtin_memcpy(values, reinterpret_cast<const void*>(a[0]), kBytes);
-      for (unsigned i = 0; i < kCount; ++i) {
-        if constexpr (sizeof(M) == 16) {
-          for (unsigned l = 0; l < kLanes; ++l) d[i][l] = values[i];
-        } else {
-          const R value = static_cast<R>(values[i]);
-          GPOOL_LANES
-          for (unsigned l = 0; l < kLanes; ++l) d[i][l] = value;
-        }
-      }
-      return in + 1;
-    }
+    case Pattern::unit: load_unit<M, R, kCount>(d, reinterpret_cast<const M*>(a[0])); return in + 1;
+    case Pattern::same: load_same<M, R, kCount>(d, reinterpret_cast<const void*>(a[0])); return in + 1;
     case Pattern::bad: {
       bool misaligned = false;
       unsigned lane = bad_lane<kWhere>(w, in, a, kBytes, false, misaligned);
@@ -173,18 +219,9 @@ GPOOL_INLINE const Instruction* load(Warp& w, const Instruction* in) {
     }
     case Pattern::scattered: break;
   }
-  auto one = [&](unsigned l) {
-    M values[kCount];
-    __builtin_memcpy(values, reinterpret_cast<const void*>(a[l]), kBytes);
-    for (unsigned i = 0; i < kCount; ++i) {
-      if constexpr (sizeof(M) == 16) d[i][l] = values[i];
-      else d[i][l] = static_cast<R>(values[i]);
-    }
-  };
-  if (w.mask == kFull) {
-    for (unsigned l = 0; l < kLanes; ++l) one(l);
-  } else {
-    for (uint32_t left = w.mask; left; left &= left - 1) one(static_cast<unsigned>(__builtin_ctz(left)));
+  for (uint32_t left = w.mask; left; left &= left - 1) {
+    unsigned l = static_cast<unsigned>(__builtin_ctz(left));
+    load_one<M, R, kCount>(d, l, reinterpret_cast<const void*>(a[l]));
   }
   return in + 1;
 }
