@@ -598,6 +598,7 @@ class BodyCompiler {
           request.widths[i] = static_cast<uint8_t>(register_width(reg->type));
         } else if (auto found = names_.find(one->name); found != names_.end()) {
           request.local_parameter |= found->second.kind == Name::Kind::call_param;
+          request.named_parameter |= found->second.kind == Name::Kind::kernel_param;
         }
         continue;
       }
@@ -1032,6 +1033,16 @@ void compile(const ModuleText& module, uint32_t kernel_function, Program& out) {
     out.functions.push_back(std::move(function));
   }
   out.name = out.functions[0].name;
+  // Rows that change from block to block, or from call to call, come last.
+  for (Function& function : out.functions) {
+    auto stays = [](const Constant& one) {
+      const Special which = static_cast<Special>(one.index);
+      return one.kind != Constant::Kind::local &&
+             (one.kind != Constant::Kind::special || which < Special::ctaid_x || which > Special::ctaid_z);
+    };
+    auto middle = std::stable_partition(function.constants.begin(), function.constants.end(), stays);
+    function.first_changing = static_cast<uint32_t>(middle - function.constants.begin());
+  }
   for (Call& call : out.calls) {
     if (!call.builtin && call.address_row == kNoRow) {
       call.function = static_cast<uint32_t>(out.by_module_index[call.function]);

@@ -54,6 +54,7 @@ struct Function {
   uint32_t frame_bytes = 0;  // register rows, constants, predicates
   uint32_t local_bytes = 0;  // depots and parameters of one activation, per thread
   std::vector<Constant> constants;
+  uint32_t first_changing = 0;  // constants from here on change between activations
   std::vector<Slice> parameters, results;
 };
 

@@ -18,6 +18,7 @@ struct Request {
   uint8_t elements[8] = {};   // of a vector operand, else 0
   bool predicate[8] = {};     // the operand is a predicate register
   bool has_second = false;    // destination written as a|b
+  bool named_parameter = false;  // the address is that of a kernel parameter, written as its name
   bool local_parameter = false;  // a .param address that lies in local memory
 
   explicit Request(std::string_view opcode) : form(opcode) {}

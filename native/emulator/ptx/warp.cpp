@@ -211,22 +211,24 @@ Frame* make_frame(Warp& w, const Function* function, Frame* caller) {
 }
 
 void fill_constants(Warp& w, Frame* frame) {
+  const std::vector<Constant>& constants = frame->function->constants;
   const bool fresh = frame->bytes == 0;
   frame->bytes = frame->function->frame_bytes;
-  for (const Constant& constant : frame->function->constants) {
+  for (size_t i = fresh ? 0 : frame->function->first_changing; i < constants.size(); ++i) {
+    const Constant& constant = constants[i];
     std::byte* row = frame->rows + constant.offset;
     switch (constant.kind) {
-      case Constant::Kind::value:
-        if (fresh) fill_row(row, constant.bytes, constant.value);
-        break;
+      case Constant::Kind::value: fill_row(row, constant.bytes, constant.value); break;
       case Constant::Kind::variable:
-        if (fresh) fill_row(row, constant.bytes, w.cta->job->module->address_of(constant.index) + constant.value);
+        fill_row(row, constant.bytes, w.cta->job->module->address_of(constant.index) + constant.value);
         break;
       case Constant::Kind::local: fill_row(row, constant.bytes, frame->local_base + constant.value); break;
       case Constant::Kind::special: {
-        Special which = static_cast<Special>(constant.index);
-        bool per_block = which >= Special::ctaid_x && which <= Special::ctaid_z;
-        if (!fresh && !per_block) break;
+        const Special which = static_cast<Special>(constant.index);
+        if (which >= Special::ctaid_x && which <= Special::ctaid_z) {
+          fill_row(row, constant.bytes, special_value(w, which, 0, 0));
+          break;
+        }
         for (unsigned lane = 0; lane < kLanes; ++lane) {
           uint64_t value = special_value(w, which, lane, constant.value);
           std::memcpy(row + constant.bytes * lane, &value, constant.bytes);

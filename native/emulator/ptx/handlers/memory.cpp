@@ -7,7 +7,7 @@ namespace {
 
 struct Sixteen { uint64_t low, high; };
 
-enum class Where : uint8_t { generic, shared, local, parameters };
+enum class Where : uint8_t { generic, shared, local, parameters, parameter };  // parameter: named, not by a register
 
 // All addresses of the warp's active lanes, as host addresses.
 template <Where kWhere, class A>
@@ -88,69 +88,129 @@ template <Where kWhere>
 
 // How the warp's addresses lie; decides the path.
 enum class Pattern : uint8_t { unit, same, scattered, bad };
+
+// One pass over the addresses: bounds by sign bits (addresses stay below 2^63), alignment, unit stride, broadcast.
+// `bad` may also mean that the lanes touch several regions: the caller then looks at each.
 template <Where kWhere, unsigned kBytes>
-GPOOL_INLINE Pattern pattern(Warp& w, const Instruction* in, const uint64_t* a, bool write) {
+GPOOL_INLINE Pattern pattern(Warp& w, const Instruction* in, const uint64_t* a) {
+  if constexpr (kWhere == Where::local) return Pattern::bad;
+  uint64_t begin, end;
+  if constexpr (kWhere == Where::shared) {
+    begin = reinterpret_cast<uint64_t>(w.shared);
+    end = begin + w.shared_bytes;
+  } else if constexpr (kWhere == Where::parameters) {
+    begin = reinterpret_cast<uint64_t>(w.parameters);
+    end = begin + w.parameter_bytes;
+  } else {
+    begin = w.sites[in->site].begin;
+    end = w.sites[in->site].end;
+  }
+  const uint64_t last = end - kBytes;
   if (w.mask == kFull) {
     const uint64_t first = a[0];
-    uint64_t not_unit = 0, not_same = 0;
+    uint64_t not_unit = 0, not_same = 0, outside = 0, low_bits = 0;
     GPOOL_LANES
     for (unsigned l = 0; l < kLanes; ++l) {
       not_unit |= a[l] ^ (first + l * kBytes);
       not_same |= a[l] ^ first;
+      outside |= (a[l] - begin) | (last - a[l]);
+      low_bits |= a[l];
     }
-    if (not_unit == 0) {
-      if (first % kBytes == 0 && inside<kWhere>(w, in, first, first + kLanes * kBytes, write)) return Pattern::unit;
-    } else if (not_same == 0 && kWhere != Where::local) {
-      if (first % kBytes == 0 && inside<kWhere>(w, in, first, first + kBytes, write)) return Pattern::same;
-    }
+    if (static_cast<int64_t>(outside) < 0 || low_bits % kBytes) return Pattern::bad;
+    return not_unit == 0 ? Pattern::unit : not_same == 0 ? Pattern::same : Pattern::scattered;
   }
-  uint64_t low = ~0ull, high = 0, ored = 0;
+  uint64_t outside = 0, low_bits = 0;
   const uint32_t* words = w.mask_words;
   GPOOL_LANES
   for (unsigned l = 0; l < kLanes; ++l) {
-    uint64_t value = a[l];
-    low = words[l] && value < low ? value : low;
-    high = words[l] && value > high ? value : high;
-    ored |= words[l] ? value : 0;
+    const uint64_t active = static_cast<uint64_t>(static_cast<int64_t>(static_cast<int32_t>(words[l])));
+    outside |= ((a[l] - begin) | (last - a[l])) & active;
+    low_bits |= a[l] & active;
   }
-  if (kWhere != Where::local && ored % kBytes == 0 && inside<kWhere>(w, in, low, high + kBytes, write)) return Pattern::scattered;
-  return Pattern::bad;  // or several regions: the caller looks at each lane
+  return static_cast<int64_t>(outside) < 0 || low_bits % kBytes ? Pattern::bad : Pattern::scattered;
+}
+// Stores remember only regions that may be written, so that a site's region suffices.
+
+// Full-mask paths of a load: 32 consecutive elements, one element for all, one per lane.
+template <class M, class R, unsigned kCount>
+GPOOL_INLINE void load_unit(R* const* d, const M* from) {
+  if constexpr (sizeof(M) == 16) {
+    __builtin_memcpy(d[0], from, 16 * kLanes);
+  } else {
+    GPOOL_LANES
+    for (unsigned l = 0; l < kLanes; ++l) {
+      for (unsigned i = 0; i < kCount; ++i) d[i][l] = static_cast<R>(from[l * kCount + i]);
+    }
+  }
+}
+template <class M, class R, unsigned kCount>
+GPOOL_INLINE void load_same(R* const* d, const void* from) {
+  M values[kCount];
+  __builtin_memcpy(values, from, sizeof values);
+  for (unsigned i = 0; i < kCount; ++i) {
+    if constexpr (sizeof(M) == 16) {
+      for (unsigned l = 0; l < kLanes; ++l) d[i][l] = values[i];
+    } else {
+      const R value = static_cast<R>(values[i]);
+      GPOOL_LANES
+      for (unsigned l = 0; l < kLanes; ++l) d[i][l] = value;
+    }
+  }
+}
+template <class M, class R, unsigned kCount>
+GPOOL_INLINE void load_one(R* const* d, unsigned l, const void* from) {
+  M values[kCount];
+  __builtin_memcpy(values, from, sizeof values);
+  for (unsigned i = 0; i < kCount; ++i) {
+    if constexpr (sizeof(M) == 16) d[i][l] = values[i];
+    else d[i][l] = static_cast<R>(values[i]);
+  }
+}
+
+// The usual load of shared memory, with 32-bit addresses and all lanes: half the work of the general path. False: not
+// simply inside, look closer.
+template <class M, class R, unsigned kCount>
+GPOOL_INLINE bool load_shared(Warp& w, const Instruction* in, R* const* d) {
+  constexpr uint32_t kBytes = sizeof(M) * kCount;
+  const uint32_t* a = row<uint32_t>(w, in->r[kCount]);
+  const uint32_t displacement = static_cast<uint32_t>(in->imm), first = a[0] + displacement;
+  alignas(64) uint32_t offsets[kLanes];
+  uint32_t not_unit = 0, not_same = 0, low_bits = 0, high = 0;
+  GPOOL_LANES
+  for (uint32_t l = 0; l < kLanes; ++l) {
+    const uint32_t offset = a[l] + displacement;
+    offsets[l] = offset;
+    not_unit |= offset ^ (first + l * kBytes);
+    not_same |= offset ^ first;
+    low_bits |= offset;
+    high = offset > high ? offset : high;
+  }
+  if (low_bits % kBytes || uint64_t{high} + kBytes > w.shared_bytes) return false;
+  if (not_unit == 0) {
+    load_unit<M, R, kCount>(d, reinterpret_cast<const M*>(w.shared + first));
+  } else if (not_same == 0) {
+    load_same<M, R, kCount>(d, w.shared + first);
+  } else {
+    const std::byte* shared = w.shared;
+#pragma GCC unroll 8
+    for (unsigned l = 0; l < kLanes; ++l) load_one<M, R, kCount>(d, l, shared + offsets[l]);
+  }
+  return true;
 }
 
 template <class A, Where kWhere, class M, class R, unsigned kCount>
 GPOOL_INLINE const Instruction* load(Warp& w, const Instruction* in) {
   constexpr unsigned kBytes = sizeof(M) * kCount;
-  alignas(64) uint64_t a[kLanes];
-  addresses<kWhere, A>(w, in, in->r[kCount], a);
   R* d[kCount];
   for (unsigned i = 0; i < kCount; ++i) d[i] = row<R>(w, in->r[i]);
-  switch (pattern<kWhere, kBytes>(w, in, a, false)) {
-    case Pattern::unit: {
-      const M* from = reinterpret_cast<const M*>(a[0]);
-      if constexpr (sizeof(M) == 16) {
-        __builtin_memcpy(d[0], from, 16 * kLanes);
-      } else {
-        GPOOL_LANES
-        for (unsigned l = 0; l < kLanes; ++l) {
-          for (unsigned i = 0; i < kCount; ++i) d[i][l] = static_cast<R>(from[l * kCount + i]);
-        }
-      }
-      return in + 1;
-    }
-    case Pattern::same: {
-      M values[kCount];
-      __builtin_memcpy(values, reinterpret_cast<const void*>(a[0]), kBytes);
-      for (unsigned i = 0; i < kCount; ++i) {
-        if constexpr (sizeof(M) == 16) {
-          for (unsigned l = 0; l < kLanes; ++l) d[i][l] = values[i];
-        } else {
-          const R value = static_cast<R>(values[i]);
-          GPOOL_LANES
-          for (unsigned l = 0; l < kLanes; ++l) d[i][l] = value;
-        }
-      }
-      return in + 1;
-    }
+  if constexpr (kWhere == Where::shared && sizeof(A) == 4) {
+    if (w.mask == kFull && load_shared<M, R, kCount>(w, in, d)) return in + 1;
+  }
+  alignas(64) uint64_t a[kLanes];
+  addresses<kWhere, A>(w, in, in->r[kCount], a);
+  switch (pattern<kWhere, kBytes>(w, in, a)) {
+    case Pattern::unit: load_unit<M, R, kCount>(d, reinterpret_cast<const M*>(a[0])); return in + 1;
+    case Pattern::same: load_same<M, R, kCount>(d, reinterpret_cast<const void*>(a[0])); return in + 1;
     case Pattern::bad: {
       bool misaligned = false;
       unsigned lane = bad_lane<kWhere>(w, in, a, kBytes, false, misaligned);
@@ -159,18 +219,31 @@ GPOOL_INLINE const Instruction* load(Warp& w, const Instruction* in) {
     }
     case Pattern::scattered: break;
   }
-  auto one = [&](unsigned l) {
-    M values[kCount];
-    __builtin_memcpy(values, reinterpret_cast<const void*>(a[l]), kBytes);
-    for (unsigned i = 0; i < kCount; ++i) {
-      if constexpr (sizeof(M) == 16) d[i][l] = values[i];
-      else d[i][l] = static_cast<R>(values[i]);
+  for (uint32_t left = w.mask; left; left &= left - 1) {
+    unsigned l = static_cast<unsigned>(__builtin_ctz(left));
+    load_one<M, R, kCount>(d, l, reinterpret_cast<const void*>(a[l]));
+  }
+  return in + 1;
+}
+
+// A parameter of the kernel: the same for all lanes.
+template <class M, class R, unsigned kCount>
+const Instruction* load_parameter(Warp& w, const Instruction* in) {
+  const uint64_t at = row<uint64_t>(w, in->r[kCount])[0] + in->imm;
+  constexpr unsigned kBytes = sizeof(M) * kCount;
+  if (at + kBytes > w.parameter_bytes || at + kBytes < at) {
+    return fault_address(w, in, static_cast<unsigned>(__builtin_ctz(w.mask)), at, "read of parameters");
+  }
+  M values[kCount];
+  __builtin_memcpy(values, w.parameters + at, kBytes);
+  for (unsigned i = 0; i < kCount; ++i) {
+    if constexpr (sizeof(M) == 16) {
+      R* d = row<R>(w, in->r[i]);
+      for (uint32_t left = w.mask; left; left &= left - 1) d[__builtin_ctz(left)] = values[i];
+    } else {
+      const R value = static_cast<R>(values[i]);
+      each(w, row<R>(w, in->r[i]), [=](unsigned) { return value; });
     }
-  };
-  if (w.mask == kFull) {
-    for (unsigned l = 0; l < kLanes; ++l) one(l);
-  } else {
-    for (uint32_t left = w.mask; left; left &= left - 1) one(static_cast<unsigned>(__builtin_ctz(left)));
   }
   return in + 1;
 }
@@ -182,7 +255,7 @@ GPOOL_INLINE const Instruction* store(Warp& w, const Instruction* in) {
   addresses<kWhere, A>(w, in, in->r[0], a);
   const R* s[kCount];
   for (unsigned i = 0; i < kCount; ++i) s[i] = row<R>(w, in->r[1 + i]);
-  switch (pattern<kWhere, kBytes>(w, in, a, true)) {
+  switch (pattern<kWhere, kBytes>(w, in, a)) {
     case Pattern::unit: {
       M* to = reinterpret_cast<M*>(a[0]);
       if constexpr (sizeof(M) == 16) {
@@ -230,6 +303,9 @@ Handler by_place(Where where, bool narrow_address) {
       return narrow_address ? access<uint32_t, Where::shared, M, R, kCount, kStore> : access<uint64_t, Where::shared, M, R, kCount, kStore>;
     case Where::local:
       return narrow_address ? access<uint32_t, Where::local, M, R, kCount, kStore> : access<uint64_t, Where::local, M, R, kCount, kStore>;
+    case Where::parameter:
+      if constexpr (kStore) return nullptr;
+      else return load_parameter<M, R, kCount>;
     case Where::parameters:
       if constexpr (kStore) return nullptr;
       else return narrow_address ? nullptr : access<uint64_t, Where::parameters, M, R, kCount, false>;
@@ -388,7 +464,7 @@ bool select_memory(Request& request, Choice& choice) {
   } else if (form.take("local")) {
     where = Where::local;
   } else if (form.take("param") || form.take("param::entry") || form.take("param::func")) {
-    where = request.local_parameter ? Where::local : Where::parameters;
+    where = request.local_parameter ? Where::local : request.named_parameter ? Where::parameter : Where::parameters;
   }
   const unsigned count = form.take("v2") ? 2 : form.take("v4") ? 4 : form.take("v8") ? 8 : 1;
   if (form.type_count() != 1) return false;
