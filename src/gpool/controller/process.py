@@ -70,6 +70,12 @@ def listen(host: str, port: int) -> socket.socket:
     return listener
 
 
+def _local_url(host: str, port: int) -> str:
+    """The API's address as this machine reaches it."""
+    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)
+    return f"http://{f'[{host}]' if ':' in host else host}:{port}"
+
+
 def _holder() -> tuple[str, str]:
     boot_id = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
     return boot_id, f"{boot_id}/{socket.gethostname()} process {os.getpid()} {secrets.token_hex(4)}"
@@ -80,8 +86,8 @@ async def run_controller(
 ) -> None:
     """Run until SIGTERM or SIGINT, then end in good order.
 
-    `announce` is called once with the URL of the API, when it answers. Raises `GpoolError` when the controller cannot
-    start, or cannot go on.
+    `announce` is called once with the URL of the API on this machine, when it answers. Raises `GpoolError` when the
+    controller cannot start, or cannot go on.
     """
     private_folder(settings.state)
     if settings.database.parent != settings.state:
@@ -127,8 +133,7 @@ async def _serve(
             ws_max_size=_LARGEST_MESSAGE_BYTES,
         )
     )
-    host, port = listener.getsockname()[:2]
-    url = f"http://{f'[{host}]' if ':' in host else host}:{port}"
+    url = _local_url(*listener.getsockname()[:2])
     ready_file = settings.state / READY_FILE
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
