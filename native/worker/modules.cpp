@@ -16,6 +16,8 @@ constexpr uint32_t kMaxOptions = 32;
 constexpr uint32_t kMaxParameters = 4096;
 // Drivers read images by what their headers say and texts up to a zero: zeros behind the end stop both.
 constexpr size_t kImageTail = 64;
+constexpr size_t kMaxRecordInFrame = 64 * 1024;  // larger ones go as bulk if there is room
+constexpr size_t kMostRecordInFrame = wire::kMaxFrameBytes - sizeof(wire::FrameHeader);
 
 struct Option {
   uint32_t option, zero;
@@ -97,7 +99,7 @@ void bind_function(Session& session, wire::Handle module, wire::Kind kind, uint6
       wire::make_handle(kind, wire::session_of(module), wire::generation_of(module), session.function_base++);
   Slab::Entry* entry = session.slab(kind).bind(handle, value);
   if (!entry) return;
-  session.functions.push_back({kernel.parameter_bytes, wire::index_of(module)});
+  session.functions.push_back({kernel.parameter_bytes, module});
   entry->extra = uint32_t(session.functions.size() - 1);
 }
 
@@ -218,6 +220,29 @@ CUresult collect(Session& session, const wire::ModuleLoad& arguments, std::span<
   return CUDA_SUCCESS;
 }
 
+// Unloading may wait in the driver for kernels that still run from the code.
+CUresult unload(Session& session, Invoke& invoke, wire::Handle handle) {
+  CUresult status = CUDA_ERROR_INVALID_HANDLE;
+  if (wire::kind_of(handle) == wire::Kind::library) {
+    CUlibrary library = invoke.resolve<CUlibrary>(handle);
+    if (invoke.valid()) status = session.driver.cuLibraryUnload(library);
+    if (invoke.valid()) invoke.unbind<CUlibrary>(handle);
+  } else {
+    CUmodule module = invoke.resolve<CUmodule>(handle);
+    if (invoke.valid()) status = session.driver.cuModuleUnload(module);
+    if (invoke.valid()) invoke.unbind<CUmodule>(handle);
+  }
+  return status;
+}
+
+void forget_functions(Session& session, wire::Handle module) {
+  Slab& slab = session.slab(wire::kind_of(module) == wire::Kind::library ? wire::Kind::kernel : wire::Kind::function);
+  for (uint32_t index = 1; index < session.function_base; ++index) {
+    Slab::Entry* entry = slab.find_index(index);
+    if (entry && session.functions[entry->extra].module == module) entry->live = false;
+  }
+}
+
 }  // namespace
 
 Frame carry_out_module_load(Session& session, Invoke& invoke) {
@@ -235,6 +260,7 @@ Frame carry_out_module_load(Session& session, Invoke& invoke) {
   if (status != CUDA_SUCCESS) session.uploads.erase(arguments.module);
   if (status == CUDA_SUCCESS && !invoke.wants_reply()) return Frame::done;
   Record record;
+  uint32_t base = session.function_base;
   if (status == CUDA_SUCCESS) {
     Session::Upload upload = std::move(session.uploads[arguments.module]);
     session.uploads.erase(arguments.module);
@@ -249,39 +275,32 @@ Frame carry_out_module_load(Session& session, Invoke& invoke) {
     invoke.finish(status);
     return Frame::done;
   }
+  // Large records travel as bulk.
   std::vector<std::byte> bytes = record.bytes();
-  if (bytes.size() > wire::kMaxFrameBytes - sizeof(wire::FrameHeader)) {
-    log::error("a module's record has " + std::to_string(bytes.size()) + " bytes, more than a frame holds");
-    status = CUDA_ERROR_NOT_SUPPORTED;
-    bytes.clear();
+  std::byte* bulk = nullptr;
+  if (bytes.size() > kMaxRecordInFrame && bytes.size() <= wire::kBulkPieceBytes)
+    bulk = session.link().try_reserve_bulk(bytes.size());
+  if (bulk) {
+    std::memcpy(bulk, bytes.data(), bytes.size());
+    session.answer_with_bulk(invoke.frame(), CUDA_SUCCESS, bulk, bytes.size());
+  } else if (bytes.size() <= kMostRecordInFrame) {
+    session.answer(invoke.frame(), CUDA_SUCCESS, bytes);
+  } else {
+    log::error("a module's record has " + std::to_string(bytes.size()) + " bytes, more than an answer holds");
+    unload(session, invoke, arguments.module);
+    forget_functions(session, arguments.module);
+    session.function_base = base;
+    invoke.finish(CUDA_ERROR_NOT_SUPPORTED);
   }
-  session.answer(invoke.frame(), status, bytes);
   return Frame::done;
 }
 
 void carry_out_module_unload(Session& session, Invoke& invoke) {
   wire::Handle handle = invoke.arguments<wire::ModuleUnload>().module;
-  wire::Kind kind = wire::kind_of(handle);
-  CUresult status;
-  // Unloading waits for the GPU in the driver; so do kernels that still run from it.
-  if (kind == wire::Kind::library) {
-    CUlibrary library = invoke.resolve<CUlibrary>(handle);
-    if (!invoke.valid()) return void(invoke.refuse());
-    status = session.driver.cuLibraryUnload(library);
-    invoke.unbind<CUlibrary>(handle);
-  } else {
-    CUmodule module = invoke.resolve<CUmodule>(handle);
-    if (!invoke.valid()) return void(invoke.refuse());
-    status = session.driver.cuModuleUnload(module);
-    invoke.unbind<CUmodule>(handle);
-  }
-  wire::Kind functions = kind == wire::Kind::library ? wire::Kind::kernel : wire::Kind::function;
-  for (uint32_t index = 1; index < session.function_base; ++index) {
-    Slab::Entry* entry = session.slab(functions).find_index(index);
-    if (entry && entry->generation == wire::generation_of(handle) &&
-        session.functions[entry->extra].module == wire::index_of(handle))
-      entry->live = false;
-  }
+  if (!invoke.valid()) return void(invoke.refuse());
+  CUresult status = unload(session, invoke, handle);
+  if (!invoke.valid()) return void(invoke.refuse());
+  forget_functions(session, handle);
   invoke.finish(status);
 }
 

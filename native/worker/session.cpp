@@ -149,6 +149,15 @@ Frame Session::carry_out(const transport::Received& frame) {
       return Frame::done;
     }
   }
+  // In a context with a sticky error nothing works any more, except leaving it.
+  if (header.context != 0 && (header.flags & wire::kWantsReply) && needs_context &&
+      header.call != uint16_t(wire::Message::device_context)) {
+    ContextState* context = context_of_frame(header.context);
+    if (context->sticky != CUDA_SUCCESS) {
+      invoke.finish(context->sticky);
+      return Frame::done;
+    }
+  }
   if (header.call < 64) return carry_out_message(wire::Message(header.call), invoke, frame);
   auto id = static_cast<calls::Id>(header.call);
   if (id == calls::Id::cuEventDestroy_v2) {
@@ -306,11 +315,15 @@ void Session::note_error(uint32_t frame_context, uint16_t call, CUresult status,
   }
   log::warn("call " + std::to_string(call) + " failed with CUDA error " + std::to_string(status) +
             (text.empty() ? "" : ": " + text));
+  push_error(context, call, status, text);
+}
+
+void Session::push_error(const ContextState* context, uint16_t call, CUresult status, const std::string& text) {
   wire::PushError error{};
   error.context = context ? context->handle : 0;
   error.status = int32_t(status);
   error.call = call;
-  error.sticky = sticky;
+  error.sticky = is_sticky(status);
   std::memcpy(error.text, text.data(), std::min(text.size(), sizeof error.text - 1));
   push(wire::Message::push_error, status, std::as_bytes(std::span(&error, 1)), nullptr, 0);
 }
@@ -348,7 +361,11 @@ CUresult Session::settle(ContextState* context, CUresult status) {
   while (push_output()) {
   }
   if (!context) return status;
-  if (is_sticky(status)) context->sticky = status;
+  // The client learns of a sticky error before the answer that shows it: all its later calls have to fail alike.
+  if (is_sticky(status) && context->sticky == CUDA_SUCCESS) {
+    context->sticky = status;
+    push_error(context, 0, status, "");
+  }
   if (context->sticky != CUDA_SUCCESS) return context->sticky;
   if (context->pending != CUDA_SUCCESS) return std::exchange(context->pending, CUDA_SUCCESS);
   return status;

@@ -84,7 +84,7 @@ struct ContextState {
 
 struct FunctionState {
   uint32_t parameter_bytes = 0;
-  uint32_t module = 0;
+  wire::Handle module = 0;
 };
 
 class Session {
@@ -128,6 +128,7 @@ class Session {
   void answer_with_bulk(const wire::FrameHeader& question, CUresult status, std::byte* bulk, size_t bulk_bytes);
   // Sends what kernels have printed. False: there is nothing, or no room for it now.
   bool push_output();
+  void push_error(const ContextState* context, uint16_t call, CUresult status, const std::string& text);
   // Keeps the error of an asynchronous call and tells the client at once.
   void note_error(uint32_t frame_context, uint16_t call, CUresult status, const std::string& text = "");
   // What a synchronising call has to answer: its own result, or what went wrong before it.
