@@ -1,5 +1,6 @@
 #include "emulator/driver/ledger.h"
 
+#include <dirent.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <sys/file.h>
@@ -11,6 +12,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <memory>
 
 #include "emulator/driver/sha256.h"
 
@@ -67,6 +69,32 @@ struct Ledger::Lock {
   int fd;
 };
 
+// Removes ledgers of other nodes whose processes have all ended without leaving (killed, or by _exit).
+void Ledger::sweep(const std::string& folder, const std::string& own_path) {
+  DIR* listing = opendir(folder.c_str());
+  if (!listing) return;
+  while (const dirent* entry = readdir(listing)) {
+    std::string name = entry->d_name, path = folder + "/" + name;
+    if (!name.starts_with("emulated-") || !name.ends_with(".ledger") || path == own_path) continue;
+    int fd = ::open(path.c_str(), O_RDWR | O_CLOEXEC | O_NOFOLLOW);
+    if (fd < 0) continue;
+    // Somebody who holds the lock is alive.
+    if (flock(fd, LOCK_EX | LOCK_NB) == 0) {
+      auto content = std::make_unique<File>();
+      bool living = false;
+      if (pread(fd, content.get(), sizeof(File), 0) == static_cast<ssize_t>(sizeof(File))) {
+        for (const File::Entry& user : content->entries) {
+          living = living || (user.pid != 0 && start_time(static_cast<int>(user.pid)) == user.started);
+        }
+      }
+      struct stat about {};
+      if (!living && fstat(fd, &about) == 0 && about.st_nlink > 0 && about.st_uid == getuid()) unlink(path.c_str());
+    }
+    ::close(fd);
+  }
+  closedir(listing);
+}
+
 Status Ledger::open(const std::string& node) {
   std::string folder = folder_for_ledgers();
   if (mkdir(folder.c_str(), 0700) != 0 && errno != EEXIST) {
@@ -77,6 +105,7 @@ Status Ledger::open(const std::string& node) {
   std::array<uint8_t, 32> digest = sha256(node);
   for (int i = 0; i < 8; ++i) name += {kDigits[digest[i] >> 4], kDigits[digest[i] & 15]};
   path_ = folder + "/emulated-" + name + ".ledger";
+  sweep(folder, path_);
   // The last process of another run may remove the file between our open and our lock; then open again.
   for (int attempt = 0; attempt < 100; ++attempt) {
     int fd = ::open(path_.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);

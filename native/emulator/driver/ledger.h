@@ -27,6 +27,7 @@ class Ledger {
  private:
   struct File;
   struct Lock;
+  static void sweep(const std::string& folder, const std::string& own_path);
   uint64_t sum(int gpu) const;
   void drop_the_dead();
 
