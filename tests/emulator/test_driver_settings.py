@@ -135,7 +135,8 @@ print(*codes)
 
 
 @pytest.mark.parametrize(
-    ("fault", "codes"), [("launch-fail-at=2", "0 719 719"), ("device-lost-at=3", "0 0 999"), ("slow-kernels=1", "0 0 0")]
+    ("fault", "codes"),
+    [("launch-fail-at=2", "0 719 719"), ("device-lost-at=3", "0 0 999"), ("slow-kernels=1", "0 0 0")],
 )
 def test_injected_launch_faults(program: Run, fault: str, codes: str) -> None:
     assert finish(program(FAULTY, GPOOL_EMULATOR_FAULT=fault))[0] == codes

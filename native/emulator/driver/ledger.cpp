@@ -31,7 +31,8 @@ uint64_t start_time(int pid) {
   ::close(fd);
   if (length <= 0) return 0;
   text[length] = 0;
-  // The command name may hold blanks and parentheses; fields are counted from the last parenthesis. Start time is field 22.
+  // The command name may hold blanks and parentheses; fields are counted from the last parenthesis. Start time is
+  // field 22.
   char* field = std::strrchr(text, ')');
   if (!field || field[1] == 0) return 0;
   if (field[2] == 'Z' || field[2] == 'X') return 0;  // dead, only not yet collected by its parent
@@ -87,7 +88,7 @@ void Ledger::sweep(const std::string& folder, const std::string& own_path) {
           living = living || (user.pid != 0 && start_time(static_cast<int>(user.pid)) == user.started);
         }
       }
-      struct stat about {};
+      struct stat about{};
       if (!living && fstat(fd, &about) == 0 && about.st_nlink > 0 && about.st_uid == getuid()) unlink(path.c_str());
     }
     ::close(fd);
@@ -112,14 +113,15 @@ Status Ledger::open(const std::string& node) {
     if (fd < 0) return Status::failed("cannot open the memory ledger " + path_ + ": " + std::strerror(errno));
     while (flock(fd, LOCK_EX) != 0 && errno == EINTR) {
     }
-    struct stat about {};
+    struct stat about{};
     if (fstat(fd, &about) != 0 || about.st_nlink == 0) {
       ::close(fd);
       continue;
     }
     if (about.st_uid != getuid()) {
       ::close(fd);
-      return Status::failed("the memory ledger " + path_ + " belongs to another user; remove it, or set XDG_RUNTIME_DIR");
+      return Status::failed("the memory ledger " + path_ +
+                            " belongs to another user; remove it, or set XDG_RUNTIME_DIR");
     }
     if (about.st_size != static_cast<off_t>(sizeof(File)) && ftruncate(fd, sizeof(File)) != 0) {
       ::close(fd);
