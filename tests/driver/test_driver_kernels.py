@@ -9,6 +9,7 @@ from ctypes import byref, c_char_p, c_int, c_size_t, c_uint, c_uint32, c_void_p
 from pathlib import Path
 
 import pytest
+
 from cuda import driver as cuda
 from cuda.driver import Driver
 

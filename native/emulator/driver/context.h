@@ -1,8 +1,6 @@
 // Contexts: what is alive in one, what is current on a thread, and its sticky error.
 #pragma once
 
-#include "calls/driver_api.h"
-
 #include <atomic>
 #include <map>
 #include <memory>
@@ -11,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "calls/driver_api.h"
 #include "emulator/driver/handles.h"
 #include "emulator/driver/stream.h"
 

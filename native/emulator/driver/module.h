@@ -2,8 +2,6 @@
 // that uses it.
 #pragma once
 
-#include "calls/driver_api.h"
-
 #include <atomic>
 #include <map>
 #include <memory>
@@ -11,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "calls/driver_api.h"
 #include "emulator/driver/handles.h"
 #include "emulator/ptx/ptx.h"
 

@@ -17,7 +17,9 @@ namespace {
 
 using std::chrono::microseconds;
 
-bool must_stop(const Context& context) { return driver().stopping() || context.stopping; }
+bool must_stop(const Context& context) {
+  return driver().stopping() || context.stopping;
+}
 
 // Sleeps in short pieces, so that an injected delay never holds up the end of the process.
 void delay(const Context& context, microseconds time) {
@@ -60,7 +62,8 @@ CUresult run_kernel(Context& context, const KernelWork& work) {
   const std::string& name = work.function->kernel().name;
   uint64_t number = driver().count_launch();
   if (number == faults.launch_fail_at) {
-    return fail(context, CUDA_ERROR_LAUNCH_FAILED, "injected fault: launch " + std::to_string(number) + " (" + name + ")");
+    return fail(context, CUDA_ERROR_LAUNCH_FAILED,
+                "injected fault: launch " + std::to_string(number) + " (" + name + ")");
   }
   if (faults.device_lost_at && number >= faults.device_lost_at) {
     for (Device& device : driver().devices()) device.primary->poison(CUDA_ERROR_UNKNOWN, "injected fault: device lost");

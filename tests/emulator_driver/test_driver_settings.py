@@ -109,6 +109,17 @@ def test_the_ledger_goes_with_its_last_user(program: Run, tmp_path: os.PathLike[
     assert os.listdir(tmp_path) == []
 
 
+def test_a_starting_process_clears_up_after_killed_ones(program: Run, tmp_path: os.PathLike[str]) -> None:
+    holder = program("driver.start(); print('up', flush=True); sys.stdin.readline()", GPOOL_EMULATOR_NODE="gone")
+    assert holder.stdout is not None
+    assert holder.stdout.readline() == "up\n"
+    holder.kill()
+    holder.communicate()
+    assert len(os.listdir(os.path.join(tmp_path, "gpool"))) == 1
+    finish(program("driver.start()", GPOOL_EMULATOR_NODE="here"))
+    assert os.listdir(tmp_path) == []
+
+
 FAULTY = """
 from ctypes import c_uint32
 from driver import ptx
@@ -124,7 +135,8 @@ print(*codes)
 
 
 @pytest.mark.parametrize(
-    ("fault", "codes"), [("launch-fail-at=2", "0 719 719"), ("device-lost-at=3", "0 0 999"), ("slow-kernels=1", "0 0 0")]
+    ("fault", "codes"),
+    [("launch-fail-at=2", "0 719 719"), ("device-lost-at=3", "0 0 999"), ("slow-kernels=1", "0 0 0")],
 )
 def test_injected_launch_faults(program: Run, fault: str, codes: str) -> None:
     assert finish(program(FAULTY, GPOOL_EMULATOR_FAULT=fault))[0] == codes
