@@ -22,7 +22,24 @@ def interesting(kind: str, seed: int) -> Array:
     if kind in "fd":
         dtype = DTYPE[kind]
         tiny = np.finfo(dtype).smallest_subnormal
-        corners = [0.0, -0.0, 1.0, -1.0, math.inf, -math.inf, math.nan, 0.5, 1.5, 2.5, -2.5, tiny, -tiny, 3e9, -3e9, 1e19]
+        corners = [
+            0.0,
+            -0.0,
+            1.0,
+            -1.0,
+            math.inf,
+            -math.inf,
+            math.nan,
+            0.5,
+            1.5,
+            2.5,
+            -2.5,
+            tiny,
+            -tiny,
+            3e9,
+            -3e9,
+            1e19,
+        ]
         corners += [np.finfo(dtype).max, np.finfo(dtype).tiny, 127.5, 128.5, 255.5, 65504.0, 65520.0, 1e-8]
         values = np.concatenate([np.array(corners, dtype), random.normal(0, 100, LANES - len(corners)).astype(dtype)])
     else:
@@ -37,7 +54,7 @@ def interesting(kind: str, seed: int) -> Array:
 
 
 def kernel(instruction: str, shape: str) -> str:
-    """A kernel `k` that loads one value per source, runs the instruction, and stores d. `shape` begins with d's kind."""
+    """A kernel `k`: loads one value per source, runs the instruction, stores d. `shape` begins with d's kind."""
     lines = [HEADER, ".visible .entry k("]
     lines.append(", ".join(f".param .u64 p{i}" for i in range(len(shape))) + ") {")
     for i, kind in enumerate(shape):
@@ -48,7 +65,8 @@ def kernel(instruction: str, shape: str) -> str:
         lines.append(f"ld.param.u64 %a{i}, [p{i}]; mul.wide.u32 %o{i}, %t, {size}; add.s64 %a{i}, %a{i}, %o{i};")
         if i:
             lines.append(f"ld.global.{REGISTER[kind]} %x{i}, [%a{i}];")
-    lines.append(f"mov.{REGISTER[shape[0]]} %x0, {'0' if shape[0] in 'hwq' else '0f00000000' if shape[0] == 'f' else '0d0000000000000000'};")
+    zero = {"f": "0f00000000", "d": "0d0000000000000000"}.get(shape[0], "0")
+    lines.append(f"mov.{REGISTER[shape[0]]} %x0, {zero};")
     names = {"d": "%x0", **{chr(ord("a") + i - 1): f"%x{i}" for i in range(1, len(shape))}}
     text = instruction.format(D="%x0", A=names.get("a", ""), B=names.get("b", ""), C="%x3", E="%x4")
     lines.append(text)
@@ -83,14 +101,22 @@ def integer_cases() -> list[tuple[str, str, Callable[..., int]]]:
             (f"mul.hi.u{bits} {{D}}, {{A}}, {{B}};", three, lambda a, b, n=bits: (a * b) >> n),
             (f"mul.hi.s{bits} {{D}}, {{A}}, {{B}};", three, lambda a, b, n=bits, s=s: (s(a) * s(b)) >> n),
             (f"mad.lo.u{bits} {{D}}, {{A}}, {{B}}, {{C}};", four, lambda a, b, c: a * b + c),
-            (f"mad.hi.s{bits} {{D}}, {{A}}, {{B}}, {{C}};", four, lambda a, b, c, n=bits, s=s: ((s(a) * s(b)) >> n) + c),
+            (
+                f"mad.hi.s{bits} {{D}}, {{A}}, {{B}}, {{C}};",
+                four,
+                lambda a, b, c, n=bits, s=s: ((s(a) * s(b)) >> n) + c,
+            ),
             (f"sad.s{bits} {{D}}, {{A}}, {{B}}, {{C}};", four, lambda a, b, c, s=s: abs(s(a) - s(b)) + c),
             (f"min.s{bits} {{D}}, {{A}}, {{B}};", three, lambda a, b, s=s: min(s(a), s(b))),
             (f"max.u{bits} {{D}}, {{A}}, {{B}};", three, max),
             (f"div.u{bits} {{D}}, {{A}}, {{B}};", three, lambda a, b, t=top: a // b if b else t),
             (f"div.s{bits} {{D}}, {{A}}, {{B}};", three, lambda a, b, s=s: cut_div(s(a), s(b)) if b else -1),
             (f"rem.u{bits} {{D}}, {{A}}, {{B}};", three, lambda a, b: a % b if b else a),
-            (f"rem.s{bits} {{D}}, {{A}}, {{B}};", three, lambda a, b, s=s: s(a) - s(b) * cut_div(s(a), s(b)) if b else a),
+            (
+                f"rem.s{bits} {{D}}, {{A}}, {{B}};",
+                three,
+                lambda a, b, s=s: s(a) - s(b) * cut_div(s(a), s(b)) if b else a,
+            ),
             (f"neg.s{bits} {{D}}, {{A}};", kind * 2, lambda a: -a),
             (f"abs.s{bits} {{D}}, {{A}};", kind * 2, lambda a, s=s: abs(s(a))),
             (f"and.b{bits} {{D}}, {{A}}, {{B}};", three, lambda a, b: a & b),
@@ -113,7 +139,9 @@ def integer_cases() -> list[tuple[str, str, Callable[..., int]]]:
         position, length = b & 255, c & 255
         if length == 0:
             return 0
-        sign = (signed(a, bits) < 0 if position + length > bits else a >> (position + length - 1) & 1) if is_signed else 0
+        sign = (
+            (signed(a, bits) < 0 if position + length > bits else a >> (position + length - 1) & 1) if is_signed else 0
+        )
         value = 0
         for i in range(bits):
             bit = a >> (position + i) & 1 if i < length and position + i < bits else int(sign)
@@ -153,8 +181,11 @@ def integer_cases() -> list[tuple[str, str, Callable[..., int]]]:
         ("add.sat.s32 {D}, {A}, {B};", "www", lambda a, b: max(min(s32(a) + s32(b), 2**31 - 1), -(2**31))),
         ("add.cc.u32 {D}, {A}, {B}; addc.u32 {D}, {A}, {C};", "wwww", lambda a, b, c: a + c + ((a + b) >> 32)),
         ("sub.cc.u32 {D}, {A}, {B}; subc.u32 {D}, {C}, 5;", "wwww", lambda a, b, c: c - 5 - int(a < b)),
-        ("mad.lo.cc.u32 {D}, {A}, {B}, {C}; madc.hi.u32 {D}, {A}, {B}, {C};", "wwww",
-         lambda a, b, c: ((a * b) >> 32) + c + (((a * b) & 0xFFFFFFFF) + c >> 32)),
+        (
+            "mad.lo.cc.u32 {D}, {A}, {B}, {C}; madc.hi.u32 {D}, {A}, {B}, {C};",
+            "wwww",
+            lambda a, b, c: ((a * b) >> 32) + c + (((a * b) & 0xFFFFFFFF) + c >> 32),
+        ),
         ("shf.l.wrap.b32 {D}, {A}, {B}, {C};", "wwww", lambda a, b, c: both(a, b) << (c & 31) >> 32),
         ("shf.r.wrap.b32 {D}, {A}, {B}, {C};", "wwww", lambda a, b, c: both(a, b) >> (c & 31)),
         ("shf.r.clamp.b32 {D}, {A}, {B}, {C};", "wwww", lambda a, b, c: both(a, b) >> min(c, 32)),
@@ -178,8 +209,11 @@ def integer_cases() -> list[tuple[str, str, Callable[..., int]]]:
         ("bfi.b64 {D}, {A}, {B}, {C}, {E};", "qqqww", lambda a, b, c, d: bfi(a, b, c, d, 64)),
         ("prmt.b32 {D}, {A}, {B}, {C};", "wwww", prmt),
         ("dp4a.s32.s32 {D}, {A}, {B}, {C};", "wwww", dp4a),
-        ("dp2a.lo.u32.u32 {D}, {A}, {B}, {C};", "wwww",
-         lambda a, b, c: c + (a & 0xFFFF) * (b & 255) + (a >> 16) * (b >> 8 & 255)),
+        (
+            "dp2a.lo.u32.u32 {D}, {A}, {B}, {C};",
+            "wwww",
+            lambda a, b, c: c + (a & 0xFFFF) * (b & 255) + (a >> 16) * (b >> 8 & 255),
+        ),
         ("slct.u32.s32 {D}, {A}, {B}, {C};", "wwww", lambda a, b, c: a if s32(c) >= 0 else b),
         ("set.lt.u32.s32 {D}, {A}, {B};", "www", lambda a, b: -int(s32(a) < s32(b))),
         ("setp.lt.and.s32 %p|%q, {A}, {B}, 1; selp.u32 {D}, 1, 0, %q;", "www", lambda a, b: int(not s32(a) < s32(b))),
@@ -190,8 +224,13 @@ def integer_cases() -> list[tuple[str, str, Callable[..., int]]]:
         ("cvt.u16.u32 {D}, {A};", "hw", lambda a: a),
         ("cvt.sat.s8.s32 {D}, {A};", "ww", lambda a: max(min(s32(a), 127), -128)),
         ("cvt.sat.u16.s32 {D}, {A};", "hw", lambda a: max(min(s32(a), 65535), 0)),
-        ("cvt.pack.sat.s8.s32.b32 {D}, {A}, {B}, {C};", "wwww",
-         lambda a, b, c: (c & 0xFFFF) << 16 | (max(min(s32(a), 127), -128) & 255) << 8 | max(min(s32(b), 127), -128) & 255),
+        (
+            "cvt.pack.sat.s8.s32.b32 {D}, {A}, {B}, {C};",
+            "wwww",
+            lambda a, b, c: (
+                (c & 0xFFFF) << 16 | (max(min(s32(a), 127), -128) & 255) << 8 | max(min(s32(b), 127), -128) & 255
+            ),
+        ),
         ("mov.b64 {D}, {{{A}, {B}}};", "qww", both),
         ("{{ .reg .b32 lo, hi; mov.b64 {{lo, hi}}, {A}; mov.b32 {D}, hi; }}", "wq", lambda a: a >> 32),
         ("not.b32 {D}, {A}; add.u32 {D}, {D}, -1;", "ww", lambda a: ~a - 1),
@@ -199,7 +238,9 @@ def integer_cases() -> list[tuple[str, str, Callable[..., int]]]:
     return cases
 
 
-@pytest.mark.parametrize(("instruction", "shape", "model"), integer_cases(), ids=lambda v: v if isinstance(v, str) else "")
+@pytest.mark.parametrize(
+    ("instruction", "shape", "model"), integer_cases(), ids=lambda v: v if isinstance(v, str) else ""
+)
 def test_integer(machine: Machine, instruction: str, shape: str, model: Callable[..., int]) -> None:
     sources = [interesting(kind, i) for i, kind in enumerate(shape[1:])]
     result = np.zeros(LANES, DTYPE[shape[0]])
@@ -220,8 +261,10 @@ def smaller(a: Array, b: Array) -> Array:
 
 
 def float_to_int(x: Array, low: int, high: int, whole: Callable[[Array], Array]) -> list[int]:
-    return [0 if math.isnan(v) else int(min(max(w, low), high)) if abs(w) < 1e30 else (high if w > 0 else low)
-            for v, w in zip(x.tolist(), whole(x.astype(np.float64)).tolist(), strict=True)]
+    return [
+        0 if math.isnan(v) else int(min(max(w, low), high)) if abs(w) < 1e30 else (high if w > 0 else low)
+        for v, w in zip(x.tolist(), whole(x.astype(np.float64)).tolist(), strict=True)
+    ]
 
 
 FLOATS: list[tuple[str, str, Callable[..., Any]]] = [
@@ -319,11 +362,16 @@ def test_directed_rounding_of_f32_is_that_of_the_exact_result(machine: Machine, 
             assert abs(value - exact) <= min(abs(Fraction(float(below)) - exact), abs(Fraction(float(above)) - exact))
 
 
-@pytest.mark.parametrize(("form", "low", "high", "whole"), [
-    ("rzi.s32", -(2**31), 2**31 - 1, np.trunc), ("rni.s32", -(2**31), 2**31 - 1, np.rint),
-    ("rmi.s32", -(2**31), 2**31 - 1, np.floor), ("rzi.u32", 0, 2**32 - 1, np.trunc),
-    ("rni.sat.s8", -128, 127, np.rint),
-])
+@pytest.mark.parametrize(
+    ("form", "low", "high", "whole"),
+    [
+        ("rzi.s32", -(2**31), 2**31 - 1, np.trunc),
+        ("rni.s32", -(2**31), 2**31 - 1, np.rint),
+        ("rmi.s32", -(2**31), 2**31 - 1, np.floor),
+        ("rzi.u32", 0, 2**32 - 1, np.trunc),
+        ("rni.sat.s8", -128, 127, np.rint),
+    ],
+)
 def test_float_to_integer_saturates_and_nan_is_zero(
     machine: Machine, form: str, low: int, high: int, whole: Callable[[Array], Array]
 ) -> None:
@@ -342,11 +390,19 @@ def test_nan_becomes_the_least_value_where_the_source_is_double_or_the_result_ha
     assert got[0] == 1 << 63
 
 
-@pytest.mark.parametrize(("relation", "ordered", "want"), [
-    ("eq", True, lambda a, b: a == b), ("ne", True, lambda a, b: a != b), ("lt", True, lambda a, b: a < b),
-    ("geu", False, lambda a, b: a >= b), ("equ", False, lambda a, b: a == b), ("neu", False, lambda a, b: a != b),
-    ("num", True, lambda a, b: True), ("nan", False, lambda a, b: False),
-])
+@pytest.mark.parametrize(
+    ("relation", "ordered", "want"),
+    [
+        ("eq", True, lambda a, b: a == b),
+        ("ne", True, lambda a, b: a != b),
+        ("lt", True, lambda a, b: a < b),
+        ("geu", False, lambda a, b: a >= b),
+        ("equ", False, lambda a, b: a == b),
+        ("neu", False, lambda a, b: a != b),
+        ("num", True, lambda a, b: True),
+        ("nan", False, lambda a, b: False),
+    ],
+)
 def test_float_compare(machine: Machine, relation: str, ordered: bool, want: Callable[[float, float], bool]) -> None:
     a, b = interesting("f", 0), interesting("f", 1)
     b[:20] = a[:20]
@@ -377,7 +433,9 @@ def test_every_8_bit_float_survives_the_way_through_f16(
     module = machine.load(kernel(f"cvt.rn.f16x2.{name}x2 {{D}}, {{A}};", "wh"))
     got = machine.run(module, "k", 1, LANES, np.zeros(LANES, np.uint32), codes)[0]
     values = (got & 0xFFFF).astype(np.uint16).view(np.float16).astype(np.float64)
-    want = np.array([math.copysign(small_float(c & 127, mantissa, bias, infinities), -1 if c & 128 else 1) for c in range(256)])
+    want = np.array(
+        [math.copysign(small_float(c & 127, mantissa, bias, infinities), -1 if c & 128 else 1) for c in range(256)]
+    )
     equal_floats(values, want)
     back = machine.load(kernel(f"cvt.rn.satfinite.{name}x2.f16x2 {{D}}, {{A}};", "hw"))
     again = machine.run(back, "k", 1, LANES, np.zeros(LANES, np.uint16), got)[0] & 255
@@ -387,8 +445,12 @@ def test_every_8_bit_float_survives_the_way_through_f16(
 
 @pytest.mark.parametrize(("form", "drop"), [("rn.bf16", 16), ("rn.tf32", 13)])
 def test_rounding_to_fewer_bits_is_to_the_nearest_even(machine: Machine, form: str, drop: int) -> None:
-    a = np.concatenate([np.random.default_rng(1).normal(size=LANES - 4).astype(np.float32),
-                        np.array([0x3F808000, 0x3F818000, 0x3F801000, 0x3F803000], np.uint32).view(np.float32)])
+    a = np.concatenate(
+        [
+            np.random.default_rng(1).normal(size=LANES - 4).astype(np.float32),
+            np.array([0x3F808000, 0x3F818000, 0x3F801000, 0x3F803000], np.uint32).view(np.float32),
+        ]
+    )
     shape = "hf" if drop == 16 else "wf"
     module = machine.load(kernel(f"cvt.{form}.f32 {{D}}, {{A}};", shape))
     got = machine.run(module, "k", 1, LANES, np.zeros(LANES, DTYPE[shape[0]]), a)[0]

@@ -1,11 +1,13 @@
-// ld, st, cp.async. Each access is checked: the whole warp at once when all its addresses lie in one region, lane by lane
-// otherwise.
+// ld, st, cp.async. Each access is checked: the whole warp at once when all its addresses lie in one region, lane by
+// lane otherwise.
 #include "rows.h"
 
 namespace gpool::ptx::GPOOL_PTX_LEVEL {
 namespace {
 
-struct Sixteen { uint64_t low, high; };
+struct Sixteen {
+  uint64_t low, high;
+};
 
 enum class Where : uint8_t { generic, shared, local, parameters, parameter };  // parameter: named, not by a register
 
@@ -19,8 +21,9 @@ GPOOL_INLINE void addresses(Warp& w, const Instruction* in, uint32_t address_row
     GPOOL_LANES
     for (unsigned l = 0; l < kLanes; ++l) out[l] = base + l * stride + static_cast<A>(a[l] + displacement);
   } else {
-    const uint64_t base = kWhere == Where::shared ? reinterpret_cast<uint64_t>(w.shared)
-                          : kWhere == Where::parameters ? reinterpret_cast<uint64_t>(w.parameters) : 0;
+    const uint64_t base = kWhere == Where::shared       ? reinterpret_cast<uint64_t>(w.shared)
+                          : kWhere == Where::parameters ? reinterpret_cast<uint64_t>(w.parameters)
+                                                        : 0;
     GPOOL_LANES
     for (unsigned l = 0; l < kLanes; ++l) out[l] = base + static_cast<A>(a[l] + displacement);
   }
@@ -46,8 +49,8 @@ GPOOL_INLINE bool inside(Warp& w, const Instruction* in, uint64_t begin, uint64_
 
 // The first lane whose access is bad, or kLanes.
 template <Where kWhere>
-[[gnu::noinline]] static unsigned bad_lane(Warp& w, const Instruction* in, const uint64_t* a, unsigned bytes, bool write,
-                                           bool& misaligned) {
+[[gnu::noinline]] static unsigned bad_lane(Warp& w, const Instruction* in, const uint64_t* a, unsigned bytes,
+                                           bool write, bool& misaligned) {
   for (uint32_t left = w.mask; left; left &= left - 1) {
     unsigned l = static_cast<unsigned>(__builtin_ctz(left));
     misaligned = a[l] % bytes != 0;
@@ -162,8 +165,10 @@ GPOOL_INLINE void load_one(R* const* d, unsigned l, const void* from) {
   M values[kCount];
   __builtin_memcpy(values, from, sizeof values);
   for (unsigned i = 0; i < kCount; ++i) {
-    if constexpr (sizeof(M) == 16) d[i][l] = values[i];
-    else d[i][l] = static_cast<R>(values[i]);
+    if constexpr (sizeof(M) == 16)
+      d[i][l] = values[i];
+    else
+      d[i][l] = static_cast<R>(values[i]);
   }
 }
 
@@ -209,15 +214,20 @@ GPOOL_INLINE const Instruction* load(Warp& w, const Instruction* in) {
   alignas(64) uint64_t a[kLanes];
   addresses<kWhere, A>(w, in, in->r[kCount], a);
   switch (pattern<kWhere, kBytes>(w, in, a)) {
-    case Pattern::unit: load_unit<M, R, kCount>(d, reinterpret_cast<const M*>(a[0])); return in + 1;
-    case Pattern::same: load_same<M, R, kCount>(d, reinterpret_cast<const void*>(a[0])); return in + 1;
+    case Pattern::unit:
+      load_unit<M, R, kCount>(d, reinterpret_cast<const M*>(a[0]));
+      return in + 1;
+    case Pattern::same:
+      load_same<M, R, kCount>(d, reinterpret_cast<const void*>(a[0]));
+      return in + 1;
     case Pattern::bad: {
       bool misaligned = false;
       unsigned lane = bad_lane<kWhere>(w, in, a, kBytes, false, misaligned);
       if (lane < kLanes) return report<kWhere>(w, in, lane, a[lane], kBytes, false, misaligned);
       break;
     }
-    case Pattern::scattered: break;
+    case Pattern::scattered:
+      break;
   }
   for (uint32_t left = w.mask; left; left &= left - 1) {
     unsigned l = static_cast<unsigned>(__builtin_ctz(left));
@@ -275,14 +285,17 @@ GPOOL_INLINE const Instruction* store(Warp& w, const Instruction* in) {
       break;
     }
     case Pattern::same:
-    case Pattern::scattered: break;
+    case Pattern::scattered:
+      break;
   }
   for (uint32_t left = w.mask; left; left &= left - 1) {
     unsigned l = static_cast<unsigned>(__builtin_ctz(left));
     M values[kCount];
     for (unsigned i = 0; i < kCount; ++i) {
-      if constexpr (sizeof(M) == 16) values[i] = s[i][l];
-      else values[i] = static_cast<M>(s[i][l]);
+      if constexpr (sizeof(M) == 16)
+        values[i] = s[i][l];
+      else
+        values[i] = static_cast<M>(s[i][l]);
     }
     __builtin_memcpy(reinterpret_cast<void*>(a[l]), values, kBytes);
   }
@@ -291,34 +304,50 @@ GPOOL_INLINE const Instruction* store(Warp& w, const Instruction* in) {
 
 template <class A, Where kWhere, class M, class R, unsigned kCount, bool kStore>
 const Instruction* access(Warp& w, const Instruction* in) {
-  if constexpr (kStore) return store<A, kWhere, M, R, kCount>(w, in);
-  else return load<A, kWhere, M, R, kCount>(w, in);
+  if constexpr (kStore)
+    return store<A, kWhere, M, R, kCount>(w, in);
+  else
+    return load<A, kWhere, M, R, kCount>(w, in);
 }
 
 template <class M, class R, unsigned kCount, bool kStore>
 Handler by_place(Where where, bool narrow_address) {
   switch (where) {
-    case Where::generic: return narrow_address ? nullptr : access<uint64_t, Where::generic, M, R, kCount, kStore>;
+    case Where::generic:
+      return narrow_address ? nullptr : access<uint64_t, Where::generic, M, R, kCount, kStore>;
     case Where::shared:
-      return narrow_address ? access<uint32_t, Where::shared, M, R, kCount, kStore> : access<uint64_t, Where::shared, M, R, kCount, kStore>;
+      return narrow_address ? access<uint32_t, Where::shared, M, R, kCount, kStore>
+                            : access<uint64_t, Where::shared, M, R, kCount, kStore>;
     case Where::local:
-      return narrow_address ? access<uint32_t, Where::local, M, R, kCount, kStore> : access<uint64_t, Where::local, M, R, kCount, kStore>;
+      return narrow_address ? access<uint32_t, Where::local, M, R, kCount, kStore>
+                            : access<uint64_t, Where::local, M, R, kCount, kStore>;
     case Where::parameter:
-      if constexpr (kStore) return nullptr;
-      else return load_parameter<M, R, kCount>;
+      if constexpr (kStore)
+        return nullptr;
+      else
+        return load_parameter<M, R, kCount>;
     case Where::parameters:
-      if constexpr (kStore) return nullptr;
-      else return narrow_address ? nullptr : access<uint64_t, Where::parameters, M, R, kCount, false>;
+      if constexpr (kStore)
+        return nullptr;
+      else
+        return narrow_address ? nullptr : access<uint64_t, Where::parameters, M, R, kCount, false>;
   }
   return nullptr;
 }
 template <class M, class R, bool kStore>
 Handler by_count(unsigned count, Where where, bool narrow_address) {
   switch (count) {
-    case 1: return by_place<M, R, 1, kStore>(where, narrow_address);
-    case 2: if constexpr (sizeof(M) <= 8) return by_place<M, R, 2, kStore>(where, narrow_address); break;
-    case 4: if constexpr (sizeof(M) <= 8) return by_place<M, R, 4, kStore>(where, narrow_address); break;
-    case 8: if constexpr (sizeof(M) == 4) return by_place<M, R, 8, kStore>(where, narrow_address); break;
+    case 1:
+      return by_place<M, R, 1, kStore>(where, narrow_address);
+    case 2:
+      if constexpr (sizeof(M) <= 8) return by_place<M, R, 2, kStore>(where, narrow_address);
+      break;
+    case 4:
+      if constexpr (sizeof(M) <= 8) return by_place<M, R, 4, kStore>(where, narrow_address);
+      break;
+    case 8:
+      if constexpr (sizeof(M) == 4) return by_place<M, R, 8, kStore>(where, narrow_address);
+      break;
   }
   return nullptr;
 }
@@ -330,34 +359,49 @@ Handler by_type(Type type, unsigned width, unsigned count, Where where, bool nar
     case 1:
       if (extend) {
         switch (width) {
-          case 2: return by_count<int8_t, uint16_t, kStore>(count, where, narrow);
-          case 4: return by_count<int8_t, uint32_t, kStore>(count, where, narrow);
-          case 8: return by_count<int8_t, uint64_t, kStore>(count, where, narrow);
+          case 2:
+            return by_count<int8_t, uint16_t, kStore>(count, where, narrow);
+          case 4:
+            return by_count<int8_t, uint32_t, kStore>(count, where, narrow);
+          case 8:
+            return by_count<int8_t, uint64_t, kStore>(count, where, narrow);
         }
         return nullptr;
       }
       switch (width) {
-        case 2: return by_count<uint8_t, uint16_t, kStore>(count, where, narrow);
-        case 4: return by_count<uint8_t, uint32_t, kStore>(count, where, narrow);
-        case 8: return by_count<uint8_t, uint64_t, kStore>(count, where, narrow);
+        case 2:
+          return by_count<uint8_t, uint16_t, kStore>(count, where, narrow);
+        case 4:
+          return by_count<uint8_t, uint32_t, kStore>(count, where, narrow);
+        case 8:
+          return by_count<uint8_t, uint64_t, kStore>(count, where, narrow);
       }
       return nullptr;
     case 2:
       if (extend && width > 2) {
-        return width == 4 ? by_count<int16_t, uint32_t, kStore>(count, where, narrow) : by_count<int16_t, uint64_t, kStore>(count, where, narrow);
+        return width == 4 ? by_count<int16_t, uint32_t, kStore>(count, where, narrow)
+                          : by_count<int16_t, uint64_t, kStore>(count, where, narrow);
       }
       switch (width) {
-        case 2: return by_count<uint16_t, uint16_t, kStore>(count, where, narrow);
-        case 4: return by_count<uint16_t, uint32_t, kStore>(count, where, narrow);
-        case 8: return by_count<uint16_t, uint64_t, kStore>(count, where, narrow);
+        case 2:
+          return by_count<uint16_t, uint16_t, kStore>(count, where, narrow);
+        case 4:
+          return by_count<uint16_t, uint32_t, kStore>(count, where, narrow);
+        case 8:
+          return by_count<uint16_t, uint64_t, kStore>(count, where, narrow);
       }
       return nullptr;
     case 4:
-      if (width == 8) return extend ? by_count<int32_t, uint64_t, kStore>(count, where, narrow) : by_count<uint32_t, uint64_t, kStore>(count, where, narrow);
+      if (width == 8)
+        return extend ? by_count<int32_t, uint64_t, kStore>(count, where, narrow)
+                      : by_count<uint32_t, uint64_t, kStore>(count, where, narrow);
       return by_count<uint32_t, uint32_t, kStore>(count, where, narrow);
-    case 8: return by_count<uint64_t, uint64_t, kStore>(count, where, narrow);
-    case 16: return by_count<Sixteen, Sixteen, kStore>(count, where, narrow);
-    default: return nullptr;
+    case 8:
+      return by_count<uint64_t, uint64_t, kStore>(count, where, narrow);
+    case 16:
+      return by_count<Sixteen, Sixteen, kStore>(count, where, narrow);
+    default:
+      return nullptr;
   }
 }
 
@@ -393,34 +437,71 @@ const Instruction* copy_async(Warp& w, const Instruction* in) {
   }
   return in + 1;
 }
-const Instruction* nothing(Warp&, const Instruction* in) { return in + 1; }
+const Instruction* nothing(Warp&, const Instruction* in) {
+  return in + 1;
+}
 
 // Fixed shapes for vectors.
 const char* vector_shape(bool store, unsigned width, bool floating) {
   if (store) {
     switch (width) {
-      case 2: return "mVh";
-      case 4: return floating ? "mVf" : "mVw";
-      case 8: return floating ? "mVd" : "mVq";
-      case 16: return "mVo";
+      case 2:
+        return "mVh";
+      case 4:
+        return floating ? "mVf" : "mVw";
+      case 8:
+        return floating ? "mVd" : "mVq";
+      case 16:
+        return "mVo";
     }
   }
   switch (width) {
-    case 2: return "Vhm";
-    case 4: return "Vwm";
-    case 8: return "Vqm";
-    case 16: return "Vom";
+    case 2:
+      return "Vhm";
+    case 4:
+      return "Vwm";
+    case 8:
+      return "Vqm";
+    case 16:
+      return "Vom";
   }
   return nullptr;
 }
 
 // Caching, ordering and hints change nothing: every access here is in order and visible at once.
 void take_hints(Form& form) {
-  for (std::string_view hint :
-       {"ca", "cg", "cs", "cv", "lu", "wb", "wt", "nc", "volatile", "relaxed", "acquire", "release", "weak", "mmio", "cta",
-        "cluster", "gpu", "sys", "L1::no_allocate", "L1::evict_last", "L1::evict_first", "L1::evict_normal",
-        "L1::evict_unchanged", "L2::64B", "L2::128B", "L2::256B", "L2::evict_last", "L2::evict_first", "L2::evict_normal",
-        "L1::no_allocate", "L2::cache_hint", "level::eviction_priority"}) {
+  for (std::string_view hint : {"ca",
+                                "cg",
+                                "cs",
+                                "cv",
+                                "lu",
+                                "wb",
+                                "wt",
+                                "nc",
+                                "volatile",
+                                "relaxed",
+                                "acquire",
+                                "release",
+                                "weak",
+                                "mmio",
+                                "cta",
+                                "cluster",
+                                "gpu",
+                                "sys",
+                                "L1::no_allocate",
+                                "L1::evict_last",
+                                "L1::evict_first",
+                                "L1::evict_normal",
+                                "L1::evict_unchanged",
+                                "L2::64B",
+                                "L2::128B",
+                                "L2::256B",
+                                "L2::evict_last",
+                                "L2::evict_first",
+                                "L2::evict_normal",
+                                "L1::no_allocate",
+                                "L2::cache_hint",
+                                "level::eviction_priority"}) {
     form.take(hint);
   }
 }
@@ -475,7 +556,8 @@ bool select_memory(Request& request, Choice& choice) {
   if (width == 0) width = natural;
   if (width < bytes_of(type) || (request.elements[data] ? request.elements[data] : 1u) != count) return false;
   const bool narrow = request.widths[address] == 4;
-  choice.run = is_store ? by_type<true>(type, width, count, where, narrow) : by_type<false>(type, width, count, where, narrow);
+  choice.run =
+      is_store ? by_type<true>(type, width, count, where, narrow) : by_type<false>(type, width, count, where, narrow);
   choice.shape = vector_shape(is_store, width, is_float(type));
   choice.ignores_last = hint;
   return choice.run && choice.shape;
