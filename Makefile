@@ -92,7 +92,7 @@ $(STAMPS)/install: $(STAMPS)/tools $(sources)
 	touch $@
 
 $(STAMPS)/demo: $(STAMPS)/venv pyproject.toml
-	@echo "Installing what the demo runs (tinygrad, scikit-learn)"
+	@echo "Installing what the demo runs (tinygrad, NVRTC, scikit-learn)"
 	$(pip) install --group demo
 	touch $@
 

@@ -16,6 +16,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import sysconfig
 import tempfile
 import time
 from collections.abc import Iterator
@@ -144,6 +145,20 @@ def ignoring_interrupts() -> Iterator[None]:
             signal.signal(number, handler)
 
 
+def choice_of_compiler() -> dict[str, str]:
+    """tinygrad's own variables. NVRTC makes the quicker kernels for the emulated GPU; it comes from PyPI.
+
+    Its PTX may be too new for the driver of a real GPU; there tinygrad writes older PTX itself.
+    JIT=2 launches kernel by kernel: the client driver does not serve graphs that are built node by node yet.
+    """
+    if has_nvidia_gpu():
+        return {"DEV": "CUDA:PTX", "JIT": "2"}
+    libraries = sorted((Path(sysconfig.get_paths()["platlib"]) / "nvidia" / "cu13" / "lib").glob("libnvrtc.so.*"))
+    if not libraries:
+        stop("NVRTC is missing; `make demo` installs it (dependency group `demo` of pyproject.toml)")
+    return {"DEV": "CUDA", "JIT": "2", "NVRTC_PATH": str(libraries[0])}
+
+
 def train(environment: dict[str, str], losses: Path) -> None:
     """Runs the training on the pool; shows its lines as they come, and the pool once while it runs."""
     arguments = [
@@ -151,11 +166,8 @@ def train(environment: dict[str, str], losses: Path) -> None:
         *("python", str(DIGITS / "train.py"), "--epochs", str(EPOCHS), "--losses", str(losses)),
     ]
     print(f"{DIM}$ gpool {shlex.join(arguments)}{PLAIN}", flush=True)
-    environment = environment | {
-        "PATH": f"{Path(sys.executable).parent}{os.pathsep}{environment.get('PATH', os.defpath)}",
-        # tinygrad's own choice of device: CUDA, with kernels that it writes in PTX. No compiler of NVIDIA's is needed.
-        "DEV": "CUDA:PTX",
-    }
+    environment = environment | choice_of_compiler()
+    environment["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{environment.get('PATH', os.defpath)}"
     with subprocess.Popen(
         [GPOOL, *arguments], env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True
     ) as running:

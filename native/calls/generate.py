@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import argparse
 import difflib
+import re
 import sys
 from pathlib import Path
 
@@ -32,10 +33,12 @@ def outputs(include: Path) -> dict[Path, str]:
     travelling = [told.calls[name] for name in sorted(told.calls) if told.calls[name].on_wire]
     layouts = types.layouts(api, travelling, include)
     numbers, ids_text = wire.assign_ids(HERE / "ids.toml", [call.name for call in travelling])
+    client = coverage.written(ROOT / "native" / "client")
+    emulator = coverage.written(ROOT / "native" / "emulator" / "driver")
     return {
         ROOT / "native" / "nvml" / "generated" / "defaults.cpp": nvml.defaults(nvml.read(include)),
         HERE / "ids.toml": ids_text,
-        ROOT / "docs" / "reference" / "cuda-calls.md": coverage.page(api, told, numbers),
+        ROOT / "docs" / "reference" / "cuda-calls.md": coverage.page(api, told, numbers, client, emulator),
         GENERATED / "ids.h": wire.ids(numbers, layouts),
         GENERATED / "arguments.h": wire.arguments(layouts),
         GENERATED / "client_stubs.cpp": wire.client_stubs(layouts),
@@ -49,8 +52,18 @@ def outputs(include: Path) -> dict[Path, str]:
     }
 
 
-def check(wanted: dict[Path, str]) -> int:
-    """Compares with what is on disk. Returns the exit status, having printed a summary of the differences."""
+def _header_version() -> int:
+    """CUDA_VERSION of the header that the committed files were made from; 0 when there are none."""
+    names = GENERATED / "names.h"
+    found = re.search(r"GPOOL_CUDA_HEADER_VERSION (\d+)", names.read_text()) if names.is_file() else None
+    return int(found[1]) if found else 0
+
+
+def check(wanted: dict[Path, str], version: int) -> int:
+    """Compares with what is on disk and prints a summary of the differences. Returns the exit status.
+
+    `version` is CUDA_VERSION of the header that `wanted` was made from.
+    """
     stale = 0
     for path, text in wanted.items():
         have = path.read_text() if path.is_file() else ""
@@ -68,6 +81,9 @@ def check(wanted: dict[Path, str]) -> int:
     unknown = sorted({p for p in GENERATED.iterdir() if p.suffix in (".h", ".cpp")} - wanted.keys())
     for path in unknown:
         print(f"{path.relative_to(ROOT)}: nothing makes this file")  # noqa: T201
+    if stale and (made_from := _header_version()) != version:
+        print(f"The committed files were made from CUDA {made_from}, but these headers are {version}:")  # noqa: T201
+        print("compare with the same release of nvidia-cuda-runtime, or move the project to the newer one.")  # noqa: T201
     if stale or unknown:
         print("Run native/calls/generate.py and commit what it writes.")  # noqa: T201
     return 1 if stale or unknown else 0
@@ -84,7 +100,7 @@ def main() -> int:
         parser.error("no cuda.h in this Python; install nvidia-cuda-runtime 13.5 or give --include FOLDER")
     wanted = outputs(include)
     if options.check:
-        return check(wanted)
+        return check(wanted, header.cuda_version(include))
     for path, text in wanted.items():
         path.parent.mkdir(parents=True, exist_ok=True)
         if not path.is_file() or path.read_text() != text:

@@ -121,6 +121,24 @@ void Call::retire(wire::Handle handle) {
   if (session_ != nullptr) session_->slab(wire::kind_of(handle)).destroy(handle);
 }
 
+void Call::check_range(uint64_t address, uint64_t bytes) {
+  if (!ok() || bytes == 0) return;
+  Device* device = device_of_address(address);
+  if (device == nullptr || !device->memory.covers(address, bytes)) refuse(CUDA_ERROR_INVALID_VALUE);
+}
+
+void Call::check_rows(uint64_t address, uint64_t pitch, uint64_t width, uint64_t height, uint64_t element_bytes) {
+  if (!ok() || width == 0 || height == 0) return;
+  constexpr uint64_t kMost = uint64_t{1} << 44;
+  if (width > kMost || height > kMost || pitch > kMost || address % element_bytes != 0 ||
+      (height > 1 && pitch < width * element_bytes))
+    return refuse(CUDA_ERROR_INVALID_VALUE);
+  const unsigned __int128 bytes =
+      static_cast<unsigned __int128>(height - 1) * pitch + static_cast<unsigned __int128>(width) * element_bytes;
+  if (bytes > kMost) return refuse(CUDA_ERROR_INVALID_VALUE);
+  check_range(address, static_cast<uint64_t>(bytes));
+}
+
 void Call::remember_flags(uint32_t flags) {
   if (minted_ == 0) return;
   if (Object* object = session_->find(minted_)) object->flags.store(flags, std::memory_order_relaxed);

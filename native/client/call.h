@@ -111,6 +111,7 @@ class Call {
   template <typename Arguments>
   CUresult post(const Arguments& arguments, Parts trailing = {}) {
     static_assert(std::is_trivially_copyable_v<Arguments>);
+    check_ranges(arguments);
     return send_posted(&arguments, std::is_empty_v<Arguments> ? 0 : sizeof(Arguments), trailing);
   }
   // Queues a creation and hands out the handle that was minted.
@@ -170,6 +171,27 @@ class Call {
   CUresult send_asked(const void* arguments, size_t bytes, Parts trailing, void* reply, size_t reply_bytes,
                       std::span<std::byte> reply_trailing);
   void retire(wire::Handle handle);
+
+  // Fills and copies outside what is allocated are refused at the call, as drivers do.
+  template <typename Arguments>
+  void check_ranges(const Arguments& arguments) {
+    if constexpr (requires { arguments.dstDevice, arguments.srcDevice, arguments.ByteCount; }) {
+      check_range(arguments.dstDevice, arguments.ByteCount);
+      check_range(arguments.srcDevice, arguments.ByteCount);
+    } else if constexpr (requires { arguments.dstDevice, arguments.dstPitch, arguments.Width, arguments.Height; }) {
+      check_rows(arguments.dstDevice, arguments.dstPitch, arguments.Width, arguments.Height, element_bytes(arguments));
+    } else if constexpr (requires { arguments.dstDevice, arguments.N; }) {
+      check_rows(arguments.dstDevice, 0, arguments.N, 1, element_bytes(arguments));
+    }
+  }
+  template <typename Arguments>
+  static constexpr uint64_t element_bytes(const Arguments&) {
+    if constexpr (requires(Arguments a) { a.ui; }) return 4;
+    if constexpr (requires(Arguments a) { a.us; }) return 2;
+    return 1;
+  }
+  void check_range(uint64_t address, uint64_t bytes);
+  void check_rows(uint64_t address, uint64_t pitch, uint64_t width, uint64_t height, uint64_t element_bytes);
 
   // Flags and priority of a new stream or event are questions that the client answers.
   template <typename Arguments>

@@ -14,7 +14,7 @@ CALLS = Path(__file__).resolve().parents[2] / "native" / "calls"
 sys.path.insert(0, str(CALLS))
 
 import generate  # noqa: E402
-from generator import description, header, wire  # noqa: E402
+from generator import coverage, description, header, wire  # noqa: E402
 
 include = generate._default_include()
 pytestmark = pytest.mark.skipif(include is None, reason="no cuda.h in this Python; install nvidia-cuda-runtime")
@@ -36,9 +36,16 @@ def test_what_is_committed_is_up_to_date() -> None:
 def test_a_stale_file_is_named_with_what_differs(capsys: pytest.CaptureFixture[str]) -> None:
     path = generate.GENERATED / "ids.h"
     wanted = {p: p.read_text() for p in generate.GENERATED.iterdir() if p.suffix in (".h", ".cpp")}
-    assert generate.check(wanted) == 0
-    assert generate.check(wanted | {path: wanted[path] + "// one more\n"}) == 1
-    assert "ids.h: 1 lines differ" in capsys.readouterr().out
+    assert generate.check(wanted, 13050) == 0
+    assert generate.check(wanted | {path: wanted[path] + "// one more\n"}, 13050) == 1
+    said = capsys.readouterr().out
+    assert "ids.h: 1 lines differ" in said
+    assert "made from" not in said
+
+
+def test_a_comparison_with_other_headers_says_so(capsys: pytest.CaptureFixture[str]) -> None:
+    assert generate.check({generate.GENERATED / "ids.h": "other"}, 99000) == 1
+    assert "made from CUDA 13050, but these headers are 99000" in capsys.readouterr().out
 
 
 def test_every_function_has_one_class(api: header.Header) -> None:
@@ -82,3 +89,12 @@ def test_nothing_of_the_headers_prose_is_carried_over() -> None:
     for path in generate.GENERATED.iterdir():
         assert "\\brief" not in path.read_text()
         assert "\\param" not in path.read_text()
+
+
+def test_definitions_of_the_drivers_are_recognised(tmp_path: Path) -> None:
+    (tmp_path / "one.cpp").write_text(
+        'extern "C" CUresult cuInit(unsigned int) {\nGPOOL_CUDA cuMemcpy(CUdeviceptr) {\n  return cuMemFree_v2(1);\n'
+        "CUcontext current_context();\nCUresult cuCtxGetDevice(CUdevice* d) {\n// cuLaunchKernel(\n"
+    )
+    assert coverage.written(tmp_path) == {"cuInit", "cuMemcpy", "cuCtxGetDevice"}
+    assert coverage.written(tmp_path / "missing") == set()

@@ -4,6 +4,7 @@ import asyncio
 import json
 import signal
 import socket
+import sqlite3
 import stat
 import tomllib
 from pathlib import Path
@@ -123,6 +124,19 @@ async def test_the_users_client_file(tmp_path: Path) -> None:
     async with controller_process(tmp_path) as controller:
         await controller.http.get("/healthz")
     assert tomllib.loads(file.read_text())["token"] == "precious"
+
+
+async def test_a_controller_that_was_replaced_ends_with_a_sentence(tmp_path: Path) -> None:
+    async with controller_process(tmp_path) as controller:
+        with sqlite3.connect(controller.state / "gpool.db") as database:
+            database.execute("UPDATE leader SET holder = 'other/host', epoch = epoch + 1, expires_at = 9e12")
+        database.close()
+        asked = await controller.http.post("/api/v1/leases", json={})
+        assert (asked.status_code, asked.json()["type"]) == (503, "urn:gpool:problem:not-leading")
+        async with asyncio.timeout(PATIENCE_S):
+            assert await controller.process.wait() == 125
+    last = (tmp_path / "controller.log").read_text().splitlines()[-1]
+    assert last.startswith("gpool: another controller (other/host) leads this database")
 
 
 async def test_garbage_on_the_port_does_no_harm(tmp_path: Path) -> None:

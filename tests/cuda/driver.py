@@ -151,6 +151,12 @@ class Driver:
         self.check(name, byref(out), *arguments)
         return out.value or 0
 
+    def made_last(self, name: str, *arguments: Any) -> int:
+        """A call whose last argument is a pointer to a handle; returns the handle."""
+        out = c_void_p()
+        self.check(name, *arguments, byref(out))
+        return out.value or 0
+
     # --- start, devices, contexts ---
 
     def start(self, device: int = 0) -> int:

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from cuda.driver import Driver
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -7,6 +7,7 @@ import mmap
 from ctypes import byref, c_int, c_size_t, c_uint, c_uint64, c_void_p
 
 import pytest
+
 from cuda import driver as cuda
 from cuda.driver import Driver
 

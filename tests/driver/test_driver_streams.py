@@ -7,6 +7,7 @@ import threading
 from ctypes import byref, c_int, c_uint, c_void_p
 
 import pytest
+
 from cuda import driver as cuda
 from cuda.driver import Driver
 

@@ -25,7 +25,7 @@ def runner_path() -> Path:
     return path
 
 
-class Faulted(Exception):
+class FaultError(Exception):
     """A launch ended with a fault; `kind` is its name, the text its sentence."""
 
     def __init__(self, kind: str, sentence: str) -> None:
@@ -66,7 +66,7 @@ class Machine:
             self.process.stdout.close()
 
     def ask(self, command: str) -> str:
-        """The answer to one command, without its "ok"; Faulted for a fault, ValueError for an error."""
+        """The answer to one command, without its "ok"; FaultError for a fault, ValueError for an error."""
         assert self.process.stdin is not None
         assert self.process.stdout is not None
         self.process.stdin.write(command + "\n")
@@ -77,7 +77,7 @@ class Machine:
             return rest
         if word == "fault":
             kind, _, sentence = rest.partition(" ")
-            raise Faulted(kind, sentence)
+            raise FaultError(kind, sentence)
         raise ValueError(rest or f"the machine ended after {command!r}")
 
     def load(self, text: str) -> str:

@@ -269,10 +269,9 @@ class TestWhileItRuns:
         with open(reading) as reader:
             assert reader.readline() == "inside\n"
         children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
-        held = {
-            Path(f"/proc/{child}/comm").read_text().strip(): pipe in map(os.readlink, Path(f"/proc/{child}/fd").iterdir())
-            for child in children
-        }
+        held = {}
+        for child in (Path("/proc", child) for child in children):
+            held[(child / "comm").read_text().strip()] = pipe in map(os.readlink, (child / "fd").iterdir())
         assert held.pop("bash")
         assert list(held.values()) == [False]
 

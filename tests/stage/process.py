@@ -70,12 +70,13 @@ class ControllerProcess:
 @asynccontextmanager
 async def controller_process(home: Path, *options: str) -> AsyncIterator[ControllerProcess]:
     """Start a controller, wait until it answers, and end it."""
-    process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "gpool", "controller", "--listen", "127.0.0.1:0", *options),
-        env=environment(home),
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.DEVNULL,
-    )
+    with open(home / "controller.log", "ab") as log:  # noqa: ASYNC230 - only to hand it on
+        process = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", "gpool", "controller", "--listen", "127.0.0.1:0", *options),
+            env=environment(home),
+            stdout=asyncio.subprocess.PIPE,
+            stderr=log,
+        )
     assert process.stdout is not None
     try:
         announced = []

@@ -17,7 +17,7 @@ from gpool.lifecycle.lease import Released, apply_to_lease
 from gpool.model.token import Role, Token
 from gpool.store import tables
 from gpool.store.database import Database, database_file, sqlite_url
-from gpool.store.leadership import LEADERSHIP_LASTS_S, DatabaseLock, give_up_leadership, lead
+from gpool.store.leadership import LEADERSHIP_LASTS_S, DatabaseLock, extend_leadership, give_up_leadership, lead
 from gpool.store.pool_store import KeyedNode, PoolStore, Revised
 from stage.values import START, active, after, make_node, pending
 
@@ -116,6 +116,18 @@ async def test_the_second_controller_is_refused_until_the_first_is_gone(database
             pytest.fail("a controller that was replaced must not write")
     await give_up_leadership(database, second)
     assert (await lead(database, "host-1/a", 126.0)).epoch == 3
+
+
+async def test_a_leader_that_overslept_goes_on_unless_somebody_else_has_led(database: Database) -> None:
+    leadership = await lead(database, "host-1/a", 100.0)
+    leadership = await extend_leadership(database, leadership, 1000.0)
+    assert leadership.epoch == 2
+    async with PoolStore(database, leadership).write() as writer:
+        await writer.save_lease(pending("l-2"), None)
+    other = await lead(database, "host-2/b", 2000.0)
+    await give_up_leadership(database, other)
+    with pytest.raises(NotLeading, match="while this one slept"):
+        await extend_leadership(database, leadership, 2001.0)
 
 
 async def test_a_holder_known_to_be_dead_is_replaced_at_once(database: Database) -> None:

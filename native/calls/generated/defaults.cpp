@@ -33,9 +33,9 @@ extern "C" GPOOL_DEFAULT CUresult cuCoredumpRegisterStartCallback(CUcoredumpStat
 extern "C" GPOOL_DEFAULT CUresult cuCoredumpSetAttribute(CUcoredumpSettings, void *, size_t *) { return gpool::calls::not_supported("cuCoredumpSetAttribute"); }
 extern "C" GPOOL_DEFAULT CUresult cuCoredumpSetAttributeGlobal(CUcoredumpSettings, void *, size_t *) { return gpool::calls::not_supported("cuCoredumpSetAttributeGlobal"); }
 extern "C" GPOOL_DEFAULT CUresult cuCtxAttach(CUcontext *, unsigned int) { return gpool::calls::not_supported("cuCtxAttach"); }
-extern "C" GPOOL_DEFAULT CUresult cuCtxCreate(CUcontext *, unsigned int, CUdevice) { return gpool::calls::not_supported("cuCtxCreate"); }
+extern "C" GPOOL_DEFAULT CUresult cuCtxCreate(CUcontext *pctx, unsigned int flags, CUdevice dev) { return cuCtxCreate_v4(pctx, nullptr, flags, dev); }
 extern "C" GPOOL_DEFAULT CUresult cuCtxCreate_v2(CUcontext *pctx, unsigned int flags, CUdevice dev) { return cuCtxCreate_v4(pctx, nullptr, flags, dev); }
-extern "C" GPOOL_DEFAULT CUresult cuCtxCreate_v3(CUcontext *, CUexecAffinityParam *, int, unsigned int, CUdevice) { return gpool::calls::not_supported("cuCtxCreate_v3"); }
+extern "C" GPOOL_DEFAULT CUresult cuCtxCreate_v3(CUcontext *pctx, CUexecAffinityParam *paramsArray, int numParams, unsigned int flags, CUdevice dev) { return static_cast<void>(paramsArray), numParams == 0 ? cuCtxCreate_v4(pctx, nullptr, flags, dev) : CUDA_ERROR_UNSUPPORTED_EXEC_AFFINITY; }
 extern "C" GPOOL_DEFAULT CUresult cuCtxCreate_v4(CUcontext *, CUctxCreateParams *, unsigned int, CUdevice) { return gpool::calls::not_supported("cuCtxCreate_v4"); }
 extern "C" GPOOL_DEFAULT CUresult cuCtxDestroy(CUcontext ctx) { return cuCtxDestroy_v2(ctx); }
 extern "C" GPOOL_DEFAULT CUresult cuCtxDestroy_v2(CUcontext) { return gpool::calls::not_supported("cuCtxDestroy_v2"); }
@@ -326,7 +326,7 @@ extern "C" GPOOL_DEFAULT CUresult cuMemAdvise_v2(CUdeviceptr, size_t, CUmem_advi
 extern "C" GPOOL_DEFAULT CUresult cuMemAlloc(CUdeviceptr_v1 *, unsigned int) { return gpool::calls::not_supported("cuMemAlloc"); }
 extern "C" GPOOL_DEFAULT CUresult cuMemAllocAsync(CUdeviceptr *, size_t, CUstream) { return gpool::calls::not_supported("cuMemAllocAsync"); }
 extern "C" GPOOL_DEFAULT CUresult cuMemAllocFromPoolAsync(CUdeviceptr *, size_t, CUmemoryPool, CUstream) { return gpool::calls::not_supported("cuMemAllocFromPoolAsync"); }
-extern "C" GPOOL_DEFAULT CUresult cuMemAllocHost(void **, unsigned int) { return gpool::calls::not_supported("cuMemAllocHost"); }
+extern "C" GPOOL_DEFAULT CUresult cuMemAllocHost(void **pp, unsigned int bytesize) { return cuMemAllocHost_v2(pp, bytesize); }
 extern "C" GPOOL_DEFAULT CUresult cuMemAllocHost_v2(void **, size_t) { return gpool::calls::not_supported("cuMemAllocHost_v2"); }
 extern "C" GPOOL_DEFAULT CUresult cuMemAllocManaged(CUdeviceptr *, size_t, unsigned int) { return gpool::calls::not_supported("cuMemAllocManaged"); }
 extern "C" GPOOL_DEFAULT CUresult cuMemAllocPitch(CUdeviceptr_v1 *, unsigned int *, unsigned int, unsigned int, unsigned int) { return gpool::calls::not_supported("cuMemAllocPitch"); }
@@ -393,7 +393,7 @@ extern "C" GPOOL_DEFAULT CUresult cuMemcpy2D_v2(const CUDA_MEMCPY2D *) { return 
 extern "C" GPOOL_DEFAULT CUresult cuMemcpy3D(const CUDA_MEMCPY3D_v1 *) { return gpool::calls::not_supported("cuMemcpy3D"); }
 extern "C" GPOOL_DEFAULT CUresult cuMemcpy3DAsync(const CUDA_MEMCPY3D_v1 *, CUstream) { return gpool::calls::not_supported("cuMemcpy3DAsync"); }
 extern "C" GPOOL_DEFAULT CUresult cuMemcpy3DAsync_v2(const CUDA_MEMCPY3D *, CUstream) { return gpool::calls::not_supported("cuMemcpy3DAsync_v2"); }
-extern "C" GPOOL_DEFAULT CUresult cuMemcpy3DBatchAsync(size_t, CUDA_MEMCPY3D_BATCH_OP *, size_t *, unsigned long long, CUstream) { return gpool::calls::not_supported("cuMemcpy3DBatchAsync"); }
+extern "C" GPOOL_DEFAULT CUresult cuMemcpy3DBatchAsync(size_t numOps, CUDA_MEMCPY3D_BATCH_OP *opList, size_t *failIdx, unsigned long long flags, CUstream hStream) { return static_cast<void>(failIdx != nullptr ? *failIdx = SIZE_MAX : 0), cuMemcpy3DBatchAsync_v2(numOps, opList, flags, hStream); }
 extern "C" GPOOL_DEFAULT CUresult cuMemcpy3DBatchAsync_v2(size_t, CUDA_MEMCPY3D_BATCH_OP *, unsigned long long, CUstream) { return gpool::calls::not_supported("cuMemcpy3DBatchAsync_v2"); }
 extern "C" GPOOL_DEFAULT CUresult cuMemcpy3DPeer(const CUDA_MEMCPY3D_PEER *) { return gpool::calls::not_supported("cuMemcpy3DPeer"); }
 extern "C" GPOOL_DEFAULT CUresult cuMemcpy3DPeerAsync(const CUDA_MEMCPY3D_PEER *, CUstream) { return gpool::calls::not_supported("cuMemcpy3DPeerAsync"); }
@@ -408,7 +408,7 @@ extern "C" GPOOL_DEFAULT CUresult cuMemcpyAtoH(void *, CUarray, unsigned int, un
 extern "C" GPOOL_DEFAULT CUresult cuMemcpyAtoHAsync(void *, CUarray, unsigned int, unsigned int, CUstream) { return gpool::calls::not_supported("cuMemcpyAtoHAsync"); }
 extern "C" GPOOL_DEFAULT CUresult cuMemcpyAtoHAsync_v2(void *, CUarray, size_t, size_t, CUstream) { return gpool::calls::not_supported("cuMemcpyAtoHAsync_v2"); }
 extern "C" GPOOL_DEFAULT CUresult cuMemcpyAtoH_v2(void *, CUarray, size_t, size_t) { return gpool::calls::not_supported("cuMemcpyAtoH_v2"); }
-extern "C" GPOOL_DEFAULT CUresult cuMemcpyBatchAsync(CUdeviceptr *, CUdeviceptr *, size_t *, size_t, CUmemcpyAttributes *, size_t *, size_t, size_t *, CUstream) { return gpool::calls::not_supported("cuMemcpyBatchAsync"); }
+extern "C" GPOOL_DEFAULT CUresult cuMemcpyBatchAsync(CUdeviceptr *dsts, CUdeviceptr *srcs, size_t *sizes, size_t count, CUmemcpyAttributes *attrs, size_t *attrsIdxs, size_t numAttrs, size_t *failIdx, CUstream hStream) { return static_cast<void>(failIdx != nullptr ? *failIdx = SIZE_MAX : 0), cuMemcpyBatchAsync_v2(dsts, srcs, sizes, count, attrs, attrsIdxs, numAttrs, hStream); }
 extern "C" GPOOL_DEFAULT CUresult cuMemcpyBatchAsync_v2(CUdeviceptr *, CUdeviceptr *, size_t *, size_t, CUmemcpyAttributes *, size_t *, size_t, CUstream) { return gpool::calls::not_supported("cuMemcpyBatchAsync_v2"); }
 extern "C" GPOOL_DEFAULT CUresult cuMemcpyDtoA(CUarray, unsigned int, CUdeviceptr_v1, unsigned int) { return gpool::calls::not_supported("cuMemcpyDtoA"); }
 extern "C" GPOOL_DEFAULT CUresult cuMemcpyDtoA_v2(CUarray, size_t, CUdeviceptr, size_t) { return gpool::calls::not_supported("cuMemcpyDtoA_v2"); }

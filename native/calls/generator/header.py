@@ -159,6 +159,14 @@ def _versions(typedefs: str, functions: dict[str, Function]) -> list[Version]:
     return found
 
 
+def cuda_version(include: Path) -> int:
+    """CUDA_VERSION of the cuda.h in this folder, for example 13050."""
+    found = re.search(r"#define CUDA_VERSION (\d+)", (include / "cuda.h").read_text())
+    if found is None:
+        raise SystemExit(f"{include}/cuda.h does not define CUDA_VERSION; is it NVIDIA's?")
+    return int(found[1])
+
+
 def read(include: Path) -> Header:
     """Reads the headers in `include`. Raises SystemExit with a sentence when they cannot be understood."""
     for name in ("cuda.h", "cudaTypedefs.h"):
@@ -175,6 +183,4 @@ def read(include: Path) -> Header:
             functions[node.name] = _function(node)
     # cudaTypedefs.h is only searched, never parsed: it names versions by macro and by typedef; the latter count.
     typedefs = (include / "cudaTypedefs.h").read_text()
-    version = re.search(r"#define CUDA_VERSION (\d+)", (include / "cuda.h").read_text())
-    assert version is not None
-    return Header(int(version[1]), dict(sorted(functions.items())), _versions(typedefs, functions), types)
+    return Header(cuda_version(include), dict(sorted(functions.items())), _versions(typedefs, functions), types)

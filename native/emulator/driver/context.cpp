@@ -8,6 +8,7 @@
 #include "emulator/driver/log.h"
 #include "emulator/driver/memory.h"
 #include "emulator/driver/module.h"
+#include "export_tables/export_tables.h"
 
 namespace gpool::emulator {
 namespace {
@@ -32,7 +33,9 @@ std::vector<uint64_t>& context_stack() {
   return stack;
 }
 
-void flush_output() { std::fflush(stdout); }
+void flush_output() {
+  std::fflush(stdout);
+}
 
 void Context::open() {
   std::lock_guard lock(order);
@@ -65,6 +68,7 @@ void Context::tear_down() {
   for (const auto& event : handles().all<Event>()) {
     if (event->context.get() == this) handles().remove(event->handle);
   }
+  export_tables::context_ended(reinterpret_cast<CUcontext>(handle));
   drop_modules_of(*this);
   for (const Block& block : memory().blocks_where([this](const Block& b) { return b.context == handle; })) {
     memory().remove(block.begin);
@@ -72,7 +76,8 @@ void Context::tear_down() {
   std::lock_guard lock(heap_mutex);
   heap_used.clear();
   heap_begin = 0;
-  // Streams refer to their context; the circle ends here. Each one's drain thread holds its own reference while it runs.
+  // Streams refer to their context; the circle ends here. Each one's drain thread holds its own reference while it
+  // runs.
   for (const StreamRef& stream : gone) stream->capture = nullptr;
 }
 
@@ -146,6 +151,10 @@ namespace {
 
 constexpr unsigned kContextFlags = CU_CTX_FLAGS_MASK;
 
+// Retaining, releasing and resetting primary contexts, one at a time; a thread may come back here from
+// the destructors that ending a context runs.
+std::recursive_mutex primary_mutex;
+
 CUresult create(CUcontext* handle, unsigned flags, CUdevice ordinal) {
   GPOOL_CHECK(driver().ready());
   if (!handle) return CUDA_ERROR_INVALID_VALUE;
@@ -170,9 +179,13 @@ CUresult find_context(CUcontext handle, ContextRef& context) {
 
 }  // namespace
 
-GPOOL_CUDA cuCtxCreate_v2(CUcontext* context, unsigned flags, CUdevice device) { return create(context, flags, device); }
+GPOOL_CUDA cuCtxCreate_v2(CUcontext* context, unsigned flags, CUdevice device) {
+  return create(context, flags, device);
+}
 
-GPOOL_CUDA cuCtxCreate(CUcontext* context, unsigned flags, CUdevice device) { return create(context, flags, device); }
+GPOOL_CUDA cuCtxCreate(CUcontext* context, unsigned flags, CUdevice device) {
+  return create(context, flags, device);
+}
 
 GPOOL_CUDA cuCtxCreate_v3(CUcontext* context, CUexecAffinityParam*, int affinities, unsigned flags, CUdevice device) {
   if (affinities != 0) return CUDA_ERROR_UNSUPPORTED_EXEC_AFFINITY;
@@ -197,14 +210,18 @@ GPOOL_CUDA cuCtxDestroy_v2(CUcontext handle) {
   return CUDA_SUCCESS;
 }
 
-GPOOL_CUDA cuCtxDestroy(CUcontext context) { return cuCtxDestroy_v2(context); }
+GPOOL_CUDA cuCtxDestroy(CUcontext context) {
+  return cuCtxDestroy_v2(context);
+}
 
 GPOOL_CUDA cuCtxAttach(CUcontext* context, unsigned flags) {
   if (flags) return CUDA_ERROR_INVALID_VALUE;
   return cuCtxGetCurrent(context);
 }
 
-GPOOL_CUDA cuCtxDetach(CUcontext context) { return cuCtxDestroy_v2(context); }
+GPOOL_CUDA cuCtxDetach(CUcontext context) {
+  return cuCtxDestroy_v2(context);
+}
 
 GPOOL_CUDA cuCtxPushCurrent_v2(CUcontext handle) {
   GPOOL_CHECK(driver().ready());
@@ -214,7 +231,9 @@ GPOOL_CUDA cuCtxPushCurrent_v2(CUcontext handle) {
   return CUDA_SUCCESS;
 }
 
-GPOOL_CUDA cuCtxPushCurrent(CUcontext context) { return cuCtxPushCurrent_v2(context); }
+GPOOL_CUDA cuCtxPushCurrent(CUcontext context) {
+  return cuCtxPushCurrent_v2(context);
+}
 
 GPOOL_CUDA cuCtxPopCurrent_v2(CUcontext* handle) {
   GPOOL_CHECK(driver().ready());
@@ -225,7 +244,9 @@ GPOOL_CUDA cuCtxPopCurrent_v2(CUcontext* handle) {
   return CUDA_SUCCESS;
 }
 
-GPOOL_CUDA cuCtxPopCurrent(CUcontext* context) { return cuCtxPopCurrent_v2(context); }
+GPOOL_CUDA cuCtxPopCurrent(CUcontext* context) {
+  return cuCtxPopCurrent_v2(context);
+}
 
 GPOOL_CUDA cuCtxSetCurrent(CUcontext handle) {
   GPOOL_CHECK(driver().ready());
@@ -327,7 +348,8 @@ GPOOL_CUDA cuCtxSetLimit(CUlimit limit, size_t value) {
   GPOOL_CHECK(current_context(context));
   std::lock_guard lock(context->settings_mutex);
   auto at = context->limits.find(limit);
-  if (at == context->limits.end()) return limit < CU_LIMIT_MAX ? CUDA_ERROR_UNSUPPORTED_LIMIT : CUDA_ERROR_INVALID_VALUE;
+  if (at == context->limits.end())
+    return limit < CU_LIMIT_MAX ? CUDA_ERROR_UNSUPPORTED_LIMIT : CUDA_ERROR_INVALID_VALUE;
   if (limit == CU_LIMIT_MALLOC_HEAP_SIZE) {
     // The heap is laid out when the first module is loaded.
     std::lock_guard heap(context->heap_mutex);
@@ -345,7 +367,8 @@ GPOOL_CUDA cuCtxGetLimit(size_t* value, CUlimit limit) {
   if (!value) return CUDA_ERROR_INVALID_VALUE;
   std::lock_guard lock(context->settings_mutex);
   auto at = context->limits.find(limit);
-  if (at == context->limits.end()) return limit < CU_LIMIT_MAX ? CUDA_ERROR_UNSUPPORTED_LIMIT : CUDA_ERROR_INVALID_VALUE;
+  if (at == context->limits.end())
+    return limit < CU_LIMIT_MAX ? CUDA_ERROR_UNSUPPORTED_LIMIT : CUDA_ERROR_INVALID_VALUE;
   *value = at->second;
   return CUDA_SUCCESS;
 }
@@ -404,8 +427,7 @@ GPOOL_CUDA cuDevicePrimaryCtxRetain(CUcontext* handle, CUdevice ordinal) {
   Device* device = driver().device(ordinal);
   if (!device) return CUDA_ERROR_INVALID_DEVICE;
   Context& context = *device->primary;
-  static std::mutex retain_mutex;
-  std::lock_guard lock(retain_mutex);
+  std::lock_guard lock(primary_mutex);
   if (context.retained == 0 && !context.active) context.open();
   ++context.retained;
   *handle = reinterpret_cast<CUcontext>(context.handle);
@@ -417,18 +439,22 @@ GPOOL_CUDA cuDevicePrimaryCtxRelease_v2(CUdevice ordinal) {
   Device* device = driver().device(ordinal);
   if (!device) return CUDA_ERROR_INVALID_DEVICE;
   Context& context = *device->primary;
+  std::lock_guard lock(primary_mutex);
   if (context.retained == 0) return CUDA_ERROR_INVALID_CONTEXT;
   if (--context.retained == 0) context.tear_down();
   return CUDA_SUCCESS;
 }
 
-GPOOL_CUDA cuDevicePrimaryCtxRelease(CUdevice device) { return cuDevicePrimaryCtxRelease_v2(device); }
+GPOOL_CUDA cuDevicePrimaryCtxRelease(CUdevice device) {
+  return cuDevicePrimaryCtxRelease_v2(device);
+}
 
 GPOOL_CUDA cuDevicePrimaryCtxReset_v2(CUdevice ordinal) {
   GPOOL_CHECK(driver().ready());
   Device* device = driver().device(ordinal);
   if (!device) return CUDA_ERROR_INVALID_DEVICE;
   Context& context = *device->primary;
+  std::lock_guard lock(primary_mutex);
   if (context.active) context.tear_down();
   context.flags = 0;
   // Still retained by others: they find a fresh context behind the same handle.
@@ -436,7 +462,9 @@ GPOOL_CUDA cuDevicePrimaryCtxReset_v2(CUdevice ordinal) {
   return CUDA_SUCCESS;
 }
 
-GPOOL_CUDA cuDevicePrimaryCtxReset(CUdevice device) { return cuDevicePrimaryCtxReset_v2(device); }
+GPOOL_CUDA cuDevicePrimaryCtxReset(CUdevice device) {
+  return cuDevicePrimaryCtxReset_v2(device);
+}
 
 GPOOL_CUDA cuDevicePrimaryCtxSetFlags_v2(CUdevice ordinal, unsigned flags) {
   GPOOL_CHECK(driver().ready());
@@ -472,7 +500,8 @@ GPOOL_CUDA cuDeviceCanAccessPeer(int* can, CUdevice device, CUdevice peer) {
 GPOOL_CUDA cuDeviceGetP2PAttribute(int* value, CUdevice_P2PAttribute attribute, CUdevice source, CUdevice destination) {
   GPOOL_CHECK(driver().ready());
   if (!value) return CUDA_ERROR_INVALID_VALUE;
-  if (!driver().device(source) || !driver().device(destination) || source == destination) return CUDA_ERROR_INVALID_DEVICE;
+  if (!driver().device(source) || !driver().device(destination) || source == destination)
+    return CUDA_ERROR_INVALID_DEVICE;
   switch (attribute) {
     case CU_DEVICE_P2P_ATTRIBUTE_PERFORMANCE_RANK:
       *value = 0;

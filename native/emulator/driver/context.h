@@ -1,8 +1,6 @@
 // Contexts: what is alive in one, what is current on a thread, and its sticky error.
 #pragma once
 
-#include "calls/driver_api.h"
-
 #include <atomic>
 #include <map>
 #include <memory>
@@ -11,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "calls/driver_api.h"
 #include "emulator/driver/handles.h"
 #include "emulator/driver/stream.h"
 
@@ -27,7 +26,7 @@ struct Context : Object, std::enable_shared_from_this<Context> {
   std::atomic<bool> active{false};    // a primary context is inactive until it is retained
   std::atomic<bool> stopping{false};  // running kernels are told to end
   std::atomic<int> sticky{0};
-  int retained = 0;  // primary; guarded by `order`
+  int retained = 0;  // primary; guarded by a lock of its own
 
   std::mutex order;  // of submissions, between all streams of the context
   StreamRef legacy;

@@ -1,9 +1,8 @@
-// Copies. Which of them return before they are done follows CUDA's rules: pageable memory is read before an asynchronous
-// call returns and written before it returns; pinned memory is touched when the stream gets there.
-#include "calls/driver_api.h"
-
+// Copies. Which of them return before they are done follows CUDA's rules: pageable memory is read before an
+// asynchronous call returns and written before it returns; pinned memory is touched when the stream gets there.
 #include <cstring>
 
+#include "calls/driver_api.h"
 #include "emulator/driver/context.h"
 #include "emulator/driver/driver.h"
 #include "emulator/driver/graph.h"
@@ -110,7 +109,9 @@ CUresult flat(CUstream stream_handle, uint64_t to, Side to_side, uint64_t from, 
   return copy(stream, work, to_side, from_side, asynchronous);
 }
 
-uint64_t address(const void* pointer) { return reinterpret_cast<uint64_t>(pointer); }
+uint64_t address(const void* pointer) {
+  return reinterpret_cast<uint64_t>(pointer);
+}
 
 CUresult shaped(CUstream stream_handle, const CUDA_MEMCPY3D* shape, bool asynchronous) {
   StreamRef stream;
@@ -201,7 +202,8 @@ CUresult work_of_shape(const CUDA_MEMCPY3D& shape, CopyWork& work) {
     if (source_pitch < shape.WidthInBytes + shape.srcXInBytes) return CUDA_ERROR_INVALID_VALUE;
     if (destination_pitch < shape.WidthInBytes + shape.dstXInBytes) return CUDA_ERROR_INVALID_VALUE;
   }
-  if (shape.Depth > 1 && (source_height < shape.Height + shape.srcY || destination_height < shape.Height + shape.dstY)) {
+  if (shape.Depth > 1 &&
+      (source_height < shape.Height + shape.srcY || destination_height < shape.Height + shape.dstY)) {
     return CUDA_ERROR_INVALID_VALUE;
   }
   uint64_t source = shape.srcMemoryType == CU_MEMORYTYPE_HOST ? address(shape.srcHost) : shape.srcDevice;
@@ -257,22 +259,32 @@ GPOOL_CUDA cuMemcpyPeer(CUdeviceptr to, CUcontext to_context, CUdeviceptr from, 
   return flat(nullptr, to, Side::device, from, Side::device, bytes, false);
 }
 
-GPOOL_CUDA cuMemcpyPeerAsync(CUdeviceptr to, CUcontext to_context, CUdeviceptr from, CUcontext from_context, size_t bytes,
-                             CUstream stream) {
+GPOOL_CUDA cuMemcpyPeerAsync(CUdeviceptr to, CUcontext to_context, CUdeviceptr from, CUcontext from_context,
+                             size_t bytes, CUstream stream) {
   GPOOL_CHECK(driver().ready());
   if (!handles().find<Context>(to_context) || !handles().find<Context>(from_context)) return CUDA_ERROR_INVALID_CONTEXT;
   return flat(stream, to, Side::device, from, Side::device, bytes, true);
 }
 
-GPOOL_CUDA cuMemcpy2D_v2(const CUDA_MEMCPY2D* shape) { return shaped_flat(nullptr, shape, false); }
+GPOOL_CUDA cuMemcpy2D_v2(const CUDA_MEMCPY2D* shape) {
+  return shaped_flat(nullptr, shape, false);
+}
 
-GPOOL_CUDA cuMemcpy2DUnaligned_v2(const CUDA_MEMCPY2D* shape) { return shaped_flat(nullptr, shape, false); }
+GPOOL_CUDA cuMemcpy2DUnaligned_v2(const CUDA_MEMCPY2D* shape) {
+  return shaped_flat(nullptr, shape, false);
+}
 
-GPOOL_CUDA cuMemcpy2DAsync_v2(const CUDA_MEMCPY2D* shape, CUstream stream) { return shaped_flat(stream, shape, true); }
+GPOOL_CUDA cuMemcpy2DAsync_v2(const CUDA_MEMCPY2D* shape, CUstream stream) {
+  return shaped_flat(stream, shape, true);
+}
 
-GPOOL_CUDA cuMemcpy3D_v2(const CUDA_MEMCPY3D* shape) { return shaped(nullptr, shape, false); }
+GPOOL_CUDA cuMemcpy3D_v2(const CUDA_MEMCPY3D* shape) {
+  return shaped(nullptr, shape, false);
+}
 
-GPOOL_CUDA cuMemcpy3DAsync_v2(const CUDA_MEMCPY3D* shape, CUstream stream) { return shaped(stream, shape, true); }
+GPOOL_CUDA cuMemcpy3DAsync_v2(const CUDA_MEMCPY3D* shape, CUstream stream) {
+  return shaped(stream, shape, true);
+}
 
 GPOOL_CUDA cuMemcpy3DPeer(const CUDA_MEMCPY3D_PEER* shape) {
   if (!shape) return CUDA_ERROR_INVALID_VALUE;

@@ -1,10 +1,9 @@
 // Devices: start, names, attributes.
-#include "calls/driver_api.h"
-
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
 
+#include "calls/driver_api.h"
 #include "emulator/driver/context.h"
 #include "emulator/driver/driver.h"
 #include "emulator/driver/limits.h"
@@ -161,7 +160,9 @@ GPOOL_CUDA cuDeviceGetUuid_v2(CUuuid* uuid, CUdevice ordinal) {
   return CUDA_SUCCESS;
 }
 
-GPOOL_CUDA cuDeviceGetUuid(CUuuid* uuid, CUdevice device) { return cuDeviceGetUuid_v2(uuid, device); }
+GPOOL_CUDA cuDeviceGetUuid(CUuuid* uuid, CUdevice device) {
+  return cuDeviceGetUuid_v2(uuid, device);
+}
 
 GPOOL_CUDA cuDeviceGetLuid(char*, unsigned*, CUdevice) {
   GPOOL_CHECK(driver().ready());

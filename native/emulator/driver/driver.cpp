@@ -50,7 +50,8 @@ CUresult Driver::initialize() {
     state_ = State::failed;
     return failure_;
   }
-  if (Status status = ledger_.open(settings_.node); !status) return fail(CUDA_ERROR_SYSTEM_NOT_READY, status.sentence());
+  if (Status status = ledger_.open(settings_.node); !status)
+    return fail(CUDA_ERROR_SYSTEM_NOT_READY, status.sentence());
   engine_ = std::make_unique<ptx::Engine>(settings_.threads);
   devices_.resize(settings_.visible.size());
   for (size_t i = 0; i < devices_.size(); ++i) {
@@ -94,7 +95,9 @@ void Driver::in_forked_child() {
   if (driver().state_.load() != State::fresh) driver().state_ = State::forked;
 }
 
-void Driver::at_exit() { driver().shut_down(); }
+void Driver::at_exit() {
+  driver().shut_down();
+}
 
 void Driver::shut_down() {
   if (state_.load() != State::initialized) return;
@@ -116,8 +119,12 @@ bool Driver::reserve_bytes(int device, uint64_t bytes) {
   return ledger_.reserve(devices_[device].gpu, bytes, settings_.memory);
 }
 
-void Driver::release_bytes(int device, uint64_t bytes) { ledger_.release(devices_[device].gpu, bytes); }
+void Driver::release_bytes(int device, uint64_t bytes) {
+  ledger_.release(devices_[device].gpu, bytes);
+}
 
-uint64_t Driver::used_bytes(int device) { return ledger_.used(devices_[device].gpu); }
+uint64_t Driver::used_bytes(int device) {
+  return ledger_.used(devices_[device].gpu);
+}
 
 }  // namespace gpool::emulator

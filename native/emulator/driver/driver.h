@@ -1,13 +1,12 @@
 // The process-wide state: settings, devices, and where in its life the driver is.
 #pragma once
 
-#include "calls/driver_api.h"
-
 #include <atomic>
 #include <memory>
 #include <mutex>
 #include <vector>
 
+#include "calls/driver_api.h"
 #include "emulator/driver/ledger.h"
 #include "emulator/driver/settings.h"
 #include "emulator/ptx/ptx.h"
@@ -15,8 +14,8 @@
 #define GPOOL_CUDA extern "C" __attribute__((visibility("default"))) CUresult
 
 // Leaves the calling function with the code of a step that failed.
-#define GPOOL_CHECK(step)                                              \
-  do {                                                                 \
+#define GPOOL_CHECK(step)                                                   \
+  do {                                                                      \
     if (CUresult checked = (step); checked != CUDA_SUCCESS) return checked; \
   } while (false)
 

@@ -1,10 +1,9 @@
 // Names and descriptions of error codes. By number, so that the list does not depend on the age of cuda.h.
-#include "calls/driver_api.h"
-
 #include <cctype>
 #include <map>
 #include <string>
 
+#include "calls/driver_api.h"
 #include "emulator/driver/driver.h"
 
 namespace gpool::emulator {

@@ -1,6 +1,5 @@
 // Events: marks in streams, with times.
 #include "calls/driver_api.h"
-
 #include "emulator/driver/context.h"
 #include "emulator/driver/driver.h"
 #include "emulator/driver/graph.h"
@@ -91,7 +90,9 @@ GPOOL_CUDA cuEventDestroy_v2(CUevent handle) {
   return CUDA_SUCCESS;
 }
 
-GPOOL_CUDA cuEventDestroy(CUevent event) { return cuEventDestroy_v2(event); }
+GPOOL_CUDA cuEventDestroy(CUevent event) {
+  return cuEventDestroy_v2(event);
+}
 
 GPOOL_CUDA cuEventRecordWithFlags(CUevent event_handle, CUstream stream_handle, unsigned flags) {
   EventRef event;
@@ -102,7 +103,9 @@ GPOOL_CUDA cuEventRecordWithFlags(CUevent event_handle, CUstream stream_handle, 
   return record_event(event, stream);
 }
 
-GPOOL_CUDA cuEventRecord(CUevent event, CUstream stream) { return cuEventRecordWithFlags(event, stream, 0); }
+GPOOL_CUDA cuEventRecord(CUevent event, CUstream stream) {
+  return cuEventRecordWithFlags(event, stream, 0);
+}
 
 GPOOL_CUDA cuEventQuery(CUevent handle) {
   EventRef event;
@@ -123,7 +126,9 @@ GPOOL_CUDA cuEventSynchronize(CUevent handle) {
   return static_cast<CUresult>(event->context->sticky.load());
 }
 
-GPOOL_CUDA cuEventElapsedTime(float* milliseconds, CUevent start, CUevent end) { return elapsed(milliseconds, start, end); }
+GPOOL_CUDA cuEventElapsedTime(float* milliseconds, CUevent start, CUevent end) {
+  return elapsed(milliseconds, start, end);
+}
 
 GPOOL_CUDA cuEventElapsedTime_v2(float* milliseconds, CUevent start, CUevent end) {
   return elapsed(milliseconds, start, end);
@@ -168,8 +173,12 @@ GPOOL_CUDA cuStreamWaitEvent(CUstream stream_handle, CUevent event_handle, unsig
   return submit(stream, EmptyWork{}, {ticket});
 }
 
-GPOOL_CUDA cuCtxRecordEvent(CUcontext, CUevent) { return CUDA_ERROR_NOT_SUPPORTED; }
+GPOOL_CUDA cuCtxRecordEvent(CUcontext, CUevent) {
+  return CUDA_ERROR_NOT_SUPPORTED;
+}
 
-GPOOL_CUDA cuCtxWaitEvent(CUcontext, CUevent) { return CUDA_ERROR_NOT_SUPPORTED; }
+GPOOL_CUDA cuCtxWaitEvent(CUcontext, CUevent) {
+  return CUDA_ERROR_NOT_SUPPORTED;
+}
 
 }  // namespace gpool::emulator

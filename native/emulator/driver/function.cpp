@@ -80,10 +80,12 @@ CUresult attribute_of(const ptx::Module& code, const ptx::Kernel& kernel, const 
   }
 }
 
-CUresult set_attribute(const ptx::Kernel& kernel, FunctionSettings& settings, CUfunction_attribute attribute, int value) {
+CUresult set_attribute(const ptx::Kernel& kernel, FunctionSettings& settings, CUfunction_attribute attribute,
+                       int value) {
   switch (attribute) {
     case CU_FUNC_ATTRIBUTE_MAX_DYNAMIC_SHARED_SIZE_BYTES:
-      if (value < 0 || value > kSharedPerBlockOptIn - static_cast<int>(kernel.shared_bytes)) return CUDA_ERROR_INVALID_VALUE;
+      if (value < 0 || value > kSharedPerBlockOptIn - static_cast<int>(kernel.shared_bytes))
+        return CUDA_ERROR_INVALID_VALUE;
       settings.max_dynamic_shared = value;
       return CUDA_SUCCESS;
     case CU_FUNC_ATTRIBUTE_PREFERRED_SHARED_MEMORY_CARVEOUT:
@@ -303,7 +305,8 @@ GPOOL_CUDA cuOccupancyAvailableDynamicSMemPerBlock(size_t* bytes, CUfunction han
   FunctionRef function;
   GPOOL_CHECK(find(handle, function));
   if (!bytes || blocks <= 0 || threads <= 0) return CUDA_ERROR_INVALID_VALUE;
-  int per_block = kSharedPerMultiprocessor / blocks - kSharedReserved - static_cast<int>(function->kernel().shared_bytes);
+  int per_block =
+      kSharedPerMultiprocessor / blocks - kSharedReserved - static_cast<int>(function->kernel().shared_bytes);
   *bytes = static_cast<size_t>(std::max(0, std::min(per_block, max_dynamic_shared(*function))));
   return CUDA_SUCCESS;
 }

@@ -37,7 +37,9 @@ CUresult find_exec(CUgraphExec handle, ExecRef& exec) {
   return exec ? CUDA_SUCCESS : CUDA_ERROR_INVALID_VALUE;
 }
 
-CUgraphNode to_handle(uint64_t node) { return reinterpret_cast<CUgraphNode>(node); }
+CUgraphNode to_handle(uint64_t node) {
+  return reinterpret_cast<CUgraphNode>(node);
+}
 
 CUgraphNodeType type_of(const Work& work) {
   if (std::holds_alternative<KernelWork>(work)) return CU_GRAPH_NODE_TYPE_KERNEL;
@@ -83,7 +85,8 @@ CUresult kernel_work(const std::shared_ptr<Context>& context, CUfunction functio
                      const unsigned (&grid)[3], const unsigned (&block)[3], unsigned shared, void** parameters,
                      void** extra, KernelWork& work) {
   LaunchShape shape{{grid[0], grid[1], grid[2]}, {block[0], block[1], block[2]}, shared, false};
-  return prepare_launch(context, function ? function : reinterpret_cast<CUfunction>(kernel), shape, parameters, extra, work);
+  return prepare_launch(context, function ? function : reinterpret_cast<CUfunction>(kernel), shape, parameters, extra,
+                        work);
 }
 
 CUresult kernel_work(const std::shared_ptr<Context>& context, const CUDA_KERNEL_NODE_PARAMS* p, KernelWork& work) {
@@ -485,7 +488,8 @@ GPOOL_CUDA cuGraphAddDependencies_v2(CUgraph handle, const CUgraphNode* from, co
     NodeRef before, after;
     GPOOL_CHECK(find_node(from[i], before));
     GPOOL_CHECK(find_node(to[i], after));
-    if (before->graph != graph->handle || after->graph != graph->handle || before == after) return CUDA_ERROR_INVALID_VALUE;
+    if (before->graph != graph->handle || after->graph != graph->handle || before == after)
+      return CUDA_ERROR_INVALID_VALUE;
     std::lock_guard lock(graph->mutex);
     after->after.push_back(before->handle);
   }
@@ -515,7 +519,8 @@ GPOOL_CUDA cuGraphGetRootNodes(CUgraph handle, CUgraphNode* nodes, size_t* count
   return list(roots, nodes, count);
 }
 
-GPOOL_CUDA cuGraphGetEdges_v2(CUgraph handle, CUgraphNode* from, CUgraphNode* to, CUgraphEdgeData* data, size_t* count) {
+GPOOL_CUDA cuGraphGetEdges_v2(CUgraph handle, CUgraphNode* from, CUgraphNode* to, CUgraphEdgeData* data,
+                              size_t* count) {
   GraphRef graph;
   GPOOL_CHECK(find_graph(handle, graph));
   if (!count || (!from != !to)) return CUDA_ERROR_INVALID_VALUE;
@@ -588,7 +593,8 @@ GPOOL_CUDA cuGraphKernelNodeGetParams_v2(CUgraphNode handle, CUDA_KERNEL_NODE_PA
     parameters->func = work->given;
   }
   parameters->gridDimX = work->grid[0], parameters->gridDimY = work->grid[1], parameters->gridDimZ = work->grid[2];
-  parameters->blockDimX = work->block[0], parameters->blockDimY = work->block[1], parameters->blockDimZ = work->block[2];
+  parameters->blockDimX = work->block[0], parameters->blockDimY = work->block[1],
+  parameters->blockDimZ = work->block[2];
   parameters->sharedMemBytes = work->shared;
   parameters->ctx = reinterpret_cast<CUcontext>(node->context->handle);
   // Valid while the node keeps these parameters.

@@ -1,12 +1,11 @@
 // Graphs: nodes hold work as data; an executable graph runs its nodes one after the other inside one stream entry.
 #pragma once
 
-#include "calls/driver_api.h"
-
 #include <memory>
 #include <mutex>
 #include <vector>
 
+#include "calls/driver_api.h"
 #include "emulator/driver/handles.h"
 #include "emulator/driver/stream.h"
 #include "emulator/driver/work.h"

@@ -12,7 +12,20 @@
 namespace gpool::emulator {
 
 enum class Kind : uint8_t {
-  context = 1, stream, event, module, function, library, kernel, pool, physical, link, graph, node, graph_exec, user_object
+  context = 1,
+  stream,
+  event,
+  module,
+  function,
+  library,
+  kernel,
+  pool,
+  physical,
+  link,
+  graph,
+  node,
+  graph_exec,
+  user_object
 };
 
 struct Object {

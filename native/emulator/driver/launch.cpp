@@ -40,7 +40,8 @@ CUresult pack_parameters(const ptx::Kernel& kernel, void** parameters, void** ex
   return CUDA_SUCCESS;
 }
 
-CUresult launch(CUfunction function, const LaunchShape& shape, CUstream stream_handle, void** parameters, void** extra) {
+CUresult launch(CUfunction function, const LaunchShape& shape, CUstream stream_handle, void** parameters,
+                void** extra) {
   StreamRef stream;
   GPOOL_CHECK(find_stream(stream_handle, stream));
   KernelWork work;
@@ -120,7 +121,8 @@ CUresult prepare_launch(const ContextRef& context, CUfunction handle, const Laun
 GPOOL_CUDA cuLaunchKernel(CUfunction function, unsigned grid_x, unsigned grid_y, unsigned grid_z, unsigned block_x,
                           unsigned block_y, unsigned block_z, unsigned shared, CUstream stream, void** parameters,
                           void** extra) {
-  return launch(function, {{grid_x, grid_y, grid_z}, {block_x, block_y, block_z}, shared, false}, stream, parameters, extra);
+  return launch(function, {{grid_x, grid_y, grid_z}, {block_x, block_y, block_z}, shared, false}, stream, parameters,
+                extra);
 }
 
 GPOOL_CUDA cuLaunchCooperativeKernel(CUfunction function, unsigned grid_x, unsigned grid_y, unsigned grid_z,
@@ -169,7 +171,9 @@ CUresult queue_host(CUstream stream_handle, CUhostFn function, void* data) {
 
 }  // namespace
 
-GPOOL_CUDA cuLaunchHostFunc(CUstream stream, CUhostFn function, void* data) { return queue_host(stream, function, data); }
+GPOOL_CUDA cuLaunchHostFunc(CUstream stream, CUhostFn function, void* data) {
+  return queue_host(stream, function, data);
+}
 
 GPOOL_CUDA cuLaunchHostFunc_v2(CUstream stream, CUhostFn function, void* data, unsigned) {
   return queue_host(stream, function, data);
@@ -200,7 +204,8 @@ CUresult check_word(uint64_t address, bool wide, bool write, const StreamRef& st
   return memory().covers(address, bytes, stream->context->device, write) ? CUDA_SUCCESS : CUDA_ERROR_INVALID_VALUE;
 }
 
-CUresult queue_value(CUstream stream_handle, CUdeviceptr address, uint64_t value, unsigned flags, bool wait, bool wide) {
+CUresult queue_value(CUstream stream_handle, CUdeviceptr address, uint64_t value, unsigned flags, bool wait,
+                     bool wide) {
   StreamRef stream;
   GPOOL_CHECK(find_stream(stream_handle, stream));
   constexpr unsigned kWaitFlags = 3 | CU_STREAM_WAIT_VALUE_FLUSH, kWriteFlags = CU_STREAM_WRITE_VALUE_NO_MEMORY_BARRIER;
@@ -215,8 +220,8 @@ CUresult queue_batch(CUstream stream, unsigned count, CUstreamBatchMemOpParams* 
     const CUstreamBatchMemOpParams& operation = operations[i];
     switch (operation.operation) {
       case CU_STREAM_MEM_OP_WAIT_VALUE_32:
-        GPOOL_CHECK(queue_value(stream, operation.waitValue.address, operation.waitValue.value, operation.waitValue.flags,
-                                true, false));
+        GPOOL_CHECK(queue_value(stream, operation.waitValue.address, operation.waitValue.value,
+                                operation.waitValue.flags, true, false));
         break;
       case CU_STREAM_MEM_OP_WAIT_VALUE_64:
         GPOOL_CHECK(queue_value(stream, operation.waitValue.address, operation.waitValue.value64,
@@ -266,7 +271,8 @@ GPOOL_CUDA cuStreamWaitValue32(CUstream stream, CUdeviceptr address, cuuint32_t 
 GPOOL_CUDA cuStreamWaitValue64(CUstream stream, CUdeviceptr address, cuuint64_t value, unsigned flags) {
   return queue_value(stream, address, value, flags, true, true);
 }
-GPOOL_CUDA cuStreamBatchMemOp_v2(CUstream stream, unsigned count, CUstreamBatchMemOpParams* operations, unsigned flags) {
+GPOOL_CUDA cuStreamBatchMemOp_v2(CUstream stream, unsigned count, CUstreamBatchMemOpParams* operations,
+                                 unsigned flags) {
   return queue_batch(stream, count, operations, flags);
 }
 GPOOL_CUDA cuStreamBatchMemOp(CUstream stream, unsigned count, CUstreamBatchMemOpParams* operations, unsigned flags) {

@@ -1,5 +1,6 @@
 #include "emulator/driver/ledger.h"
 
+#include <dirent.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <sys/file.h>
@@ -11,6 +12,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <memory>
 
 #include "emulator/driver/sha256.h"
 
@@ -29,7 +31,8 @@ uint64_t start_time(int pid) {
   ::close(fd);
   if (length <= 0) return 0;
   text[length] = 0;
-  // The command name may hold blanks and parentheses; fields are counted from the last parenthesis. Start time is field 22.
+  // The command name may hold blanks and parentheses; fields are counted from the last parenthesis. Start time is
+  // field 22.
   char* field = std::strrchr(text, ')');
   if (!field || field[1] == 0) return 0;
   if (field[2] == 'Z' || field[2] == 'X') return 0;  // dead, only not yet collected by its parent
@@ -67,6 +70,32 @@ struct Ledger::Lock {
   int fd;
 };
 
+// Removes ledgers of other nodes whose processes have all ended without leaving (killed, or by _exit).
+void Ledger::sweep(const std::string& folder, const std::string& own_path) {
+  DIR* listing = opendir(folder.c_str());
+  if (!listing) return;
+  while (const dirent* entry = readdir(listing)) {
+    std::string name = entry->d_name, path = folder + "/" + name;
+    if (!name.starts_with("emulated-") || !name.ends_with(".ledger") || path == own_path) continue;
+    int fd = ::open(path.c_str(), O_RDWR | O_CLOEXEC | O_NOFOLLOW);
+    if (fd < 0) continue;
+    // Somebody who holds the lock is alive.
+    if (flock(fd, LOCK_EX | LOCK_NB) == 0) {
+      auto content = std::make_unique<File>();
+      bool living = false;
+      if (pread(fd, content.get(), sizeof(File), 0) == static_cast<ssize_t>(sizeof(File))) {
+        for (const File::Entry& user : content->entries) {
+          living = living || (user.pid != 0 && start_time(static_cast<int>(user.pid)) == user.started);
+        }
+      }
+      struct stat about{};
+      if (!living && fstat(fd, &about) == 0 && about.st_nlink > 0 && about.st_uid == getuid()) unlink(path.c_str());
+    }
+    ::close(fd);
+  }
+  closedir(listing);
+}
+
 Status Ledger::open(const std::string& node) {
   std::string folder = folder_for_ledgers();
   if (mkdir(folder.c_str(), 0700) != 0 && errno != EEXIST) {
@@ -77,20 +106,22 @@ Status Ledger::open(const std::string& node) {
   std::array<uint8_t, 32> digest = sha256(node);
   for (int i = 0; i < 8; ++i) name += {kDigits[digest[i] >> 4], kDigits[digest[i] & 15]};
   path_ = folder + "/emulated-" + name + ".ledger";
+  sweep(folder, path_);
   // The last process of another run may remove the file between our open and our lock; then open again.
   for (int attempt = 0; attempt < 100; ++attempt) {
     int fd = ::open(path_.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
     if (fd < 0) return Status::failed("cannot open the memory ledger " + path_ + ": " + std::strerror(errno));
     while (flock(fd, LOCK_EX) != 0 && errno == EINTR) {
     }
-    struct stat about {};
+    struct stat about{};
     if (fstat(fd, &about) != 0 || about.st_nlink == 0) {
       ::close(fd);
       continue;
     }
     if (about.st_uid != getuid()) {
       ::close(fd);
-      return Status::failed("the memory ledger " + path_ + " belongs to another user; remove it, or set XDG_RUNTIME_DIR");
+      return Status::failed("the memory ledger " + path_ +
+                            " belongs to another user; remove it, or set XDG_RUNTIME_DIR");
     }
     if (about.st_size != static_cast<off_t>(sizeof(File)) && ftruncate(fd, sizeof(File)) != 0) {
       ::close(fd);

@@ -1,5 +1,6 @@
 // Memory of the emulated GPUs, counted over all processes of this user that use the same node name. A small file in
-// shared memory holds one entry per process; a lock on the file (released by the kernel when its holder dies) guards it.
+// shared memory holds one entry per process; a lock on the file (released by the kernel when its holder dies) guards
+// it.
 #pragma once
 
 #include <cstdint>
@@ -27,6 +28,7 @@ class Ledger {
  private:
   struct File;
   struct Lock;
+  static void sweep(const std::string& folder, const std::string& own_path);
   uint64_t sum(int gpu) const;
   void drop_the_dead();
 

@@ -1,5 +1,7 @@
 // cuLink*: several PTX texts become one. Only directives at the head differ between them, and declarations that another
 // input defines; the result is PTX text, which cuModuleLoadData accepts like a cubin.
+#include "emulator/driver/link.h"
+
 #include <cstdio>
 #include <set>
 
@@ -8,7 +10,6 @@
 #include "emulator/driver/driver.h"
 #include "emulator/driver/handles.h"
 #include "emulator/driver/jit_options.h"
-#include "emulator/driver/link.h"
 #include "emulator/driver/log.h"
 #include "emulator/driver/module.h"
 
@@ -34,7 +35,8 @@ CUresult add(CUlinkState state, CUjitInputType type, std::string bytes) {
   std::shared_ptr<Link> link;
   GPOOL_CHECK(find_link(state, link));
   if (type >= CU_JIT_NUM_INPUT_TYPES) return CUDA_ERROR_INVALID_VALUE;
-  // Libraries of machine code (cudadevrt) cannot be taken apart and are rarely needed: their use shows as a missing symbol.
+  // Libraries of machine code (cudadevrt) cannot be taken apart and are rarely needed: their use shows as a missing
+  // symbol.
   if (type == CU_JIT_INPUT_LIBRARY || type == CU_JIT_INPUT_OBJECT) {
     log(Level::warn, "cuLinkAdd: an object or library of machine code is left out; the emulated GPU runs PTX only");
     return CUDA_SUCCESS;
@@ -85,8 +87,8 @@ GPOOL_CUDA cuLinkAddFile_v2(CUlinkState state, CUjitInputType type, const char* 
   GPOOL_CHECK(read_file(path, bytes));
   return add(state, type, std::move(bytes));
 }
-GPOOL_CUDA cuLinkAddFile(CUlinkState state, CUjitInputType type, const char* path, unsigned count, CUjit_option* options,
-                         void** values) {
+GPOOL_CUDA cuLinkAddFile(CUlinkState state, CUjitInputType type, const char* path, unsigned count,
+                         CUjit_option* options, void** values) {
   return cuLinkAddFile_v2(state, type, path, count, options, values);
 }
 

@@ -13,7 +13,9 @@ constexpr uint64_t kPage = 4096;
 // Between two allocations lies memory that is nobody's, so that a kernel that runs past an end faults.
 constexpr uint64_t kGap = 512;
 
-uint64_t round_up(uint64_t value, uint64_t unit) { return (value + unit - 1) / unit * unit; }
+uint64_t round_up(uint64_t value, uint64_t unit) {
+  return (value + unit - 1) / unit * unit;
+}
 
 }  // namespace
 
@@ -72,8 +74,7 @@ uint64_t Ranges::take(uint64_t bytes, uint64_t alignment) {
 void Memory::open_arena(int device, uint64_t bytes) {
   // Four times the memory, so that fragmentation of addresses never is what ends an allocation.
   for (uint64_t size = std::max(bytes * 4, uint64_t{16} << 30); size >= bytes; size /= 2) {
-    void* address =
-        mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    void* address = mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     if (address == MAP_FAILED) continue;
     madvise(address, size, MADV_DONTDUMP);
     std::lock_guard lock(mutex_);
@@ -219,7 +220,8 @@ ptx::Regions Memory::regions(int device, uint64_t peers) const {
         if (block.device != device && !(peers >> block.device & 1)) continue;
         break;
       case Block::Kind::pool:
-        if (block.device != device && !(static_cast<size_t>(device) < block.access.size() && block.access[device])) continue;
+        if (block.device != device && !(static_cast<size_t>(device) < block.access.size() && block.access[device]))
+          continue;
         break;
       case Block::Kind::mapped: {
         uint8_t granted = static_cast<size_t>(device) < block.access.size() ? block.access[device] : 0;

@@ -1,8 +1,6 @@
 // What is at which address. Device addresses are host addresses; each device has an arena of reserved address space.
 #pragma once
 
-#include "calls/driver_api.h"
-
 #include <atomic>
 #include <cstdint>
 #include <functional>
@@ -11,6 +9,7 @@
 #include <optional>
 #include <vector>
 
+#include "calls/driver_api.h"
 #include "emulator/ptx/ptx.h"
 
 namespace gpool::emulator {
@@ -23,13 +22,13 @@ struct Block {
   int device = 0;        // ordinal
   uint64_t context = 0;  // handle; 0 for VMM and pools
   uint64_t id = 0;
-  uint64_t owner = 0;    // handle of the pool or of the physical memory
-  uint64_t offset = 0;   // in the physical memory
-  unsigned flags = 0;    // of cuMemHostAlloc and cuMemHostRegister
+  uint64_t owner = 0;   // handle of the pool or of the physical memory
+  uint64_t offset = 0;  // in the physical memory
+  unsigned flags = 0;   // of cuMemHostAlloc and cuMemHostRegister
   bool sync_memops = false;
-  bool internal = false;                // module variables, device heap: not the user's to free
-  bool free_pending = false;            // cuMemFreeAsync is queued
-  std::vector<uint8_t> access;          // mapped: per device 0 none, 1 read, 3 read and write
+  bool internal = false;        // module variables, device heap: not the user's to free
+  bool free_pending = false;    // cuMemFreeAsync is queued
+  std::vector<uint8_t> access;  // mapped: per device 0 none, 1 read, 3 read and write
   uint64_t end() const { return begin + bytes; }
   bool is_host() const { return kind == Kind::host || kind == Kind::registered; }
 };

@@ -1,9 +1,9 @@
 // Allocation calls: device, pinned, registered and managed memory, and questions about addresses.
-#include "calls/driver_api.h"
 #include <unistd.h>
 
 #include <algorithm>
 
+#include "calls/driver_api.h"
 #include "emulator/driver/context.h"
 #include "emulator/driver/driver.h"
 #include "emulator/driver/memory.h"
@@ -59,7 +59,9 @@ CUresult allocate_host(void** pointer, size_t bytes, unsigned flags) {
 
 }  // namespace
 
-GPOOL_CUDA cuMemAlloc_v2(CUdeviceptr* pointer, size_t bytes) { return allocate(pointer, bytes); }
+GPOOL_CUDA cuMemAlloc_v2(CUdeviceptr* pointer, size_t bytes) {
+  return allocate(pointer, bytes);
+}
 
 GPOOL_CUDA cuMemAllocPitch_v2(CUdeviceptr* pointer, size_t* pitch, size_t width, size_t height, unsigned element) {
   if (!pitch || width == 0 || height == 0) return CUDA_ERROR_INVALID_VALUE;
@@ -73,8 +75,7 @@ GPOOL_CUDA cuMemAllocPitch_v2(CUdeviceptr* pointer, size_t* pitch, size_t width,
 
 GPOOL_CUDA cuMemFree_v2(CUdeviceptr pointer) {
   ContextRef context;
-  GPOOL_CHECK(current_context_even_broken(context));
-  if (int sticky = context->sticky.load()) return static_cast<CUresult>(sticky);
+  GPOOL_CHECK(current_context(context));
   if (pointer == 0) return CUDA_SUCCESS;
   std::optional<Block> block = memory().find(pointer);
   if (!block || block->begin != pointer || block->internal) return CUDA_ERROR_INVALID_VALUE;
@@ -104,7 +105,9 @@ GPOOL_CUDA cuMemAllocHost_v2(void** pointer, size_t bytes) {
   return allocate_host(pointer, bytes, 0);
 }
 
-GPOOL_CUDA cuMemHostAlloc(void** pointer, size_t bytes, unsigned flags) { return allocate_host(pointer, bytes, flags); }
+GPOOL_CUDA cuMemHostAlloc(void** pointer, size_t bytes, unsigned flags) {
+  return allocate_host(pointer, bytes, flags);
+}
 
 GPOOL_CUDA cuMemFreeHost(void* pointer) {
   ContextRef context;
@@ -220,7 +223,8 @@ GPOOL_CUDA cuMemGetAddressRange_v2(CUdeviceptr* base, size_t* bytes, CUdeviceptr
 namespace {
 
 // Answers for `pointer` whether or not it is known; `known` says which.
-CUresult pointer_attribute(void* data, CUpointer_attribute attribute, CUdeviceptr pointer, const std::optional<Block>& block) {
+CUresult pointer_attribute(void* data, CUpointer_attribute attribute, CUdeviceptr pointer,
+                           const std::optional<Block>& block) {
   auto put = [data](auto value) {
     *static_cast<decltype(value)*>(data) = value;
     return CUDA_SUCCESS;
@@ -322,7 +326,9 @@ CUresult check_hint(CUdeviceptr pointer, size_t bytes) {
 
 }  // namespace
 
-GPOOL_CUDA cuMemAdvise(CUdeviceptr pointer, size_t bytes, CUmem_advise, CUdevice) { return check_hint(pointer, bytes); }
+GPOOL_CUDA cuMemAdvise(CUdeviceptr pointer, size_t bytes, CUmem_advise, CUdevice) {
+  return check_hint(pointer, bytes);
+}
 
 GPOOL_CUDA cuMemAdvise_v2(CUdeviceptr pointer, size_t bytes, CUmem_advise, CUmemLocation) {
   return check_hint(pointer, bytes);

@@ -23,7 +23,9 @@ std::string without_comments(std::string_view text) {
     } else if (text.substr(i, 2) == "/*") {
       size_t end = text.find("*/", i + 2);
       size_t stop = end == std::string_view::npos ? text.size() : end + 2;
-      plain.append(static_cast<size_t>(std::count(text.begin() + static_cast<long>(i), text.begin() + static_cast<long>(stop), '\n')), '\n');
+      plain.append(static_cast<size_t>(
+                       std::count(text.begin() + static_cast<long>(i), text.begin() + static_cast<long>(stop), '\n')),
+                   '\n');
       i = stop;
     } else {
       plain += text[i++];
@@ -66,7 +68,9 @@ std::string_view trimmed(std::string_view text) {
   return first == std::string_view::npos ? std::string_view() : text.substr(first);
 }
 
-bool is_name_character(char c) { return std::isalnum(static_cast<unsigned char>(c)) || c == '_' || c == '$' || c == '%'; }
+bool is_name_character(char c) {
+  return std::isalnum(static_cast<unsigned char>(c)) || c == '_' || c == '$' || c == '%';
+}
 
 // The symbol that a declaration or definition names: the first word that is no directive, type, number or return value.
 std::string symbol_of(std::string_view statement) {

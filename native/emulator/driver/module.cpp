@@ -187,11 +187,13 @@ CUresult ptx_of_image(const void* bytes, std::string& text) {
   if (contents.ptx.empty()) {
     std::string sentence = "the " + contents.kind + " holds machine code only (";
     for (const image::Cubin& cubin : contents.cubins) {
-      sentence += "sm_" + std::to_string(cubin.architecture) + " with " + std::to_string(cubin.kernels.size()) + " kernels";
+      sentence +=
+          "sm_" + std::to_string(cubin.architecture) + " with " + std::to_string(cubin.kernels.size()) + " kernels";
       if (!cubin.kernels.empty()) sentence += ", first " + cubin.kernels.front().name;
       sentence += "; ";
     }
-    sentence += "no PTX), which the emulated GPU cannot run; build it with PTX (-gencode …,code=compute_XX) or -lineinfo";
+    sentence +=
+        "no PTX), which the emulated GPU cannot run; build it with PTX (-gencode …,code=compute_XX) or -lineinfo";
     log(Level::error, sentence);
     return CUDA_ERROR_NO_BINARY_FOR_GPU;
   }
@@ -259,14 +261,19 @@ void drop_modules_of(Context& context) {
 
 // --- the calls ---
 
-GPOOL_CUDA cuModuleLoadData(CUmodule* module, const void* image) { return load(module, image, {}); }
+GPOOL_CUDA cuModuleLoadData(CUmodule* module, const void* image) {
+  return load(module, image, {});
+}
 
-GPOOL_CUDA cuModuleLoadDataEx(CUmodule* module, const void* image, unsigned count, CUjit_option* options, void** values) {
+GPOOL_CUDA cuModuleLoadDataEx(CUmodule* module, const void* image, unsigned count, CUjit_option* options,
+                              void** values) {
   if (count && (!options || !values)) return CUDA_ERROR_INVALID_VALUE;
   return load(module, image, JitOptions(count, options, values));
 }
 
-GPOOL_CUDA cuModuleLoadFatBinary(CUmodule* module, const void* image) { return load(module, image, {}); }
+GPOOL_CUDA cuModuleLoadFatBinary(CUmodule* module, const void* image) {
+  return load(module, image, {});
+}
 
 GPOOL_CUDA cuModuleLoad(CUmodule* module, const char* path) {
   ContextRef context;

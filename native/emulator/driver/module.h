@@ -2,8 +2,6 @@
 // that uses it.
 #pragma once
 
-#include "calls/driver_api.h"
-
 #include <atomic>
 #include <map>
 #include <memory>
@@ -11,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "calls/driver_api.h"
 #include "emulator/driver/handles.h"
 #include "emulator/ptx/ptx.h"
 
@@ -35,7 +34,6 @@ struct Function : Object {
   std::shared_ptr<Context> context;
   std::shared_ptr<ptx::Module> code;
   size_t index = 0;
-  FunctionSettings own;
   std::shared_ptr<FunctionSettings> settings;  // shared with the CUkernel, when there is one
   const ptx::Kernel& kernel() const { return code->kernels()[index]; }
 };

@@ -34,7 +34,8 @@ CUresult allocate(CUdeviceptr* pointer, size_t bytes, const PoolRef& pool, const
   std::optional<Block> block = memory().allocate_device(like);
   if (!block) {
     // What queued frees will give back counts as free in stream order: let them happen, then try once more.
-    bool pending = !memory().blocks_where([&](const Block& b) { return b.free_pending && b.device == pool->device; }).empty();
+    bool pending =
+        !memory().blocks_where([&](const Block& b) { return b.free_pending && b.device == pool->device; }).empty();
     if (!pending) return CUDA_ERROR_OUT_OF_MEMORY;
     stream->context->wait_for_all();
     block = memory().allocate_device(like);
@@ -79,7 +80,8 @@ GPOOL_CUDA cuMemAllocAsync(CUdeviceptr* pointer, size_t bytes, CUstream stream_h
   return allocate(pointer, bytes, pool, stream);
 }
 
-GPOOL_CUDA cuMemAllocFromPoolAsync(CUdeviceptr* pointer, size_t bytes, CUmemoryPool pool_handle, CUstream stream_handle) {
+GPOOL_CUDA cuMemAllocFromPoolAsync(CUdeviceptr* pointer, size_t bytes, CUmemoryPool pool_handle,
+                                   CUstream stream_handle) {
   StreamRef stream;
   PoolRef pool;
   GPOOL_CHECK(find_stream(stream_handle, stream));

@@ -1,14 +1,13 @@
-// Pools of stream-ordered memory. Memory is taken from the device at the call and given back when the stream gets to the
-// free; a pool keeps nothing for itself, so that other processes can have it.
+// Pools of stream-ordered memory. Memory is taken from the device at the call and given back when the stream gets to
+// the free; a pool keeps nothing for itself, so that other processes can have it.
 #pragma once
-
-#include "calls/driver_api.h"
 
 #include <atomic>
 #include <map>
 #include <mutex>
 #include <vector>
 
+#include "calls/driver_api.h"
 #include "emulator/driver/handles.h"
 
 namespace gpool::emulator {

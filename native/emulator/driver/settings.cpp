@@ -24,7 +24,8 @@ std::optional<uint64_t> parse_number(std::string_view text) {
 // 1073741824, 512MiB, 8GiB, 8G, 2.5GiB. Suffixes are powers of 1024, as in `gpool run --memory`.
 std::optional<uint64_t> parse_bytes(std::string_view text) {
   size_t digits = 0;
-  while (digits < text.size() && (std::isdigit(static_cast<unsigned char>(text[digits])) || text[digits] == '.')) ++digits;
+  while (digits < text.size() && (std::isdigit(static_cast<unsigned char>(text[digits])) || text[digits] == '.'))
+    ++digits;
   std::string suffix(text.substr(digits));
   for (char& c : suffix) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
   int shift = -1;
@@ -135,7 +136,8 @@ Status read_settings(Settings& settings) {
   if (const char* text = std::getenv("GPOOL_EMULATOR_MEMORY"); text && *text) {
     std::optional<uint64_t> bytes = parse_bytes(text);
     if (!bytes || *bytes < (uint64_t{1} << 20)) {
-      return bad("GPOOL_EMULATOR_MEMORY", text, "a size of at least 1MiB, for example 512MiB, 8GiB or a number of bytes");
+      return bad("GPOOL_EMULATOR_MEMORY", text,
+                 "a size of at least 1MiB, for example 512MiB, 8GiB or a number of bytes");
     }
     settings.memory = *bytes;
   }
@@ -162,7 +164,8 @@ Status read_settings(Settings& settings) {
   if (const char* text = std::getenv("GPOOL_EMULATOR_DRIVER_VERSION"); text && *text) {
     std::optional<uint64_t> number = parse_number(text);
     if (!number || *number < 11000 || *number > 99990) {
-      return bad("GPOOL_EMULATOR_DRIVER_VERSION", text, "a CUDA version as 1000 * major + 10 * minor, for example 13000");
+      return bad("GPOOL_EMULATOR_DRIVER_VERSION", text,
+                 "a CUDA version as 1000 * major + 10 * minor, for example 13000");
     }
     settings.driver_version = static_cast<int>(*number);
   }
@@ -172,7 +175,8 @@ Status read_settings(Settings& settings) {
   }
   if (const char* text = std::getenv("GPOOL_EMULATOR_THREADS"); text && *text) {
     std::optional<uint64_t> number = parse_number(text);
-    if (!number || *number == 0 || *number > 1024) return bad("GPOOL_EMULATOR_THREADS", text, "a number from 1 to 1024");
+    if (!number || *number == 0 || *number > 1024)
+      return bad("GPOOL_EMULATOR_THREADS", text, "a number from 1 to 1024");
     settings.threads = static_cast<unsigned>(*number);
   }
   if (const char* text = std::getenv("GPOOL_EMULATOR_FAULT"); text && *text) {

@@ -2,7 +2,6 @@
 #pragma once
 
 #include "calls/driver_api.h"
-
 #include "emulator/driver/work.h"
 
 namespace gpool::emulator {

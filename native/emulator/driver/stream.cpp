@@ -86,8 +86,12 @@ std::atomic<uint64_t> next_stream_id{1};
 
 }  // namespace
 
-void run_on_crew(std::function<void()> job) { crew().run(std::move(job)); }
-void join_crew() { crew().join(); }
+void run_on_crew(std::function<void()> job) {
+  crew().run(std::move(job));
+}
+void join_crew() {
+  crew().join();
+}
 
 void Stream::push(Work work, std::vector<TicketRef> after, TicketRef done) {
   std::lock_guard lock(mutex_);
@@ -221,7 +225,9 @@ CUresult create_stream(CUstream* handle, unsigned flags, int priority) {
 
 }  // namespace
 
-GPOOL_CUDA cuStreamCreate(CUstream* stream, unsigned flags) { return create_stream(stream, flags, 0); }
+GPOOL_CUDA cuStreamCreate(CUstream* stream, unsigned flags) {
+  return create_stream(stream, flags, 0);
+}
 
 GPOOL_CUDA cuStreamCreateWithPriority(CUstream* stream, unsigned flags, int priority) {
   return create_stream(stream, flags, priority);

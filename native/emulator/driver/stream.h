@@ -1,9 +1,7 @@
-// Streams: first in, first out, each drained by a thread of its own while it has work. Order between streams (the legacy
-// default stream, events) is expressed by tickets that work waits for; a ticket is always older than who waits for it,
-// so nothing can wait in a circle.
+// Streams: first in, first out, each drained by a thread of its own while it has work. Order between streams (the
+// legacy default stream, events) is expressed by tickets that work waits for; a ticket is always older than who waits
+// for it, so nothing can wait in a circle.
 #pragma once
-
-#include "calls/driver_api.h"
 
 #include <atomic>
 #include <chrono>
@@ -15,6 +13,7 @@
 #include <thread>
 #include <vector>
 
+#include "calls/driver_api.h"
 #include "emulator/driver/handles.h"
 #include "emulator/driver/work.h"
 

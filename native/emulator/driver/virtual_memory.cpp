@@ -1,5 +1,5 @@
-// Address ranges and physical memory apart: cuMemAddressReserve, cuMemCreate, cuMemMap. Physical memory is a memfd, so it
-// can be mapped at several addresses and handed to other processes.
+// Address ranges and physical memory apart: cuMemAddressReserve, cuMemCreate, cuMemMap. Physical memory is a memfd, so
+// it can be mapped at several addresses and handed to other processes.
 #include <fcntl.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
@@ -9,8 +9,8 @@
 #include <memory>
 #include <mutex>
 
-#include "emulator/driver/context.h"
 #include "calls/driver_api.h"
+#include "emulator/driver/context.h"
 #include "emulator/driver/driver.h"
 #include "emulator/driver/memory.h"
 
@@ -36,8 +36,8 @@ using PhysicalRef = std::shared_ptr<Physical>;
 
 struct Reservations {
   std::mutex mutex;
-  std::map<uint64_t, uint64_t> ranges;                         // begin → bytes
-  std::map<uint64_t, PhysicalRef> mapped;                      // by begin of the mapping
+  std::map<uint64_t, uint64_t> ranges;     // begin → bytes
+  std::map<uint64_t, PhysicalRef> mapped;  // by begin of the mapping
 };
 
 Reservations& reservations() {
@@ -227,7 +227,8 @@ GPOOL_CUDA cuMemUnmap(CUdeviceptr pointer, size_t bytes) {
     memory().remove(begin);
     all.mapped.erase(begin);
   }
-  mmap(reinterpret_cast<void*>(pointer), bytes, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED, -1, 0);
+  mmap(reinterpret_cast<void*>(pointer), bytes, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED, -1,
+       0);
   return CUDA_SUCCESS;
 }
 
@@ -282,7 +283,8 @@ GPOOL_CUDA cuMemGetAccess(unsigned long long* flags, const CUmemLocation* locati
   return CUDA_SUCCESS;
 }
 
-GPOOL_CUDA cuMemGetAllocationPropertiesFromHandle(CUmemAllocationProp* properties, CUmemGenericAllocationHandle handle) {
+GPOOL_CUDA cuMemGetAllocationPropertiesFromHandle(CUmemAllocationProp* properties,
+                                                  CUmemGenericAllocationHandle handle) {
   GPOOL_CHECK(driver().ready());
   PhysicalRef physical = handles().find<Physical>(handle);
   if (!physical || !properties) return CUDA_ERROR_INVALID_VALUE;
@@ -310,7 +312,7 @@ GPOOL_CUDA cuMemImportFromShareableHandle(CUmemGenericAllocationHandle* handle, 
   if (!handle) return CUDA_ERROR_INVALID_VALUE;
   if (type != CU_MEM_HANDLE_TYPE_POSIX_FILE_DESCRIPTOR) return CUDA_ERROR_NOT_SUPPORTED;
   int fd = static_cast<int>(reinterpret_cast<uintptr_t>(shareable));
-  struct stat about {};
+  struct stat about{};
   if (fstat(fd, &about) != 0 || about.st_size == 0 || about.st_size % static_cast<off_t>(kGranularity)) {
     return CUDA_ERROR_INVALID_VALUE;
   }

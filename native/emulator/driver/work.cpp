@@ -17,7 +17,9 @@ namespace {
 
 using std::chrono::microseconds;
 
-bool must_stop(const Context& context) { return driver().stopping() || context.stopping; }
+bool must_stop(const Context& context) {
+  return driver().stopping() || context.stopping;
+}
 
 // Sleeps in short pieces, so that an injected delay never holds up the end of the process.
 void delay(const Context& context, microseconds time) {
@@ -60,7 +62,8 @@ CUresult run_kernel(Context& context, const KernelWork& work) {
   const std::string& name = work.function->kernel().name;
   uint64_t number = driver().count_launch();
   if (number == faults.launch_fail_at) {
-    return fail(context, CUDA_ERROR_LAUNCH_FAILED, "injected fault: launch " + std::to_string(number) + " (" + name + ")");
+    return fail(context, CUDA_ERROR_LAUNCH_FAILED,
+                "injected fault: launch " + std::to_string(number) + " (" + name + ")");
   }
   if (faults.device_lost_at && number >= faults.device_lost_at) {
     for (Device& device : driver().devices()) device.primary->poison(CUDA_ERROR_UNKNOWN, "injected fault: device lost");
@@ -191,14 +194,17 @@ CUresult run(Context& context, const Work& work) {
     in_host_function = false;
     return CUDA_SUCCESS;
   }
+  if (const auto* free = std::get_if<FreeWork>(&work)) {
+    free_pool_memory(free->address);  // also behind an error: the memory outlives the context
+    return CUDA_SUCCESS;
+  }
   if (broken) return CUDA_SUCCESS;  // work behind an error is dropped; its waiters read the error from the context
   if (const auto* kernel = std::get_if<KernelWork>(&work)) return run_kernel(context, *kernel);
   if (const auto* copy = std::get_if<CopyWork>(&work)) return run_copy(context, *copy);
   if (const auto* memset = std::get_if<MemsetWork>(&work)) return run_memset(*memset);
   if (const auto* value = std::get_if<ValueWork>(&work)) return run_value(context, *value);
   if (const auto* graph = std::get_if<GraphWork>(&work)) return run_graph(*graph);
-  if (const auto* free = std::get_if<FreeWork>(&work)) free_pool_memory(free->address);
-  return CUDA_SUCCESS;
+  return CUDA_SUCCESS;  // empty nodes, and marks of events: their ticket is all of it
 }
 
 }  // namespace gpool::emulator

@@ -1,13 +1,14 @@
-// What can be queued in a stream or stand in a graph, as data: it is run by a stream's thread, or recorded and run later.
+// What can be queued in a stream or stand in a graph, as data: it is run by a stream's thread, or recorded and run
+// later.
 #pragma once
-
-#include "calls/driver_api.h"
 
 #include <cstdint>
 #include <functional>
 #include <memory>
 #include <variant>
 #include <vector>
+
+#include "calls/driver_api.h"
 
 namespace gpool::emulator {
 
@@ -73,8 +74,8 @@ struct GraphWork {
   std::shared_ptr<GraphExec> exec;
 };
 
-using Work = std::variant<EmptyWork, KernelWork, CopyWork, MemsetWork, HostWork, EventRecordWork, EventWaitWork, FreeWork,
-                          ValueWork, GraphWork>;
+using Work = std::variant<EmptyWork, KernelWork, CopyWork, MemsetWork, HostWork, EventRecordWork, EventWaitWork,
+                          FreeWork, ValueWork, GraphWork>;
 
 // Runs it on the calling thread. A failure that is not CUDA_SUCCESS poisons the context.
 CUresult run(Context& context, const Work& work);

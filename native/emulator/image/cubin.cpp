@@ -22,11 +22,8 @@ CubinReader::CubinReader(std::span<const std::byte> bytes) : bytes_(bytes) {
   uint64_t table = load<uint64_t>(bytes.data() + 0x28);
   uint64_t entry = load<uint16_t>(bytes.data() + 0x3A), count = load<uint16_t>(bytes.data() + 0x3C);
   uint64_t names_index = load<uint16_t>(bytes.data() + 0x3E);
-  if (count == 0) {
-    valid_ = true;
+  if (count == 0 || entry < 64 || table > bytes.size() || entry * count > bytes.size() - table || names_index >= count)
     return;
-  }
-  if (entry < 64 || table > bytes.size() || entry * count > bytes.size() - table || names_index >= count) return;
   auto section = [&](uint64_t index, std::span<const std::byte>& content) {
     const std::byte* header = bytes.data() + table + index * entry;
     uint64_t offset = load<uint64_t>(header + 0x18), size = load<uint64_t>(header + 0x20);

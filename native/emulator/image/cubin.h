@@ -1,5 +1,5 @@
-// ELF cubins: the PTX text that debug information carries, kernel names and parameter layouts. Machine code is not looked
-// at.
+// ELF cubins: the PTX text that debug information carries, kernel names and parameter layouts. Machine code is not
+// looked at.
 #pragma once
 
 #include <cstddef>

@@ -48,7 +48,7 @@ void add_ptx(Contents& contents, int architecture, std::string text) {
 bool add_cubin(std::span<const std::byte> bytes, Contents& contents, std::string& problem) {
   CubinReader reader(bytes);
   if (!reader.valid()) {
-    problem = "the cubin is damaged: its section headers point outside of it";
+    problem = "the cubin is damaged: it has no section headers, or they point outside of it";
     return false;
   }
   std::string text = reader.debug_ptx();

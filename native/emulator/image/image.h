@@ -1,5 +1,5 @@
-// What programs hand to cuModuleLoadData: PTX text, cubins, fatbins and wrappers around them. Sizes are not passed along
-// with such an image; they are computed from its headers and bounded.
+// What programs hand to cuModuleLoadData: PTX text, cubins, fatbins and wrappers around them. Sizes are not passed
+// along with such an image; they are computed from its headers and bounded.
 #pragma once
 
 #include <cstddef>

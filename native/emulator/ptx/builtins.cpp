@@ -69,14 +69,18 @@ bool format_text(Warp& w, const std::string& format, uint64_t arguments, std::st
     char text[512];
     const char conversion = format[i];
     switch (conversion) {
-      case 'd': case 'i':
+      case 'd':
+      case 'i':
         if (!next(longs ? 8 : 4, value)) return false;
         spec += "lld";
         std::snprintf(text, sizeof text, spec.c_str(),
                       longs ? static_cast<long long>(value) : static_cast<long long>(static_cast<int32_t>(value)));
         out += text;
         break;
-      case 'u': case 'o': case 'x': case 'X':
+      case 'u':
+      case 'o':
+      case 'x':
+      case 'X':
         if (!next(longs ? 8 : 4, value)) return false;
         spec += std::string("ll") + conversion;
         std::snprintf(text, sizeof text, spec.c_str(), static_cast<unsigned long long>(value));
@@ -88,7 +92,14 @@ bool format_text(Warp& w, const std::string& format, uint64_t arguments, std::st
         std::snprintf(text, sizeof text, spec.c_str(), static_cast<int>(value));
         out += text;
         break;
-      case 'f': case 'F': case 'e': case 'E': case 'g': case 'G': case 'a': case 'A':
+      case 'f':
+      case 'F':
+      case 'e':
+      case 'E':
+      case 'g':
+      case 'G':
+      case 'a':
+      case 'A':
         if (!next(8, value)) return false;
         spec += conversion;
         std::snprintf(text, sizeof text, spec.c_str(), std::bit_cast<double>(value));
@@ -102,15 +113,20 @@ bool format_text(Warp& w, const std::string& format, uint64_t arguments, std::st
       case 's': {
         if (!next(8, value)) return false;
         std::string string;
-        if (value == 0) string = "(null)";
-        else if (!read_text(w, value, string)) return false;
+        if (value == 0)
+          string = "(null)";
+        else if (!read_text(w, value, string))
+          return false;
         size_t width = 0;
         bool left = false;
         size_t precision = kLongestText, *number = &width;
         for (char c : std::string_view(spec).substr(1)) {
-          if (c == '-') left = true;
-          else if (c == '.') number = &precision, precision = 0;
-          else if (c >= '0' && c <= '9' && *number < kLongestText) *number = *number * 10 + static_cast<size_t>(c - '0');
+          if (c == '-')
+            left = true;
+          else if (c == '.')
+            number = &precision, precision = 0;
+          else if (c >= '0' && c <= '9' && *number < kLongestText)
+            *number = *number * 10 + static_cast<size_t>(c - '0');
         }
         string = string.substr(0, precision);
         std::string blanks(string.size() < width ? width - string.size() : 0, ' ');
@@ -140,7 +156,8 @@ bool run_builtin(Warp& w, const Instruction* in, const Call& call, const Frame& 
       return value;
     };
     auto give = [&](uint64_t value) {
-      if (!call.results.empty()) std::memcpy(local + call.results[0].offset, &value, std::min(call.results[0].bytes, 8u));
+      if (!call.results.empty())
+        std::memcpy(local + call.results[0].offset, &value, std::min(call.results[0].bytes, 8u));
     };
     switch (builtin) {
       case Builtin::vprintf: {
@@ -177,9 +194,9 @@ bool run_builtin(Warp& w, const Instruction* in, const Call& call, const Frame& 
         const Cta& cta = *w.cta;
         const uint32_t* block = job.launch.block;
         const uint32_t thread = w.index * kLanes + lane;
-        std::string text = file + ":" + std::to_string(static_cast<uint32_t>(argument(2))) + ": " + function + ": block: [" +
-                           std::to_string(cta.id[0]) + "," + std::to_string(cta.id[1]) + "," + std::to_string(cta.id[2]) +
-                           "], thread: [" + std::to_string(thread % block[0]) + "," +
+        std::string text = file + ":" + std::to_string(static_cast<uint32_t>(argument(2))) + ": " + function +
+                           ": block: [" + std::to_string(cta.id[0]) + "," + std::to_string(cta.id[1]) + "," +
+                           std::to_string(cta.id[2]) + "], thread: [" + std::to_string(thread % block[0]) + "," +
                            std::to_string(thread / block[0] % block[1]) + "," +
                            std::to_string(thread / block[0] / block[1]) + "] Assertion `" + message + "` failed.\n";
         {
@@ -189,7 +206,8 @@ bool run_builtin(Warp& w, const Instruction* in, const Call& call, const Frame& 
         fault(w, in, lane, Fault::Kind::assert_failed, "assertion `" + message + "` failed");
         return false;
       }
-      case Builtin::none: return false;
+      case Builtin::none:
+        return false;
     }
   }
   return true;

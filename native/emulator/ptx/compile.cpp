@@ -1,5 +1,5 @@
-// One body at a time: scopes of names, rows of the frame, instructions with their labels resolved. It is one file because
-// the states it passes through (names, rows, fix-ups) belong to one walk over the text.
+// One body at a time: scopes of names, rows of the frame, instructions with their labels resolved. It is one file
+// because the states it passes through (names, rows, fix-ups) belong to one walk over the text.
 #include "compile.h"
 
 #include <algorithm>
@@ -13,14 +13,16 @@
 namespace gpool::ptx {
 namespace {
 
-uint64_t aligned(uint64_t value, uint64_t alignment) { return (value + alignment - 1) & ~(alignment - 1); }
+uint64_t aligned(uint64_t value, uint64_t alignment) {
+  return (value + alignment - 1) & ~(alignment - 1);
+}
 
 struct Name {
   enum class Kind : uint8_t { reg, registers, local, shared, call_param, kernel_param, prototype, targets };
   Kind kind;
   Type type = Type::none;
-  uint32_t row = kNoRow;      // of a register
-  uint32_t offset = 0;        // in local memory, shared memory or the parameters
+  uint32_t row = kNoRow;  // of a register
+  uint32_t offset = 0;    // in local memory, shared memory or the parameters
   uint32_t bytes = 0;
   uint32_t first = 0, count = 0;  // of registers: in `rows`; of targets: in `target_names`
 };
@@ -31,33 +33,66 @@ struct SpecialName {
   uint8_t bytes;
 };
 constexpr SpecialName kSpecials[] = {
-    {"%tid.x", Special::tid_x, 4}, {"%tid.y", Special::tid_y, 4}, {"%tid.z", Special::tid_z, 4}, {"%tid.w", Special::zero, 4},
-    {"%ntid.x", Special::ntid_x, 4}, {"%ntid.y", Special::ntid_y, 4}, {"%ntid.z", Special::ntid_z, 4},
-    {"%ntid.w", Special::one, 4}, {"%ctaid.x", Special::ctaid_x, 4}, {"%ctaid.y", Special::ctaid_y, 4},
-    {"%ctaid.z", Special::ctaid_z, 4}, {"%ctaid.w", Special::zero, 4}, {"%nctaid.x", Special::nctaid_x, 4},
-    {"%nctaid.y", Special::nctaid_y, 4}, {"%nctaid.z", Special::nctaid_z, 4}, {"%nctaid.w", Special::one, 4},
-    {"%laneid", Special::laneid, 4}, {"%warpid", Special::warpid, 4}, {"%nwarpid", Special::nwarpid, 4},
-    {"%smid", Special::smid, 4}, {"%nsmid", Special::nsmid, 4}, {"%gridid", Special::gridid, 8},
-    {"%lanemask_eq", Special::lanemask_eq, 4}, {"%lanemask_le", Special::lanemask_le, 4},
-    {"%lanemask_lt", Special::lanemask_lt, 4}, {"%lanemask_ge", Special::lanemask_ge, 4},
-    {"%lanemask_gt", Special::lanemask_gt, 4}, {"%total_smem_size", Special::total_smem, 4},
-    {"%dynamic_smem_size", Special::dynamic_smem, 4}, {"%aggr_smem_size", Special::total_smem, 4},
-    {"%clock", Special::clock, 4}, {"%clock_hi", Special::clock_hi, 4}, {"%clock64", Special::clock64, 8},
-    {"%globaltimer", Special::globaltimer, 8}, {"%globaltimer_lo", Special::globaltimer_lo, 4},
+    {"%tid.x", Special::tid_x, 4},
+    {"%tid.y", Special::tid_y, 4},
+    {"%tid.z", Special::tid_z, 4},
+    {"%tid.w", Special::zero, 4},
+    {"%ntid.x", Special::ntid_x, 4},
+    {"%ntid.y", Special::ntid_y, 4},
+    {"%ntid.z", Special::ntid_z, 4},
+    {"%ntid.w", Special::one, 4},
+    {"%ctaid.x", Special::ctaid_x, 4},
+    {"%ctaid.y", Special::ctaid_y, 4},
+    {"%ctaid.z", Special::ctaid_z, 4},
+    {"%ctaid.w", Special::zero, 4},
+    {"%nctaid.x", Special::nctaid_x, 4},
+    {"%nctaid.y", Special::nctaid_y, 4},
+    {"%nctaid.z", Special::nctaid_z, 4},
+    {"%nctaid.w", Special::one, 4},
+    {"%laneid", Special::laneid, 4},
+    {"%warpid", Special::warpid, 4},
+    {"%nwarpid", Special::nwarpid, 4},
+    {"%smid", Special::smid, 4},
+    {"%nsmid", Special::nsmid, 4},
+    {"%gridid", Special::gridid, 8},
+    {"%lanemask_eq", Special::lanemask_eq, 4},
+    {"%lanemask_le", Special::lanemask_le, 4},
+    {"%lanemask_lt", Special::lanemask_lt, 4},
+    {"%lanemask_ge", Special::lanemask_ge, 4},
+    {"%lanemask_gt", Special::lanemask_gt, 4},
+    {"%total_smem_size", Special::total_smem, 4},
+    {"%dynamic_smem_size", Special::dynamic_smem, 4},
+    {"%aggr_smem_size", Special::total_smem, 4},
+    {"%clock", Special::clock, 4},
+    {"%clock_hi", Special::clock_hi, 4},
+    {"%clock64", Special::clock64, 8},
+    {"%globaltimer", Special::globaltimer, 8},
+    {"%globaltimer_lo", Special::globaltimer_lo, 4},
     {"%globaltimer_hi", Special::globaltimer_hi, 4},
     // A launch without clusters: each block is a cluster of one.
-    {"%clusterid.x", Special::ctaid_x, 4}, {"%clusterid.y", Special::ctaid_y, 4}, {"%clusterid.z", Special::ctaid_z, 4},
-    {"%nclusterid.x", Special::nctaid_x, 4}, {"%nclusterid.y", Special::nctaid_y, 4},
-    {"%nclusterid.z", Special::nctaid_z, 4}, {"%cluster_ctaid.x", Special::zero, 4},
-    {"%cluster_ctaid.y", Special::zero, 4}, {"%cluster_ctaid.z", Special::zero, 4},
-    {"%cluster_nctaid.x", Special::one, 4}, {"%cluster_nctaid.y", Special::one, 4},
-    {"%cluster_nctaid.z", Special::one, 4}, {"%cluster_ctarank", Special::zero, 4},
+    {"%clusterid.x", Special::ctaid_x, 4},
+    {"%clusterid.y", Special::ctaid_y, 4},
+    {"%clusterid.z", Special::ctaid_z, 4},
+    {"%nclusterid.x", Special::nctaid_x, 4},
+    {"%nclusterid.y", Special::nctaid_y, 4},
+    {"%nclusterid.z", Special::nctaid_z, 4},
+    {"%cluster_ctaid.x", Special::zero, 4},
+    {"%cluster_ctaid.y", Special::zero, 4},
+    {"%cluster_ctaid.z", Special::zero, 4},
+    {"%cluster_nctaid.x", Special::one, 4},
+    {"%cluster_nctaid.y", Special::one, 4},
+    {"%cluster_nctaid.z", Special::one, 4},
+    {"%cluster_ctarank", Special::zero, 4},
     {"%cluster_nctarank", Special::one, 4},
 };
 
-uint32_t row_bytes(unsigned width) { return width * kLanes; }
+uint32_t row_bytes(unsigned width) {
+  return width * kLanes;
+}
 
-unsigned register_width(Type type) { return std::max(2u, bytes_of(type)); }
+unsigned register_width(Type type) {
+  return std::max(2u, bytes_of(type));
+}
 
 Builtin builtin_named(std::string_view name) {
   if (name == "vprintf") return Builtin::vprintf;
@@ -71,8 +106,13 @@ class BodyCompiler {
  public:
   BodyCompiler(const ModuleText& module, const FunctionSource& source, Program& program, Function& function,
                std::vector<uint32_t>& wanted, std::map<std::string_view, uint32_t>& shared_offsets)
-      : module_(module), source_(source), program_(program), function_(function), wanted_(wanted),
-        shared_offsets_(shared_offsets), lexer_(source.body, source.body_line) {}
+      : module_(module),
+        source_(source),
+        program_(program),
+        function_(function),
+        wanted_(wanted),
+        shared_offsets_(shared_offsets),
+        lexer_(source.body, source.body_line) {}
 
   bool compile(SyntaxError& error) {
     function_.name = source_.name;
@@ -173,7 +213,8 @@ class BodyCompiler {
     uint32_t* place = nullptr;
     Name* found = find_register(name, place);
     if (!found) return nullptr;
-    if (*place == kNoRow) *place = found->type == Type::pred ? predicate_row() : allocate(row_bytes(register_width(found->type)));
+    if (*place == kNoRow)
+      *place = found->type == Type::pred ? predicate_row() : allocate(row_bytes(register_width(found->type)));
     row = *place;
     return found;
   }
@@ -194,7 +235,7 @@ class BodyCompiler {
       row = constant(Constant::Kind::special, 4, number, static_cast<uint32_t>(Special::envreg));
       return true;
     }
-    if (name == "%cluster_sizes" ) return false;
+    if (name == "%cluster_sizes") return false;
     if (name == "%is_explicit_cluster") {
       width = 0;
       row = constant(Constant::Kind::value, 0, 0);
@@ -416,7 +457,8 @@ class BodyCompiler {
         case Name::Kind::shared:
           row = shared_row(known.offset, addend);
           return true;
-        default: return false;
+        default:
+          return false;
       }
     }
     if (const SharedSource* shared = module_.find_shared(name)) {
@@ -453,11 +495,18 @@ class BodyCompiler {
 
   static unsigned width_of(char kind) {
     switch (kind) {
-      case 'h': return 2;
-      case 'w': case 'f': return 4;
-      case 'q': case 'd': return 8;
-      case 'o': return 16;
-      default: return 0;
+      case 'h':
+        return 2;
+      case 'w':
+      case 'f':
+        return 4;
+      case 'q':
+      case 'd':
+        return 8;
+      case 'o':
+        return 16;
+      default:
+        return 0;
     }
   }
 
@@ -465,7 +514,9 @@ class BodyCompiler {
     if (kind == 'p' || kind == 'P') return resolve_predicate(operand, kind == 'P', row);
     const unsigned width = width_of(kind);
     switch (operand.kind) {
-      case Operand::Kind::sink: row = 0; return true;
+      case Operand::Kind::sink:
+        row = 0;
+        return true;
       case Operand::Kind::literal: {
         uint64_t bits = operand.literal.bits;
         if (operand.literal.floating) {
@@ -508,7 +559,8 @@ class BodyCompiler {
         if (width == 4) {
           // 32-bit addresses: only shared and local ones fit.
           uint32_t wide;
-          if (auto found = names_.find(operand.name); found != names_.end() && found->second.kind == Name::Kind::local) {
+          if (auto found = names_.find(operand.name);
+              found != names_.end() && found->second.kind == Name::Kind::local) {
             row = constant(Constant::Kind::local, 4, found->second.offset + static_cast<uint64_t>(operand.offset));
             return true;
           }
@@ -523,7 +575,8 @@ class BodyCompiler {
         }
         return fail("'" + std::string(operand.name) + "' is not declared, or cannot stand here");
       }
-      default: return fail("an operand has the wrong form");
+      default:
+        return fail("an operand has the wrong form");
     }
   }
 
@@ -575,8 +628,7 @@ class BodyCompiler {
       displacement = static_cast<uint64_t>(operand.offset);
       return true;
     }
-    return symbol_row(operand.name, operand.offset, row) ||
-           fail("'" + std::string(operand.name) + "' is not declared");
+    return symbol_row(operand.name, operand.offset, row) || fail("'" + std::string(operand.name) + "' is not declared");
   }
 
   void describe(Request& request, const std::vector<Operand>& operands) {
@@ -598,6 +650,7 @@ class BodyCompiler {
           request.widths[i] = static_cast<uint8_t>(register_width(reg->type));
         } else if (auto found = names_.find(one->name); found != names_.end()) {
           request.local_parameter |= found->second.kind == Name::Kind::call_param;
+          request.named_parameter |= found->second.kind == Name::Kind::kernel_param;
         }
         continue;
       }
@@ -808,12 +861,14 @@ class BodyCompiler {
     if (base == "brx") {
       if (operands_.size() != 2 || operands_[1].kind != Operand::Kind::name) return false;
       auto found = names_.find(operands_[1].name);
-      if (found == names_.end() || found->second.kind != Name::Kind::targets) return fail("brx.idx has no .branchtargets");
+      if (found == names_.end() || found->second.kind != Name::Kind::targets)
+        return fail("brx.idx has no .branchtargets");
       uint32_t row;
       if (!resolve(operands_[0], 'w', row) || !emit_guard(guard)) return false;
       uint32_t first = static_cast<uint32_t>(program_.extra.size());
       for (uint32_t i = 0; i < found->second.count; ++i) {
-        fix_ups_.push_back({program_.code.size(), target_names_[found->second.first + i], scope_, line_, program_.extra.size()});
+        fix_ups_.push_back(
+            {program_.code.size(), target_names_[found->second.first + i], scope_, line_, program_.extra.size()});
         program_.extra.push_back(0);
       }
       Instruction& in = emit(control::branch_indexed);
@@ -898,10 +953,12 @@ class BodyCompiler {
       }
       return true;
     };
-    if (at < operands_.size() && operands_[at].kind == Operand::Kind::list && !slices(operands_[at++], call.results)) return false;
+    if (at < operands_.size() && operands_[at].kind == Operand::Kind::list && !slices(operands_[at++], call.results))
+      return false;
     if (at >= operands_.size() || operands_[at].kind != Operand::Kind::name) return fail("call needs a function");
     const Operand& target = operands_[at++];
-    if (at < operands_.size() && operands_[at].kind == Operand::Kind::list && !slices(operands_[at], call.arguments)) return false;
+    if (at < operands_.size() && operands_[at].kind == Operand::Kind::list && !slices(operands_[at], call.arguments))
+      return false;
     uint32_t row;
     if (find_register(target.name, row)) {
       if (!resolve(target, 'q', call.address_row)) return false;
@@ -981,8 +1038,8 @@ class BodyCompiler {
 constexpr uint32_t kStackBytes = 64 * 1024;  // per thread, when the depth of calls is not known
 
 // Local memory per thread for the deepest chain of calls, or 0 when calls go in circles or through addresses.
-uint32_t stack_need(const std::vector<std::vector<uint32_t>>& callees, const std::vector<Function>& functions, uint32_t from,
-                    std::vector<uint8_t>& state, bool& bounded) {
+uint32_t stack_need(const std::vector<std::vector<uint32_t>>& callees, const std::vector<Function>& functions,
+                    uint32_t from, std::vector<uint8_t>& state, bool& bounded) {
   if (state[from] == 1) {
     bounded = false;
     return 0;
@@ -1032,6 +1089,16 @@ void compile(const ModuleText& module, uint32_t kernel_function, Program& out) {
     out.functions.push_back(std::move(function));
   }
   out.name = out.functions[0].name;
+  // Rows that change from block to block, or from call to call, come last.
+  for (Function& function : out.functions) {
+    auto stays = [](const Constant& one) {
+      const Special which = static_cast<Special>(one.index);
+      return one.kind != Constant::Kind::local &&
+             (one.kind != Constant::Kind::special || which < Special::ctaid_x || which > Special::ctaid_z);
+    };
+    auto middle = std::stable_partition(function.constants.begin(), function.constants.end(), stays);
+    function.first_changing = static_cast<uint32_t>(middle - function.constants.begin());
+  }
   for (Call& call : out.calls) {
     if (!call.builtin && call.address_row == kNoRow) {
       call.function = static_cast<uint32_t>(out.by_module_index[call.function]);

@@ -22,7 +22,9 @@ uint32_t lane_value(const Warp& w, uint32_t row, unsigned lane) {
   return value;
 }
 
-unsigned first_lane(uint32_t mask) { return static_cast<unsigned>(std::countr_zero(mask)); }
+unsigned first_lane(uint32_t mask) {
+  return static_cast<unsigned>(std::countr_zero(mask));
+}
 
 // One backward branch of the turn is used up; when none is left the group stops at `target`.
 const Instruction* jump(Warp& w, const Instruction* in, const Instruction* target) {
@@ -32,7 +34,9 @@ const Instruction* jump(Warp& w, const Instruction* in, const Instruction* targe
   return nullptr;
 }
 
-std::byte* local_of(Warp& w, unsigned lane) { return w.local + lane * w.local_stride; }
+std::byte* local_of(Warp& w, unsigned lane) {
+  return w.local + lane * w.local_stride;
+}
 
 }  // namespace
 
@@ -77,7 +81,8 @@ const Instruction* branch_indexed(Warp& w, const Instruction* in) {
   while (left) {
     first = target_of(first_lane(left));
     if (!first) {
-      return fault(w, in, first_lane(left), Fault::Kind::illegal_instruction, "the index of brx.idx is out of its table");
+      return fault(w, in, first_lane(left), Fault::Kind::illegal_instruction,
+                   "the index of brx.idx is out of its table");
     }
     uint32_t same = 0;
     for (uint32_t lanes = left; lanes; lanes &= lanes - 1) {
@@ -104,7 +109,9 @@ const Instruction* branch_indexed(Warp& w, const Instruction* in) {
   return nullptr;
 }
 
-const Instruction* none(Warp&, const Instruction* in) { return in + 1; }
+const Instruction* none(Warp&, const Instruction* in) {
+  return in + 1;
+}
 
 const Instruction* call(Warp& w, const Instruction* in) {
   const Program& program = *w.cta->job->program;
@@ -146,8 +153,8 @@ const Instruction* call(Warp& w, const Instruction* in) {
   Frame* frame = make_frame(w, &function, &caller);
   if (!frame) {
     return fault(w, in, first_lane(lanes), Fault::Kind::illegal_address,
-                 "stack overflow: the call of '" + function.name + "' needs more than " + std::to_string(w.local_stride) +
-                     " bytes of stack per thread");
+                 "stack overflow: the call of '" + function.name + "' needs more than " +
+                     std::to_string(w.local_stride) + " bytes of stack per thread");
   }
   frame->lanes = lanes;
   frame->back = in + 1;

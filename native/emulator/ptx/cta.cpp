@@ -81,10 +81,15 @@ bool Cta::run_turn() {
     // A warp that others wait for at a barrier goes on as long as it gets there; turns only part spinning warps.
     if (warp.groups.empty()) continue;
     switch (run(warp, kWarpTurn)) {
-      case Turn::finished: break;
-      case Turn::faulted: faulted = true; return true;
+      case Turn::finished:
+        break;
+      case Turn::faulted:
+        faulted = true;
+        return true;
       case Turn::blocked:
-      case Turn::spent: all_finished = false; break;
+      case Turn::spent:
+        all_finished = false;
+        break;
     }
     if (job->stopping.load(std::memory_order_relaxed)) return true;
   }

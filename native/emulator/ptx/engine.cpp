@@ -1,5 +1,5 @@
-// Host threads that run blocks. A worker owns the blocks it has started; it takes turns among them, so that blocks that wait
-// for each other (cooperative launches, kernels of several launches) all get on.
+// Host threads that run blocks. A worker owns the blocks it has started; it takes turns among them, so that blocks that
+// wait for each other (cooperative launches, kernels of several launches) all get on.
 #include <algorithm>
 #include <atomic>
 #include <chrono>
@@ -14,8 +14,8 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-// A block runs on for this long before its worker looks for others; one that neither ends nor waits for this much longer
-// may be spinning on a block that has not begun.
+// A block runs on for this long before its worker looks for others; one that neither ends nor waits for this much
+// longer may be spinning on a block that has not begun.
 constexpr auto kBlockTurn = std::chrono::milliseconds(2);
 constexpr auto kPatience = std::chrono::milliseconds(100);
 constexpr size_t kMostResident = 64;  // per worker, of ordinary launches
@@ -36,7 +36,8 @@ struct Engine::State {
   std::atomic<uint64_t> next_id{1};
   std::vector<std::thread> threads;
 
-  // The next block of some launch, launches taking turns. `among`: for cooperative launches, blocks go evenly to the workers.
+  // The next block of some launch, launches taking turns. `among`: for cooperative launches, blocks go evenly to the
+  // workers.
   bool take(std::shared_ptr<Job>& job, uint64_t& index, bool& was_last) {
     while (!jobs.empty()) {
       std::shared_ptr<Job> candidate = jobs.front();
@@ -70,8 +71,8 @@ void Engine::State::worker(uint32_t number) {
     uint64_t index = 0;
     bool last = false;
     {
-      // Cooperative launches come first and whole: all their blocks must be resident. Others only when there is nothing else to
-      // do, or the residents have had their patience.
+      // Cooperative launches come first and whole: all their blocks must be resident. Others only when there is nothing
+      // else to do, or the residents have had their patience.
       std::unique_lock lock(mutex);
       if (residents.empty()) {
         work.wait(lock, [&] { return closing || !jobs.empty(); });
@@ -79,8 +80,8 @@ void Engine::State::worker(uint32_t number) {
         take(job, index, last);
       } else if (!jobs.empty()) {
         const bool waits = std::any_of(jobs.begin(), jobs.end(), [&](const std::shared_ptr<Job>& other) {
-          return other->launch.cooperative ||
-                 std::none_of(residents.begin(), residents.end(), [&](const Resident& one) { return one.job == other; });
+          return other->launch.cooperative || std::none_of(residents.begin(), residents.end(),
+                                                           [&](const Resident& one) { return one.job == other; });
         });
         const bool impatient = residents.size() < kMostResident &&
                                Clock::now() - residents.back().since > kPatience * static_cast<int>(residents.size());
@@ -156,7 +157,8 @@ Engine::~Engine() {
 Fault Engine::run(Module& module, size_t kernel, const Launch& launch, const Hooks& hooks) {
   ModuleText& text = static_cast<ModuleText&>(module);
   auto refuse = [](std::string sentence) { return Fault{Fault::Kind::illegal_instruction, std::move(sentence)}; };
-  if (kernel >= text.kernels().size()) return refuse("kernel number " + std::to_string(kernel) + " is not in this module");
+  if (kernel >= text.kernels().size())
+    return refuse("kernel number " + std::to_string(kernel) + " is not in this module");
   const Kernel& described = text.kernels()[kernel];
   const Program& program = text.program(kernel);
   if (!program.why_not.empty()) return refuse("kernel '" + described.name + "' cannot run: " + program.why_not);
@@ -170,8 +172,8 @@ Fault Engine::run(Module& module, size_t kernel, const Launch& launch, const Hoo
   const uint64_t threads = uint64_t{launch.block[0]} * launch.block[1] * launch.block[2];
   job->total = uint64_t{launch.grid[0]} * launch.grid[1] * launch.grid[2];
   if (threads == 0 || threads > 1024 || job->total == 0) {
-    return refuse("kernel '" + described.name + "': a grid needs at least one block, and a block 1 to 1024 threads, not " +
-                  std::to_string(threads));
+    return refuse("kernel '" + described.name +
+                  "': a grid needs at least one block, and a block 1 to 1024 threads, not " + std::to_string(threads));
   }
   if (launch.parameters.size() < described.parameter_bytes) {
     return refuse("kernel '" + described.name + "' takes " + std::to_string(described.parameter_bytes) +

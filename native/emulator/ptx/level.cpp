@@ -7,8 +7,8 @@
 
 namespace gpool::ptx {
 
-#define GPOOL_DECLARE(level) \
-  namespace level {          \
+#define GPOOL_DECLARE(level)                         \
+  namespace level {                                  \
   bool select_any(Request& request, Choice& choice); \
   }
 #ifdef GPOOL_HAS_BASELINE
@@ -36,7 +36,9 @@ const Level& host_level() {
     return Level{"baseline", baseline::select_any};
 #else
     // A build for one kind of machine.
-    std::fputs("gpool: this build of the PTX machine has no level for this processor; add baseline to GPOOL_PTX_LEVELS\n", stderr);
+    std::fputs(
+        "gpool: this build of the PTX machine has no level for this processor; add baseline to GPOOL_PTX_LEVELS\n",
+        stderr);
     std::abort();
 #endif
   }();

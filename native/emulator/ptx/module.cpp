@@ -13,7 +13,9 @@ bool fail(SyntaxError& error, uint32_t line, std::string what) {
   return false;
 }
 
-uint64_t aligned(uint64_t value, uint64_t alignment) { return (value + alignment - 1) & ~(alignment - 1); }
+uint64_t aligned(uint64_t value, uint64_t alignment) {
+  return (value + alignment - 1) & ~(alignment - 1);
+}
 
 int first_number(std::string_view text) {
   int value = 0;
@@ -185,10 +187,25 @@ bool ModuleText::scan_body(Lexer& lexer, FunctionSource& function, Kernel& kerne
   bool fresh = true;  // at the begin of a statement
   for (int depth = 1; at < end;) {
     switch (*at) {
-      case '\n': ++line; ++at; break;
-      case ' ': case '\t': case '\r': ++at; break;
-      case '{': ++depth; fresh = true; ++at; break;
-      case ';': case ':': fresh = true; ++at; break;
+      case '\n':
+        ++line;
+        ++at;
+        break;
+      case ' ':
+      case '\t':
+      case '\r':
+        ++at;
+        break;
+      case '{':
+        ++depth;
+        fresh = true;
+        ++at;
+        break;
+      case ';':
+      case ':':
+        fresh = true;
+        ++at;
+        break;
       case '}':
         fresh = true;
         if (--depth == 0) {
@@ -237,7 +254,8 @@ bool ModuleText::scan_body(Lexer& lexer, FunctionSource& function, Kernel& kerne
           for (const Declaration& one : declarations) {
             if (one.bytes() > kMostBytes) return fail(error, one.line, "a variable is larger than 4 TiB");
             if (reg) {
-              if (one.type != Type::pred) kernel.registers += std::max(1u, one.count) * (bytes_of(one.type) > 4 ? 2 : 1);
+              if (one.type != Type::pred)
+                kernel.registers += std::max(1u, one.count) * (bytes_of(one.type) > 4 ? 2 : 1);
             } else {
               uint32_t& bytes = shared ? kernel.shared_bytes : kernel.local_bytes;
               bytes = static_cast<uint32_t>(std::min<uint64_t>(aligned(bytes, one.alignment) + one.bytes(), 1u << 31));

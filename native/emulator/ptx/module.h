@@ -21,7 +21,7 @@ struct FunctionSource {
   uint32_t line = 0;
   std::vector<Declaration> parameters, results;
   std::vector<Space> parameter_spaces, result_spaces;
-  std::string_view body;   // between the braces; empty data: only declared
+  std::string_view body;  // between the braces; empty data: only declared
   uint32_t body_line = 0;
   bool defined = false;
 };

@@ -12,12 +12,13 @@ namespace gpool::ptx {
 struct Request {
   Form form;
   unsigned operands = 0;
-  // Bytes per lane of each operand's register; 0: a literal, a sink; of a vector operand: of its elements; of an address:
-  // of its register (8 for a symbol).
+  // Bytes per lane of each operand's register; 0: a literal, a sink; of a vector operand: of its elements; of an
+  // address: of its register (8 for a symbol).
   uint8_t widths[8] = {};
-  uint8_t elements[8] = {};   // of a vector operand, else 0
-  bool predicate[8] = {};     // the operand is a predicate register
-  bool has_second = false;    // destination written as a|b
+  uint8_t elements[8] = {};      // of a vector operand, else 0
+  bool predicate[8] = {};        // the operand is a predicate register
+  bool has_second = false;       // destination written as a|b
+  bool named_parameter = false;  // the address is that of a kernel parameter, written as its name
   bool local_parameter = false;  // a .param address that lies in local memory
 
   explicit Request(std::string_view opcode) : form(opcode) {}

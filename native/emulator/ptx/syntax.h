@@ -24,7 +24,7 @@ struct InitialValue {
   Literal literal;
   std::string_view symbol;  // of an address; empty: a literal
   int64_t addend = 0;
-  uint64_t byte_mask = 0;   // 0xFF00(symbol): which byte of the address; 0: the whole
+  uint64_t byte_mask = 0;  // 0xFF00(symbol): which byte of the address; 0: the whole
 };
 
 // One name of a declaration such as `.global .align 4 .b8 name[12] = {…}`.
@@ -33,12 +33,12 @@ struct Declaration {
   uint32_t line = 0;
   Type type = Type::none;
   unsigned vector = 1;
-  uint32_t alignment = 0;   // in bytes, natural when not written
+  uint32_t alignment = 0;  // in bytes, natural when not written
   uint64_t elements = 1;
   bool array = false;
-  bool unsized = false;     // name[]
-  bool opaque = false;      // texture, sampler, surface references
-  uint32_t count = 0;       // of name<count>, for registers
+  bool unsized = false;  // name[]
+  bool opaque = false;   // texture, sampler, surface references
+  uint32_t count = 0;    // of name<count>, for registers
   std::vector<InitialValue> initial;
 
   uint64_t bytes() const { return elements * vector * bytes_of(type); }
@@ -53,13 +53,13 @@ bool read_parameters(Lexer& lexer, std::vector<Declaration>& out, std::vector<Sp
 struct Operand {
   enum class Kind : uint8_t { name, literal, vector, address, list, sink };
   Kind kind = Kind::sink;
-  bool negated = false;       // !%p
-  bool has_name = false;      // of an address: `name` is its base
+  bool negated = false;   // !%p
+  bool has_name = false;  // of an address: `name` is its base
   uint32_t line = 0;
-  std::string_view name;      // register or symbol
-  std::string_view second;    // of %p|%q
-  Literal literal;            // negative integers are in two's complement
-  int64_t offset = 0;         // of an address, or name+offset
+  std::string_view name;          // register or symbol
+  std::string_view second;        // of %p|%q
+  Literal literal;                // negative integers are in two's complement
+  int64_t offset = 0;             // of an address, or name+offset
   std::vector<Operand> elements;  // of {a, b} and (a, b); of a texture address: its coordinates
 };
 

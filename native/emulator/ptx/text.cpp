@@ -23,7 +23,9 @@ constexpr std::array<uint8_t, 256> make_classes() {
 
 constexpr auto kClasses = make_classes();
 
-bool is(char c, uint8_t kind) { return kClasses[static_cast<uint8_t>(c)] & kind; }
+bool is(char c, uint8_t kind) {
+  return kClasses[static_cast<uint8_t>(c)] & kind;
+}
 
 }  // namespace
 

@@ -18,7 +18,9 @@ struct Token {
 
 class Lexer {
  public:
-  Lexer(std::string_view text, uint32_t line) : at_(text.data()), end_(text.data() + text.size()), line_(line) { next(); }
+  Lexer(std::string_view text, uint32_t line) : at_(text.data()), end_(text.data() + text.size()), line_(line) {
+    next();
+  }
 
   const Token& peek() const { return token_; }
   Token take() {
@@ -39,7 +41,8 @@ class Lexer {
   }
   // Forgets the rest of the present token's line (for .loc and .file, which end with the line).
   void skip_line();
-  // After an opening brace was taken: forgets everything up to and with its closing brace; false at the end of the text.
+  // After an opening brace was taken: forgets everything up to and with its closing brace; false at the end of the
+  // text.
   bool skip_block();
   // Where the present token begins.
   const char* position() const { return start_; }
@@ -58,7 +61,7 @@ class Lexer {
 
 // An integer or float literal. Floats (0f…, 0d…, 1.5) give their bits as a double; 0f… keeps its exact f32 bits too.
 struct Literal {
-  uint64_t bits = 0;       // of an integer: its value; of a float: the double's bits
+  uint64_t bits = 0;         // of an integer: its value; of a float: the double's bits
   uint32_t single_bits = 0;  // of a float: its f32 bits
   bool floating = false;
 };

@@ -12,13 +12,13 @@ struct Entry {
 };
 
 constexpr Entry kTypes[] = {
-    {"", Type::none, 0},        {"pred", Type::pred, 4},     {"b8", Type::b8, 1},         {"u8", Type::u8, 1},
-    {"s8", Type::s8, 1},        {"e4m3", Type::e4m3, 1},     {"e5m2", Type::e5m2, 1},     {"b16", Type::b16, 2},
-    {"u16", Type::u16, 2},      {"s16", Type::s16, 2},       {"f16", Type::f16, 2},       {"bf16", Type::bf16, 2},
-    {"e4m3x2", Type::e4m3x2, 2}, {"e5m2x2", Type::e5m2x2, 2}, {"b32", Type::b32, 4},      {"u32", Type::u32, 4},
-    {"s32", Type::s32, 4},      {"f32", Type::f32, 4},       {"f16x2", Type::f16x2, 4},   {"bf16x2", Type::bf16x2, 4},
-    {"tf32", Type::tf32, 4},    {"b64", Type::b64, 8},       {"u64", Type::u64, 8},       {"s64", Type::s64, 8},
-    {"f64", Type::f64, 8},      {"f32x2", Type::f32x2, 8},   {"b128", Type::b128, 16},
+    {"", Type::none, 0},         {"pred", Type::pred, 4},     {"b8", Type::b8, 1},       {"u8", Type::u8, 1},
+    {"s8", Type::s8, 1},         {"e4m3", Type::e4m3, 1},     {"e5m2", Type::e5m2, 1},   {"b16", Type::b16, 2},
+    {"u16", Type::u16, 2},       {"s16", Type::s16, 2},       {"f16", Type::f16, 2},     {"bf16", Type::bf16, 2},
+    {"e4m3x2", Type::e4m3x2, 2}, {"e5m2x2", Type::e5m2x2, 2}, {"b32", Type::b32, 4},     {"u32", Type::u32, 4},
+    {"s32", Type::s32, 4},       {"f32", Type::f32, 4},       {"f16x2", Type::f16x2, 4}, {"bf16x2", Type::bf16x2, 4},
+    {"tf32", Type::tf32, 4},     {"b64", Type::b64, 8},       {"u64", Type::u64, 8},     {"s64", Type::s64, 8},
+    {"f64", Type::f64, 8},       {"f32x2", Type::f32x2, 8},   {"b128", Type::b128, 16},
 };
 
 }  // namespace
@@ -31,7 +31,9 @@ Type type_named(std::string_view word) {
   return Type::none;
 }
 
-unsigned bytes_of(Type type) { return kTypes[static_cast<unsigned>(type)].bytes; }
+unsigned bytes_of(Type type) {
+  return kTypes[static_cast<unsigned>(type)].bytes;
+}
 
 Form::Form(std::string_view opcode) {
   size_t at = 0;

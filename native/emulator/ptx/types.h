@@ -8,11 +8,32 @@
 namespace gpool::ptx {
 
 enum class Type : uint8_t {
-  none, pred,
-  b8, u8, s8, e4m3, e5m2,
-  b16, u16, s16, f16, bf16, e4m3x2, e5m2x2,
-  b32, u32, s32, f32, f16x2, bf16x2, tf32,
-  b64, u64, s64, f64, f32x2,
+  none,
+  pred,
+  b8,
+  u8,
+  s8,
+  e4m3,
+  e5m2,
+  b16,
+  u16,
+  s16,
+  f16,
+  bf16,
+  e4m3x2,
+  e5m2x2,
+  b32,
+  u32,
+  s32,
+  f32,
+  f16x2,
+  bf16x2,
+  tf32,
+  b64,
+  u64,
+  s64,
+  f64,
+  f32x2,
   b128,
 };
 
@@ -20,16 +41,32 @@ enum class Type : uint8_t {
 Type type_named(std::string_view word);
 unsigned bytes_of(Type type);
 
-inline bool is_signed(Type t) { return t == Type::s8 || t == Type::s16 || t == Type::s32 || t == Type::s64; }
-inline bool is_float(Type t) { return t == Type::f32 || t == Type::f64; }
+inline bool is_signed(Type t) {
+  return t == Type::s8 || t == Type::s16 || t == Type::s32 || t == Type::s64;
+}
+inline bool is_float(Type t) {
+  return t == Type::f32 || t == Type::f64;
+}
 inline bool is_half(Type t) {
   return t == Type::f16 || t == Type::bf16 || t == Type::f16x2 || t == Type::bf16x2;
 }
 inline bool is_integer(Type t) {
   switch (t) {
-    case Type::b8: case Type::u8: case Type::s8: case Type::b16: case Type::u16: case Type::s16: case Type::b32:
-    case Type::u32: case Type::s32: case Type::b64: case Type::u64: case Type::s64: return true;
-    default: return false;
+    case Type::b8:
+    case Type::u8:
+    case Type::s8:
+    case Type::b16:
+    case Type::u16:
+    case Type::s16:
+    case Type::b32:
+    case Type::u32:
+    case Type::s32:
+    case Type::b64:
+    case Type::u64:
+    case Type::s64:
+      return true;
+    default:
+      return false;
   }
 }
 

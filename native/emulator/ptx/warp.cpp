@@ -20,8 +20,8 @@ std::string place(Warp& w, const Instruction* in, unsigned lane) {
   const uint32_t* block = cta.job->launch.block;
   uint32_t thread = w.index * kLanes + lane;
   char text[256];
-  std::snprintf(text, sizeof text, "', PTX line %u, block (%u,%u,%u), thread (%u,%u,%u): ", in->line, cta.id[0], cta.id[1],
-                cta.id[2], thread % block[0], thread / block[0] % block[1], thread / block[0] / block[1]);
+  std::snprintf(text, sizeof text, "', PTX line %u, block (%u,%u,%u), thread (%u,%u,%u): ", in->line, cta.id[0],
+                cta.id[1], cta.id[2], thread % block[0], thread / block[0] % block[1], thread / block[0] / block[1]);
   return "kernel '" + cta.job->kernel->name + text;
 }
 
@@ -30,38 +30,65 @@ uint32_t special_value(const Warp& w, Special which, unsigned lane, uint64_t num
   const Launch& launch = cta.job->launch;
   uint32_t thread = w.index * kLanes + lane;
   switch (which) {
-    case Special::tid_x: return thread % launch.block[0];
-    case Special::tid_y: return thread / launch.block[0] % launch.block[1];
-    case Special::tid_z: return thread / launch.block[0] / launch.block[1];
-    case Special::ntid_x: return launch.block[0];
-    case Special::ntid_y: return launch.block[1];
-    case Special::ntid_z: return launch.block[2];
-    case Special::ctaid_x: return cta.id[0];
-    case Special::ctaid_y: return cta.id[1];
-    case Special::ctaid_z: return cta.id[2];
-    case Special::nctaid_x: return launch.grid[0];
-    case Special::nctaid_y: return launch.grid[1];
-    case Special::nctaid_z: return launch.grid[2];
-    case Special::laneid: return lane;
-    case Special::warpid: return w.index;
-    case Special::nwarpid: return 64;
-    case Special::smid: return cta.worker;
-    case Special::nsmid: return 1024;
-    case Special::gridid: return static_cast<uint32_t>(cta.job->id);
-    case Special::lanemask_eq: return 1u << lane;
-    case Special::lanemask_lt: return (1u << lane) - 1;
-    case Special::lanemask_le: return (2u << lane) - 1;
-    case Special::lanemask_gt: return ~((2u << lane) - 1);
-    case Special::lanemask_ge: return ~((1u << lane) - 1);
+    case Special::tid_x:
+      return thread % launch.block[0];
+    case Special::tid_y:
+      return thread / launch.block[0] % launch.block[1];
+    case Special::tid_z:
+      return thread / launch.block[0] / launch.block[1];
+    case Special::ntid_x:
+      return launch.block[0];
+    case Special::ntid_y:
+      return launch.block[1];
+    case Special::ntid_z:
+      return launch.block[2];
+    case Special::ctaid_x:
+      return cta.id[0];
+    case Special::ctaid_y:
+      return cta.id[1];
+    case Special::ctaid_z:
+      return cta.id[2];
+    case Special::nctaid_x:
+      return launch.grid[0];
+    case Special::nctaid_y:
+      return launch.grid[1];
+    case Special::nctaid_z:
+      return launch.grid[2];
+    case Special::laneid:
+      return lane;
+    case Special::warpid:
+      return w.index;
+    case Special::nwarpid:
+      return 64;
+    case Special::smid:
+      return cta.worker;
+    case Special::nsmid:
+      return 1024;
+    case Special::gridid:
+      return static_cast<uint32_t>(cta.job->id);
+    case Special::lanemask_eq:
+      return 1u << lane;
+    case Special::lanemask_lt:
+      return (1u << lane) - 1;
+    case Special::lanemask_le:
+      return (2u << lane) - 1;
+    case Special::lanemask_gt:
+      return ~((2u << lane) - 1);
+    case Special::lanemask_ge:
+      return ~((1u << lane) - 1);
     case Special::envreg: {
       // Cooperative groups read the address of their grid workspace from %envreg1 (high) and %envreg2 (low).
       uint64_t workspace = reinterpret_cast<uint64_t>(cta.job->workspace.get());
       return number == 1 ? static_cast<uint32_t>(workspace >> 32) : number == 2 ? static_cast<uint32_t>(workspace) : 0;
     }
-    case Special::one: return 1;
-    case Special::total_smem: return static_cast<uint32_t>(cta.shared_bytes);
-    case Special::dynamic_smem: return launch.dynamic_shared_bytes;
-    default: return 0;
+    case Special::one:
+      return 1;
+    case Special::total_smem:
+      return static_cast<uint32_t>(cta.shared_bytes);
+    case Special::dynamic_smem:
+      return launch.dynamic_shared_bytes;
+    default:
+      return 0;
   }
 }
 
@@ -72,9 +99,15 @@ void fill_row(std::byte* row, unsigned bytes, uint64_t value) {
       std::memcpy(row, &all, 4);
       break;
     }
-    case 2: std::fill_n(reinterpret_cast<uint16_t*>(row), kLanes, static_cast<uint16_t>(value)); break;
-    case 4: std::fill_n(reinterpret_cast<uint32_t*>(row), kLanes, static_cast<uint32_t>(value)); break;
-    case 8: std::fill_n(reinterpret_cast<uint64_t*>(row), kLanes, value); break;
+    case 2:
+      std::fill_n(reinterpret_cast<uint16_t*>(row), kLanes, static_cast<uint16_t>(value));
+      break;
+    case 4:
+      std::fill_n(reinterpret_cast<uint32_t*>(row), kLanes, static_cast<uint32_t>(value));
+      break;
+    case 8:
+      std::fill_n(reinterpret_cast<uint64_t*>(row), kLanes, value);
+      break;
     default:
       for (unsigned lane = 0; lane < kLanes; ++lane) {
         uint64_t both[2] = {value, 0};
@@ -211,22 +244,28 @@ Frame* make_frame(Warp& w, const Function* function, Frame* caller) {
 }
 
 void fill_constants(Warp& w, Frame* frame) {
+  const std::vector<Constant>& constants = frame->function->constants;
   const bool fresh = frame->bytes == 0;
   frame->bytes = frame->function->frame_bytes;
-  for (const Constant& constant : frame->function->constants) {
+  for (size_t i = fresh ? 0 : frame->function->first_changing; i < constants.size(); ++i) {
+    const Constant& constant = constants[i];
     std::byte* row = frame->rows + constant.offset;
     switch (constant.kind) {
       case Constant::Kind::value:
-        if (fresh) fill_row(row, constant.bytes, constant.value);
+        fill_row(row, constant.bytes, constant.value);
         break;
       case Constant::Kind::variable:
-        if (fresh) fill_row(row, constant.bytes, w.cta->job->module->address_of(constant.index) + constant.value);
+        fill_row(row, constant.bytes, w.cta->job->module->address_of(constant.index) + constant.value);
         break;
-      case Constant::Kind::local: fill_row(row, constant.bytes, frame->local_base + constant.value); break;
+      case Constant::Kind::local:
+        fill_row(row, constant.bytes, frame->local_base + constant.value);
+        break;
       case Constant::Kind::special: {
-        Special which = static_cast<Special>(constant.index);
-        bool per_block = which >= Special::ctaid_x && which <= Special::ctaid_z;
-        if (!fresh && !per_block) break;
+        const Special which = static_cast<Special>(constant.index);
+        if (which >= Special::ctaid_x && which <= Special::ctaid_z) {
+          fill_row(row, constant.bytes, special_value(w, which, 0, 0));
+          break;
+        }
         for (unsigned lane = 0; lane < kLanes; ++lane) {
           uint64_t value = special_value(w, which, lane, constant.value);
           std::memcpy(row + constant.bytes * lane, &value, constant.bytes);
@@ -268,9 +307,9 @@ size_t choose(const Warp& w, Group::State state, bool fair) {
       continue;
     }
     const Group& so_far = w.groups[best];
-    bool better = fair ? group.ran < so_far.ran
-                       : group.frame->depth != so_far.frame->depth ? group.frame->depth > so_far.frame->depth
-                                                                   : group.pc < so_far.pc;
+    bool better = fair                                        ? group.ran < so_far.ran
+                  : group.frame->depth != so_far.frame->depth ? group.frame->depth > so_far.frame->depth
+                                                              : group.pc < so_far.pc;
     if (better) best = i;
   }
   return best;

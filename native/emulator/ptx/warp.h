@@ -21,9 +21,9 @@ struct Frame {
   Frame* caller = nullptr;
   const Instruction* back = nullptr;  // where the caller goes on
   const Call* call = nullptr;
-  uint32_t lanes = 0;                 // lanes that have not left it
+  uint32_t lanes = 0;  // lanes that have not left it
   uint32_t depth = 0;
-  uint64_t local_base = 0;            // of its depots, in each thread's local memory
+  uint64_t local_base = 0;  // of its depots, in each thread's local memory
   size_t bytes = 0;
 };
 
@@ -35,9 +35,9 @@ struct Group {
   Frame* frame;
   State state = State::ready;
   uint8_t barrier = 0;
-  uint8_t reduction = 0;        // of a barrier.red: 1 popc, 2 and, 3 or
-  uint32_t result = kNoRow;     // its destination
-  uint64_t ran = 0;             // turn in which it last ran
+  uint8_t reduction = 0;     // of a barrier.red: 1 popc, 2 and, 3 or
+  uint32_t result = kNoRow;  // its destination
+  uint64_t ran = 0;          // turn in which it last ran
 };
 
 struct Site {
@@ -47,9 +47,9 @@ struct Site {
 struct alignas(64) Warp {
   // What handlers touch on each instruction.
   std::byte* rows = nullptr;
-  uint32_t mask = 0;       // lanes that execute now
-  uint32_t live = 0;       // lanes that have not exited
-  Site* sites = nullptr;   // last region hit, by access site
+  uint32_t mask = 0;      // lanes that execute now
+  uint32_t live = 0;      // lanes that have not exited
+  Site* sites = nullptr;  // last region hit, by access site
   std::byte* shared = nullptr;
   uint64_t shared_bytes = 0;
   std::byte* local = nullptr;  // lane l owns [local + l * local_stride, + local_stride)
@@ -57,7 +57,7 @@ struct alignas(64) Warp {
   const std::byte* parameters = nullptr;
   uint64_t parameter_bytes = 0;
   Frame* frame = nullptr;
-  int64_t steps = 0;       // backward branches and calls left in this turn
+  int64_t steps = 0;                             // backward branches and calls left in this turn
   alignas(64) uint32_t mask_words[kLanes] = {};  // all ones for each lane of `mask`
 
   Cta* cta = nullptr;

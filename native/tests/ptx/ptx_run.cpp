@@ -102,8 +102,9 @@ class Runner {
     Module* module = find(id);
     if (!module) return "error no module " + id;
     for (const Kernel& kernel : module->kernels()) {
-      out += " " + kernel.name + ";" + std::to_string(kernel.parameter_bytes) + ";" + std::to_string(kernel.shared_bytes) +
-             ";" + std::to_string(kernel.local_bytes) + ";" + std::to_string(kernel.max_threads);
+      out += " " + kernel.name + ";" + std::to_string(kernel.parameter_bytes) + ";" +
+             std::to_string(kernel.shared_bytes) + ";" + std::to_string(kernel.local_bytes) + ";" +
+             std::to_string(kernel.max_threads);
     }
     return out;
   }
@@ -175,7 +176,8 @@ class Runner {
     std::map<std::string, uint64_t> by_name;
     for (const Variable& variable : module->variables()) {
       Buffer& buffer = buffers_[id + "." + variable.name] = make(variable.bytes, !variable.constant);
-      if (!variable.initial.empty()) std::memcpy(reinterpret_cast<void*>(buffer.begin), variable.initial.data(), variable.bytes);
+      if (!variable.initial.empty())
+        std::memcpy(reinterpret_cast<void*>(buffer.begin), variable.initial.data(), variable.bytes);
       addresses.push_back(buffer.begin);
       by_name[variable.name] = buffer.begin;
       out += " " + variable.name + ":" + std::to_string(variable.bytes);
@@ -222,12 +224,14 @@ class Runner {
           bytes.push_back(static_cast<unsigned char>(std::stoul(argument.substr(at, 2), nullptr, 16)));
         }
       }
-      if (bytes.size() != kernel.parameters[i].bytes) return "error argument " + std::to_string(i) + " has the wrong size";
+      if (bytes.size() != kernel.parameters[i].bytes)
+        return "error argument " + std::to_string(i) + " has the wrong size";
       std::memcpy(parameters.data() + kernel.parameters[i].offset, bytes.data(), bytes.size());
     }
     launch.parameters = parameters;
     auto regions = std::make_shared<std::vector<Region>>();
-    for (const auto& [key, buffer] : buffers_) regions->push_back({buffer.begin, buffer.begin + buffer.bytes, buffer.writable});
+    for (const auto& [key, buffer] : buffers_)
+      regions->push_back({buffer.begin, buffer.begin + buffer.bytes, buffer.writable});
     std::sort(regions->begin(), regions->end(), [](const Region& a, const Region& b) { return a.begin < b.begin; });
     launch.regions = regions;
     Hooks hooks;
@@ -248,8 +252,9 @@ class Runner {
     Fault fault = engine_.run(*module, static_cast<size_t>(index), launch, hooks);
     std::chrono::duration<double> spent = std::chrono::steady_clock::now() - begin;
     if (fault.kind == Fault::Kind::none) return "ok " + std::to_string(spent.count());
-    constexpr const char* kKinds[] = {"none", "illegal_address", "misaligned_address", "trap",
-                                      "assert_failed", "illegal_instruction", "timeout", "stopped"};
+    constexpr const char* kKinds[] = {"none",    "illegal_address", "misaligned_address",
+                                      "trap",    "assert_failed",   "illegal_instruction",
+                                      "timeout", "stopped"};
     return std::string("fault ") + kKinds[static_cast<int>(fault.kind)] + " " + fault.sentence;
   }
 

@@ -35,6 +35,7 @@ FIRST_PAUSE_S = 0.2
 LONGEST_PAUSE_S = 10.0
 STEADY_S = 30.0  # workerd that has lived this long did not die of how it was started
 LONGEST_LINE = 1 << 20
+NOT_INHERITED = ("CUDA_VISIBLE_DEVICES", "GPOOL_BROKER", "GPOOL_ENDPOINTS", "GPOOL_LEASE", "GPOOL_TOKEN")
 
 log = structlog.get_logger(__name__)
 
@@ -181,10 +182,12 @@ class Workerd:
             await asyncio.sleep(POLL_S)
 
     def _spawn(self) -> None:
+        # Of an agent that was itself started under `gpool run`, or by somebody who hides devices from programs.
+        inherited = {name: value for name, value in os.environ.items() if name not in NOT_INHERITED}
         try:
             self._process = subprocess.Popen(
                 self._settings.command,
-                env={**os.environ, **self._settings.environment},
+                env={**inherited, **self._settings.environment},
                 stdin=subprocess.DEVNULL,
                 start_new_session=True,
             )

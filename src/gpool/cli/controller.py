@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import sys
 from ipaddress import ip_address
 from pathlib import Path
@@ -50,7 +51,7 @@ def command(listen: str, state: Path | None, database: str | None, log_level: st
     configure_logs(log_level)
 
     def announce(url: str, tokens: FirstTokens) -> None:
-        _announce(url, folder, tokens, write_client_file=not no_client_file)
+        _announce(url, host, folder, tokens, write_client_file=not no_client_file)
 
     asyncio.run(run_controller(ControllerSettings(host, port, folder, file), create_app, announce))
 
@@ -63,10 +64,12 @@ def _address(listen: str) -> tuple[str, int]:
     return host, int(port)
 
 
-def _announce(url: str, folder: Path, tokens: FirstTokens, *, write_client_file: bool) -> None:
+def _announce(url: str, host: str, folder: Path, tokens: FirstTokens, *, write_client_file: bool) -> None:
+    everywhere = host in ("0.0.0.0", "::")
+    join_url = f"http://{socket.gethostname()}:{url.rpartition(':')[2]}" if everywhere else url
     lines = [f"The API is at {url}"]
     if tokens.join:
-        lines.append(f"Add a node:   gpool agent --join {url} --token {tokens.join}")
+        lines.append(f"Add a node:   gpool agent --join {join_url} --token {tokens.join}")
     else:
         lines.append("Add a node:   make a token with `gpool token create --role node NAME`, then `gpool agent --join`")
     if tokens.admin:
@@ -74,7 +77,7 @@ def _announce(url: str, folder: Path, tokens: FirstTokens, *, write_client_file:
         if write_client_file:
             lines.append(_client_file(url, tokens.admin))
     print("\n".join(lines), flush=True)  # noqa: T201 - this is the command's output
-    if not _is_loopback(url):
+    if everywhere or not _is_loopback(url):
         sentence = "gpool: warning: the API is reachable from other machines without encryption; put TLS in front of it"
         print(sentence, file=sys.stderr, flush=True)  # noqa: T201
 

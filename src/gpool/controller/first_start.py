@@ -31,11 +31,20 @@ async def ensure_first_tokens(pool: LivePool, state: Path) -> FirstTokens:
     """
     fresh = not pool.tokens
     if fresh:
-        name = re.sub(r"[^A-Za-z0-9._@-]", "-", getpass.getuser()).strip("-._@")[:63] or "admin"
+        name = _user_name()
         for file_name, token_name, role in (("admin.token", name, Role.ADMIN), ("join.token", "nodes", Role.NODE)):
             _, text = await pool.make_token(token_name, role)
             write_private(state / file_name, text + "\n")
     return FirstTokens(_valid(pool, state / "admin.token"), _valid(pool, state / "join.token"), fresh)
+
+
+def _user_name() -> str:
+    try:
+        user = getpass.getuser()
+    except (KeyError, OSError):
+        # A container may run under a number that nobody has given a name.
+        user = ""
+    return re.sub(r"[^A-Za-z0-9._@-]", "-", user).strip("-._@")[:63] or "admin"
 
 
 def _valid(pool: LivePool, path: Path) -> str | None:

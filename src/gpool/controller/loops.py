@@ -6,9 +6,10 @@ from datetime import UTC, datetime
 import structlog
 
 from gpool.controller.live_pool import LivePool
-from gpool.errors import Unavailable
+from gpool.errors import NotLeading, Unavailable
 from gpool.store.database import Database
-from gpool.store.leadership import LEADERSHIP_LASTS_S, Leadership, lead
+from gpool.store.leadership import LEADERSHIP_LASTS_S, extend_leadership
+from gpool.store.pool_store import PoolStore
 
 __all__ = ["forget_old_leases", "keep_leading", "keep_scheduling", "keep_time"]
 
@@ -52,15 +53,14 @@ async def keep_time(pool: LivePool) -> None:
             await asyncio.sleep(_PAUSE_AFTER_FAILURE_S)
 
 
-async def keep_leading(database: Database, leadership: Leadership) -> None:
+async def keep_leading(database: Database, store: PoolStore) -> None:
     """Extend the leadership in good time. Raises `NotLeading` when it is lost."""
     while True:
         await asyncio.sleep(LEADERSHIP_LASTS_S / 3)
         try:
-            # The row's times are compared by other machines, so they are of the wall clock.
-            await lead(database, leadership.holder, datetime.now(UTC).timestamp())
+            store.leadership = await extend_leadership(database, store.leadership, datetime.now(UTC).timestamp())
         except Unavailable as error:
-            if type(error) is not Unavailable:
+            if isinstance(error, NotLeading):
                 raise
             log.warning("extending the leadership failed", reason=str(error))
 

@@ -49,10 +49,6 @@ class _Server(uvicorn.Server):
         yield
 
 
-class _Stop(Exception):  # noqa: N818 - ends the task group from inside
-    """The controller was asked to end."""
-
-
 def listen(host: str, port: int) -> socket.socket:
     """A listening TCP socket. Raises `PortInUse`, or `CannotStart` for an address that is not this machine's."""
     try:
@@ -74,6 +70,12 @@ def listen(host: str, port: int) -> socket.socket:
     return listener
 
 
+def _local_url(host: str, port: int) -> str:
+    """The API's address as this machine reaches it."""
+    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)
+    return f"http://{f'[{host}]' if ':' in host else host}:{port}"
+
+
 def _holder() -> tuple[str, str]:
     boot_id = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
     return boot_id, f"{boot_id}/{socket.gethostname()} process {os.getpid()} {secrets.token_hex(4)}"
@@ -84,8 +86,8 @@ async def run_controller(
 ) -> None:
     """Run until SIGTERM or SIGINT, then end in good order.
 
-    `announce` is called once with the URL of the API, when it answers. Raises `GpoolError` when the controller cannot
-    start, or cannot go on.
+    `announce` is called once with the URL of the API on this machine, when it answers. Raises `GpoolError` when the
+    controller cannot start, or cannot go on.
     """
     private_folder(settings.state)
     if settings.database.parent != settings.state:
@@ -116,7 +118,8 @@ async def _serve(
     dead_host, holder = _holder()
     # We hold the lock, so no earlier holder on this machine lives.
     leadership = await lead(database, holder, datetime.now(UTC).timestamp(), dead_host=dead_host)
-    pool = LivePool(PoolStore(database, leadership), steady_clock(), settings.times)
+    store = PoolStore(database, leadership)
+    pool = LivePool(store, steady_clock(), settings.times)
     await pool.load()
     tokens = await ensure_first_tokens(pool, settings.state)
     server = _Server(
@@ -130,8 +133,7 @@ async def _serve(
             ws_max_size=_LARGEST_MESSAGE_BYTES,
         )
     )
-    host, port = listener.getsockname()[:2]
-    url = f"http://{f'[{host}]' if ':' in host else host}:{port}"
+    url = _local_url(*listener.getsockname()[:2])
     ready_file = settings.state / READY_FILE
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
@@ -149,6 +151,7 @@ async def _serve(
         pool.stop()
         server.should_exit = True
 
+    failures: list[BaseException] = []
     try:
         async with asyncio.TaskGroup() as tasks:
             serving = tasks.create_task(serve())
@@ -158,7 +161,7 @@ async def _serve(
                 for task in (
                     keep_scheduling(pool),
                     keep_time(pool),
-                    keep_leading(database, leadership),
+                    keep_leading(database, store),
                     forget_old_leases(pool),
                 )
             ]
@@ -170,11 +173,13 @@ async def _serve(
             for task in loops:
                 task.cancel()
     except* GpoolError as errors:
-        pool.stop()
-        raise errors.exceptions[0] from None
+        # Not raised here, where it would become a group again.
+        failures.extend(errors.exceptions)
     finally:
         ready_file.unlink(missing_ok=True)
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.remove_signal_handler(number)
-    await give_up_leadership(database, leadership)
+    if failures:
+        raise failures[0]
+    await give_up_leadership(database, store.leadership)
     log.info("stopped")

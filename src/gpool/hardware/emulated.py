@@ -7,7 +7,14 @@ import hashlib
 from gpool.errors import InvalidInput
 from gpool.model.gpu import Gpu
 
-__all__ = ["DEFAULT_MEMORY_BYTES", "MOST_EMULATED_GPUS", "EmulatedGpus", "emulated_pci_bus_id", "emulated_uuid"]
+__all__ = [
+    "DEFAULT_MEMORY_BYTES",
+    "MOST_EMULATED_GPUS",
+    "EmulatedGpus",
+    "emulated_ledger",
+    "emulated_pci_bus_id",
+    "emulated_uuid",
+]
 
 DEFAULT_MEMORY_BYTES = 8 << 30
 MOST_EMULATED_GPUS = 64  # what a ticket can name
@@ -24,6 +31,11 @@ def emulated_uuid(node: str, index: int) -> str:
 def emulated_pci_bus_id(index: int) -> str:
     """PCI bus id of emulated GPU `index`."""
     return f"0000:{index + 1:02x}:00.0"
+
+
+def emulated_ledger(node: str) -> str:
+    """Name of the file in the runtime folder in which processes account for the memory of `node`'s emulated GPUs."""
+    return f"emulated-{hashlib.sha256(node.encode()).hexdigest()[:16]}.ledger"
 
 
 class EmulatedGpus:

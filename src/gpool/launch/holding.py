@@ -34,6 +34,7 @@ class Holding:
         self._own_host_id = own_host_id
         self.tell = tell
         self._told_unreachable = False
+        self._given_back = False
         self._lock = threading.Lock()
 
     def renew(self) -> None:
@@ -49,7 +50,7 @@ class Holding:
     def keep(self) -> bool:
         """Renew in the background of a running command: nothing is raised, changes are told once.
 
-        False when the lease is lost and renewing it again is useless.
+        False when the lease is lost or given back, and renewing it again is useless.
         """
         try:
             self.renew()
@@ -62,13 +63,15 @@ class Holding:
             if self._told_unreachable and self.lost is None:
                 self._told_unreachable = False
                 self.tell(f"the controller answers again; lease {self.lease_id} is renewed")
+        if self._given_back:
+            return False  # a renewal that crossed the release on its way has nothing to tell
         if self.lost is not None:
             self.tell(f"the lease is lost: {self.lost.rstrip('.')}; the program's GPUs are taken away")
             return False
         return True
 
     def _warn(self, sentence: str) -> None:
-        if self._told_unreachable:
+        if self._told_unreachable or self._given_back:
             return
         self._told_unreachable = True
         self.tell(
@@ -87,5 +90,6 @@ class Holding:
         """Give the lease back; a lease that is gone already is fine. Raises `GpoolError` for everything else."""
         if self.lost is not None:
             return
+        self._given_back = True
         with contextlib.suppress(Conflict, NotFound):
             self._api.delete(f"/leases/{self.lease_id}")

@@ -21,27 +21,40 @@ __all__ = ["start_keeper"]
 
 
 def start_keeper(holding: Holding, listener: socket.socket, folder: str, renew_every_s: float) -> tuple[int, int]:
-    """Fork the keeper. Returns its process id and the lifeline: closing that descriptor makes it release and end.
+    """Fork the keeper; returns when it serves. Its process id, and the lifeline: closing that makes it release and end.
 
     The caller must have no other threads. `folder` holds the broker's socket; the keeper removes it at the end.
+    Raises `GpoolError` when the keeper died at its start; the caller still holds the lease then.
     """
     ear, lifeline = os.pipe()
+    hears_ready, says_ready = os.pipe()
     pid = os.fork()
     if pid:
         os.close(ear)
+        os.close(says_ready)
         listener.close()
+        ready = os.read(hears_ready, 1)  # ends at the latest with the keeper
+        os.close(hears_ready)
+        if not ready:
+            os.close(lifeline)
+            os.waitpid(pid, 0)
+            raise GpoolError("the process that is to renew the lease has died at its start; is memory short?")
         return pid, lifeline
     status = 1
     try:
-        _detach(keep=(2, ear, listener.fileno()))
-        _keep(holding, listener, ear, renew_every_s)
+        _detach(keep=(2, ear, says_ready, listener.fileno()))
+        _keep(holding, listener, folder, ear, says_ready, renew_every_s)
         status = 0
     finally:
-        with contextlib.suppress(OSError):
-            os.unlink(os.path.join(folder, BROKER_SOCKET))
-        with contextlib.suppress(OSError):
-            os.rmdir(folder)
+        _remove(folder)
         os._exit(status)
+
+
+def _remove(folder: str) -> None:
+    with contextlib.suppress(OSError):
+        os.unlink(os.path.join(folder, BROKER_SOCKET))
+    with contextlib.suppress(OSError):
+        os.rmdir(folder)
 
 
 def _detach(keep: tuple[int, ...]) -> None:
@@ -68,7 +81,9 @@ def _detach(keep: tuple[int, ...]) -> None:
     os.close(null)
 
 
-def _keep(holding: Holding, listener: socket.socket, ear: int, renew_every_s: float) -> None:
+def _keep(
+    holding: Holding, listener: socket.socket, folder: str, ear: int, says_ready: int, renew_every_s: float
+) -> None:
     over = threading.Event()
 
     def renewals() -> None:
@@ -79,9 +94,13 @@ def _keep(holding: Holding, listener: socket.socket, ear: int, renew_every_s: fl
     broker = Broker(listener, holding.answer)
     broker.start()
     threading.Thread(target=renewals, name="renewals", daemon=True).start()
+    os.write(says_ready, b".")
+    os.close(says_ready)
     os.read(ear, 1)  # nothing is ever written: it returns when `gpool run` has ended or has closed the lifeline
     over.set()
     broker.close()
+    # Before the lease is given back: who sees that it is, finds nothing of us.
+    _remove(folder)
     try:
         holding.release()
     except GpoolError as error:

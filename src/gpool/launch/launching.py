@@ -239,7 +239,13 @@ def _run(
     listener: socket.socket,
     mask: set[int | signal.Signals],
 ) -> int:
-    keeper, lifeline = start_keeper(holding, listener, folder, float(holding.lease.get("renew_every_s", 5.0)))
+    try:
+        keeper, lifeline = start_keeper(holding, listener, folder, float(holding.lease.get("renew_every_s", 5.0)))
+    except (GpoolError, OSError) as error:
+        _give_back(holding)
+        if isinstance(error, OSError):
+            raise GpoolError(f"the process that is to renew the lease cannot be made ({error.strerror})") from error
+        raise
     keeper_lives = True
 
     def other_child_ended(pid: int) -> None:

@@ -43,7 +43,8 @@ class PoolSettings(NamedTuple):
         return [
             f"--{name.removesuffix('_bytes').replace('_', '-')} {getattr(self, name) or 'not given'}"
             for name in self._fields
-            if getattr(wish, name) is not None and getattr(wish, name) != getattr(self, name)
+            # Port 0 asks for any.
+            if getattr(wish, name) not in (None, getattr(self, name)) and (name, getattr(wish, name)) != ("port", 0)
         ]
 
 
@@ -72,21 +73,22 @@ class LocalPool:
     def up(self, wish: PoolSettings) -> RunningPool:
         """Start it, or find that it runs. Returns when its nodes are ready.
 
+        Of a pool that runs in part, what has died is started again; running programs do not notice.
         Raises `AlreadyRunning` when it runs with other settings than `wish` says, `InvalidInput` for a wish that cannot
-        be fulfilled, `CannotStart` with the last lines of a log otherwise; nothing is left running then.
+        be fulfilled, `CannotStart` with the last lines of a log otherwise; nothing that was new is left running then.
         """
         with self._lock():
             running = self._running_settings()
-            if running is not None and self._all_alive():
+            if running is not None and any(daemon.pid() for daemon in self._daemons()):
                 differences = running.differences(wish)
                 if differences:
                     raise AlreadyRunning(
                         f"a pool is running on this machine already, with {', '.join(differences)}; "
                         "stop it with `gpool down` first"
                     )
+                self._start(running)
                 return self._describe(self._wait_until_ready(running), already=True)
-            if running is not None:
-                self._stop()  # part of it has died: begin anew
+            self._stop()  # what a crash has left
             settings = self._settled(wish)
             try:
                 self._start(settings)
@@ -131,6 +133,7 @@ class LocalPool:
         return PoolSettings(wish.emulate, memory_bytes, nodes, 7070 if wish.port is None else wish.port)
 
     def _start(self, settings: PoolSettings) -> None:
+        """Start what does not run."""
         self._record.write_text(json.dumps(settings._asdict()) + "\n")
         program = [sys.executable, "-m", "gpool"]
         environment = {name: value for name, value in os.environ.items() if name not in ("GPOOL_API", "GPOOL_TOKEN")}
@@ -139,15 +142,19 @@ class LocalPool:
             source = str(Path(__file__).parents[2])
             environment["PYTHONPATH"] = os.pathsep.join(filter(None, [source, os.environ.get("PYTHONPATH", "")]))
         controller = self._daemon("controller")
-        with contextlib.suppress(FileNotFoundError):
-            (self._state / "controller.json").unlink()  # of a controller that was killed
-        listen = f"127.0.0.1:{settings.port}"
-        controller.start(
-            [*program, "controller", "--listen", listen, "--state", str(self._state), "--no-client-file"], environment
-        )
+        if controller.pid() is None:
+            with contextlib.suppress(FileNotFoundError):
+                (self._state / "controller.json").unlink()  # of a controller that was killed
+            listen = ["--listen", f"127.0.0.1:{settings.port}", "--state", str(self._state), "--no-client-file"]
+            controller.start([*program, "controller", *listen], environment)
         api = self._wait_for_api(controller)
+        # Any port was fine; should the controller have to be started again, only this one is.
+        settings = settings._replace(port=int(api.rpartition(":")[2]))
+        self._record.write_text(json.dumps(settings._asdict()) + "\n")
         token = (self._state / "join.token").read_text().strip()
         for node in _node_names(settings):
+            if self._daemon(f"agent-{node}").pid() is not None:
+                continue
             command = [*program, "agent", "--join", api, "--name", node, "--state", str(self._runtime / node)]
             if settings.emulate is not None:
                 command += ["--emulate", str(settings.emulate)]
@@ -209,11 +216,6 @@ class LocalPool:
         except (OSError, ValueError, TypeError):
             return None
 
-    def _all_alive(self) -> bool:
-        settings = self._running_settings()
-        names = ["controller", *(f"agent-{node}" for node in _node_names(settings))] if settings else []
-        return bool(names) and all(self._daemon(name).pid() for name in names)
-
     def _api(self) -> str | None:
         try:
             return str(json.loads((self._state / "controller.json").read_text())["api"])
@@ -253,6 +255,12 @@ class LocalPool:
         for folder in self._node_folders(settings):
             self._stop_stray_workerd(folder)
             shutil.rmtree(folder, ignore_errors=True)
+        if settings is not None and settings.emulate is not None:
+            from gpool.hardware.emulated import emulated_ledger
+
+            # The last process that uses it removes it, unless it was killed.
+            for node in _node_names(settings):
+                (self._runtime / emulated_ledger(node)).unlink(missing_ok=True)
         self._sweep_brokers()
         with contextlib.suppress(FileNotFoundError):
             self._record.unlink()

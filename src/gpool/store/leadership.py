@@ -16,7 +16,7 @@ from sqlalchemy import text
 from gpool.errors import AlreadyRunning, NotLeading
 from gpool.store.database import Database
 
-__all__ = ["LEADERSHIP_LASTS_S", "DatabaseLock", "Leadership", "give_up_leadership", "lead"]
+__all__ = ["LEADERSHIP_LASTS_S", "DatabaseLock", "Leadership", "extend_leadership", "give_up_leadership", "lead"]
 
 LEADERSHIP_LASTS_S = 15.0
 
@@ -94,6 +94,18 @@ async def lead(database: Database, holder: str, now_s: float, *, dead_host: str 
                 "stop it, or start this one with a database of its own"
             )
     return Leadership(row.holder, row.epoch)
+
+
+async def extend_leadership(database: Database, leadership: Leadership, now_s: float) -> Leadership:
+    """Stay the leader. Raises `NotLeading` when somebody else leads, or has led in the meantime.
+
+    A leader that slept beyond its expiry (a suspended machine) gets the next epoch. It may go on with that: anybody
+    who had led in between would have taken that epoch, and left it one higher.
+    """
+    extended = await lead(database, leadership.holder, now_s)
+    if extended.epoch > leadership.epoch + 1:
+        raise NotLeading("another controller has led this database while this one slept; start this one again")
+    return extended
 
 
 async def give_up_leadership(database: Database, leadership: Leadership) -> None:

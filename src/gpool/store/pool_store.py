@@ -132,13 +132,14 @@ class PoolStore:
 
     def __init__(self, database: Database, leadership: Leadership) -> None:
         self._database = database
-        self._leadership = leadership
+        self.leadership = leadership
+        """Under which it writes."""
 
     @asynccontextmanager
     async def write(self) -> AsyncIterator[Writer]:
         """One transaction: all of it, or nothing. Raises `NotLeading`, `StaleWrite` or `Unavailable`."""
         async with self._database.write() as connection:
-            writer = Writer(connection, self._leadership)
+            writer = Writer(connection, self.leadership)
             await writer.check_leadership()
             yield writer
 

@@ -6,20 +6,34 @@
 namespace gpool::ptx::GPOOL_PTX_LEVEL {
 namespace {
 
-struct Ex2 { GPOOL_INLINE static float of(float a) { return ::exp2f(a); } };
-struct Lg2 { GPOOL_INLINE static float of(float a) { return ::log2f(a); } };
-struct Sin { GPOOL_INLINE static float of(float a) { return ::sinf(a); } };
-struct Cos { GPOOL_INLINE static float of(float a) { return ::cosf(a); } };
-struct Tanh { GPOOL_INLINE static float of(float a) { return ::tanhf(a); } };
-struct Rsqrt { GPOOL_INLINE static float of(float a) { return static_cast<float>(1.0 / __builtin_sqrt(static_cast<double>(a))); } };
+struct Ex2 {
+  GPOOL_INLINE static float of(float a) { return ::exp2f(a); }
+};
+struct Lg2 {
+  GPOOL_INLINE static float of(float a) { return ::log2f(a); }
+};
+struct Sin {
+  GPOOL_INLINE static float of(float a) { return ::sinf(a); }
+};
+struct Cos {
+  GPOOL_INLINE static float of(float a) { return ::cosf(a); }
+};
+struct Tanh {
+  GPOOL_INLINE static float of(float a) { return ::tanhf(a); }
+};
+struct Rsqrt {
+  GPOOL_INLINE static float of(float a) { return static_cast<float>(1.0 / __builtin_sqrt(static_cast<double>(a))); }
+};
 
 template <class Op, bool kFtz>
 const Instruction* unary(Warp& w, const Instruction* in) {
   float* d = row<float>(w, in->r[0]);
   const float* a = row<float>(w, in->r[1]);
   each_active(w, d, [=](unsigned l) {
-    if constexpr (kFtz) return flush(Op::of(flush(a[l])));
-    else return Op::of(a[l]);
+    if constexpr (kFtz)
+      return flush(Op::of(flush(a[l])));
+    else
+      return Op::of(a[l]);
   });
   return in + 1;
 }
@@ -30,7 +44,9 @@ const Instruction* rsqrt_double(Warp& w, const Instruction* in) {
   return in + 1;
 }
 template <class Op>
-Handler choose(bool ftz) { return ftz ? unary<Op, true> : unary<Op, false>; }
+Handler choose(bool ftz) {
+  return ftz ? unary<Op, true> : unary<Op, false>;
+}
 
 }  // namespace
 

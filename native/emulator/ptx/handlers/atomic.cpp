@@ -15,11 +15,15 @@ struct AsBf16 {};
 // The new value. T is an integer, float or double; for pairs of halves T is uint32_t and Half says how to read them.
 template <Op kOp, class T>
 GPOOL_INLINE T apply(T old, T b, T c) {
-  if constexpr (kOp == Op::exch) return b;
-  else if constexpr (kOp == Op::cas) return old == b ? c : old;
+  if constexpr (kOp == Op::exch)
+    return b;
+  else if constexpr (kOp == Op::cas)
+    return old == b ? c : old;
   else if constexpr (kOp == Op::add) {
-    if constexpr (T(0.5) != T(0)) return old + b;
-    else return static_cast<T>(static_cast<uint64_t>(old) + static_cast<uint64_t>(b));
+    if constexpr (T(0.5) != T(0))
+      return old + b;
+    else
+      return static_cast<T>(static_cast<uint64_t>(old) + static_cast<uint64_t>(b));
   } else if constexpr (kOp == Op::min) {
     return b < old || old != old ? b : old;
   } else if constexpr (kOp == Op::max) {
@@ -38,8 +42,10 @@ GPOOL_INLINE T apply(T old, T b, T c) {
 }
 template <Op kOp, class Half>
 GPOOL_INLINE uint16_t apply_half(uint16_t old, uint16_t b) {
-  if constexpr (__is_same(Half, AsF16)) return to_f16(apply<kOp, float>(from_f16(old), from_f16(b), 0));
-  else return nearest_bf16(apply<kOp, float>(from_bf16(old), from_bf16(b), 0));
+  if constexpr (__is_same(Half, AsF16))
+    return to_f16(apply<kOp, float>(from_f16(old), from_f16(b), 0));
+  else
+    return nearest_bf16(apply<kOp, float>(from_bf16(old), from_bf16(b), 0));
 }
 
 // Bits: the unsigned type of the memory word; T: how it is computed with; kParts: halves in it.
@@ -75,8 +81,8 @@ GPOOL_INLINE Bits update_host(Bits* p, Bits b, Bits c) {
     return __atomic_fetch_xor(p, b, __ATOMIC_SEQ_CST);
   } else {
     Bits old = __atomic_load_n(p, __ATOMIC_RELAXED);
-    while (!__atomic_compare_exchange_n(p, &old, updated<kOp, Bits, T, Half, kParts>(old, b, c), false, __ATOMIC_SEQ_CST,
-                                        __ATOMIC_RELAXED)) {
+    while (!__atomic_compare_exchange_n(p, &old, updated<kOp, Bits, T, Half, kParts>(old, b, c), false,
+                                        __ATOMIC_SEQ_CST, __ATOMIC_RELAXED)) {
     }
     return old;
   }
@@ -117,31 +123,48 @@ const Instruction* atomic(Warp& w, const Instruction* in) {
 template <Op kOp, class Bits, class T, class Half, unsigned kParts>
 Handler placed(bool shared, bool narrow) {
   if (shared) {
-    return narrow ? atomic<kOp, Bits, T, Half, kParts, true, uint32_t> : atomic<kOp, Bits, T, Half, kParts, true, uint64_t>;
+    return narrow ? atomic<kOp, Bits, T, Half, kParts, true, uint32_t>
+                  : atomic<kOp, Bits, T, Half, kParts, true, uint64_t>;
   }
   return narrow ? nullptr : atomic<kOp, Bits, T, Half, kParts, false, uint64_t>;
 }
 template <Op kOp>
 Handler integer(Type type, bool shared, bool narrow) {
   switch (type) {
-    case Type::b16: if constexpr (kOp == Op::cas) return placed<kOp, uint16_t, uint16_t, AsInteger, 1>(shared, narrow); return nullptr;
-    case Type::u32: case Type::b32: return placed<kOp, uint32_t, uint32_t, AsInteger, 1>(shared, narrow);
-    case Type::s32: return placed<kOp, uint32_t, int32_t, AsInteger, 1>(shared, narrow);
-    case Type::u64: case Type::b64: return placed<kOp, uint64_t, uint64_t, AsInteger, 1>(shared, narrow);
-    case Type::s64: return placed<kOp, uint64_t, int64_t, AsInteger, 1>(shared, narrow);
-    default: return nullptr;
+    case Type::b16:
+      if constexpr (kOp == Op::cas) return placed<kOp, uint16_t, uint16_t, AsInteger, 1>(shared, narrow);
+      return nullptr;
+    case Type::u32:
+    case Type::b32:
+      return placed<kOp, uint32_t, uint32_t, AsInteger, 1>(shared, narrow);
+    case Type::s32:
+      return placed<kOp, uint32_t, int32_t, AsInteger, 1>(shared, narrow);
+    case Type::u64:
+    case Type::b64:
+      return placed<kOp, uint64_t, uint64_t, AsInteger, 1>(shared, narrow);
+    case Type::s64:
+      return placed<kOp, uint64_t, int64_t, AsInteger, 1>(shared, narrow);
+    default:
+      return nullptr;
   }
 }
 template <Op kOp>
 Handler floating(Type type, bool shared, bool narrow) {
   switch (type) {
-    case Type::f32: return placed<kOp, uint32_t, float, AsInteger, 1>(shared, narrow);
-    case Type::f64: return placed<kOp, uint64_t, double, AsInteger, 1>(shared, narrow);
-    case Type::f16: return placed<kOp, uint16_t, uint16_t, AsF16, 1>(shared, narrow);
-    case Type::bf16: return placed<kOp, uint16_t, uint16_t, AsBf16, 1>(shared, narrow);
-    case Type::f16x2: return placed<kOp, uint32_t, uint32_t, AsF16, 2>(shared, narrow);
-    case Type::bf16x2: return placed<kOp, uint32_t, uint32_t, AsBf16, 2>(shared, narrow);
-    default: return integer<kOp>(type, shared, narrow);
+    case Type::f32:
+      return placed<kOp, uint32_t, float, AsInteger, 1>(shared, narrow);
+    case Type::f64:
+      return placed<kOp, uint64_t, double, AsInteger, 1>(shared, narrow);
+    case Type::f16:
+      return placed<kOp, uint16_t, uint16_t, AsF16, 1>(shared, narrow);
+    case Type::bf16:
+      return placed<kOp, uint16_t, uint16_t, AsBf16, 1>(shared, narrow);
+    case Type::f16x2:
+      return placed<kOp, uint32_t, uint32_t, AsF16, 2>(shared, narrow);
+    case Type::bf16x2:
+      return placed<kOp, uint32_t, uint32_t, AsBf16, 2>(shared, narrow);
+    default:
+      return integer<kOp>(type, shared, narrow);
   }
 }
 
@@ -158,22 +181,32 @@ bool select_atomic(Request& request, Choice& choice) {
   const bool red = form.base() == "red";
   if (form.type_count() != 1 || form.has("async")) return false;
   const Type type = form.type(0);
-  for (std::string_view modifier : {"relaxed", "acquire", "release", "acq_rel", "cta", "cluster", "gpu", "sys", "noftz"}) {
+  for (std::string_view modifier :
+       {"relaxed", "acquire", "release", "acq_rel", "cta", "cluster", "gpu", "sys", "noftz"}) {
     form.take(modifier);
   }
   choice.ignores_last = form.take("L2::cache_hint");
   const bool shared = form.take("shared") || form.take("shared::cta") || form.take("shared::cluster");
   if (!shared) form.take("global");
   const bool narrow = request.widths[red ? 0 : 1] == 4;
-  if (form.take("add")) choice.run = floating<Op::add>(type, shared, narrow);
-  else if (form.take("min")) choice.run = floating<Op::min>(type, shared, narrow);
-  else if (form.take("max")) choice.run = floating<Op::max>(type, shared, narrow);
-  else if (form.take("inc")) choice.run = type == Type::u32 ? integer<Op::inc>(type, shared, narrow) : nullptr;
-  else if (form.take("dec")) choice.run = type == Type::u32 ? integer<Op::dec>(type, shared, narrow) : nullptr;
-  else if (form.take("and")) choice.run = integer<Op::op_and>(type, shared, narrow);
-  else if (form.take("or")) choice.run = integer<Op::op_or>(type, shared, narrow);
-  else if (form.take("xor")) choice.run = integer<Op::op_xor>(type, shared, narrow);
-  else if (form.take("exch") && !red) choice.run = integer<Op::exch>(type, shared, narrow);
+  if (form.take("add"))
+    choice.run = floating<Op::add>(type, shared, narrow);
+  else if (form.take("min"))
+    choice.run = floating<Op::min>(type, shared, narrow);
+  else if (form.take("max"))
+    choice.run = floating<Op::max>(type, shared, narrow);
+  else if (form.take("inc"))
+    choice.run = type == Type::u32 ? integer<Op::inc>(type, shared, narrow) : nullptr;
+  else if (form.take("dec"))
+    choice.run = type == Type::u32 ? integer<Op::dec>(type, shared, narrow) : nullptr;
+  else if (form.take("and"))
+    choice.run = integer<Op::op_and>(type, shared, narrow);
+  else if (form.take("or"))
+    choice.run = integer<Op::op_or>(type, shared, narrow);
+  else if (form.take("xor"))
+    choice.run = integer<Op::op_xor>(type, shared, narrow);
+  else if (form.take("exch") && !red)
+    choice.run = integer<Op::exch>(type, shared, narrow);
   const bool cas = !choice.run && !red && form.take("cas");
   if (cas) choice.run = integer<Op::cas>(type, shared, narrow);
   choice.shape = shape_of(red, cas, bytes_of(type), is_float(type));

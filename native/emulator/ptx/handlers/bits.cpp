@@ -5,7 +5,9 @@ namespace gpool::ptx::GPOOL_PTX_LEVEL {
 namespace {
 
 template <class T>
-GPOOL_INLINE uint32_t ones(T x) { return static_cast<uint32_t>(__builtin_popcountll(x)); }
+GPOOL_INLINE uint32_t ones(T x) {
+  return static_cast<uint32_t>(__builtin_popcountll(x));
+}
 template <class T>
 GPOOL_INLINE uint32_t leading_zeros(T x) {
   if (x == 0) return 8 * sizeof(T);
@@ -258,9 +260,13 @@ bool select_bits(Request& request, Choice& choice) {
     choice.run = fns;
   } else if (base == "prmt" && !wide) {
     choice.shape = "wwww";
-    choice.run = form.take("f4e") ? prmt<Permute::f4e> : form.take("b4e") ? prmt<Permute::b4e>
-               : form.take("rc8") ? prmt<Permute::rc8> : form.take("ecl") ? prmt<Permute::ecl>
-               : form.take("ecr") ? prmt<Permute::ecr> : form.take("rc16") ? prmt<Permute::rc16> : prmt<Permute::index>;
+    choice.run = form.take("f4e")    ? prmt<Permute::f4e>
+                 : form.take("b4e")  ? prmt<Permute::b4e>
+                 : form.take("rc8")  ? prmt<Permute::rc8>
+                 : form.take("ecl")  ? prmt<Permute::ecl>
+                 : form.take("ecr")  ? prmt<Permute::ecr>
+                 : form.take("rc16") ? prmt<Permute::rc16>
+                                     : prmt<Permute::index>;
   } else if ((base == "dp4a" || base == "dp2a") && form.type_count() == 2 && !wide) {
     choice.shape = "wwww";
     const bool a = is_signed(type), b = is_signed(form.type(1));

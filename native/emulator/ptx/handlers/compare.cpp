@@ -6,30 +6,48 @@ namespace gpool::ptx::GPOOL_PTX_LEVEL {
 namespace {
 
 enum class Relation : uint8_t { eq, ne, lt, le, gt, ge, equ, neu, ltu, leu, gtu, geu, num, nan };
-constexpr const char* kRelations[] = {"eq", "ne", "lt", "le", "gt", "ge", "equ", "neu", "ltu", "leu", "gtu", "geu", "num", "nan"};
+constexpr const char* kRelations[] = {"eq",  "ne",  "lt",  "le",  "gt",  "ge",  "equ",
+                                      "neu", "ltu", "leu", "gtu", "geu", "num", "nan"};
 
 template <Relation kRelation, class T>
 GPOOL_INLINE bool holds(T a, T b) {
   switch (kRelation) {
-    case Relation::eq: return a == b;
-    case Relation::ne: return a < b || a > b;  // false with a NaN
-    case Relation::lt: return a < b;
-    case Relation::le: return a <= b;
-    case Relation::gt: return a > b;
-    case Relation::ge: return a >= b;
-    case Relation::equ: return !(a < b || a > b);
-    case Relation::neu: return a != b;
-    case Relation::ltu: return !(a >= b);
-    case Relation::leu: return !(a > b);
-    case Relation::gtu: return !(a <= b);
-    case Relation::geu: return !(a < b);
-    case Relation::num: return a == a && b == b;
-    case Relation::nan: return a != a || b != b;
+    case Relation::eq:
+      return a == b;
+    case Relation::ne:
+      return a < b || a > b;  // false with a NaN
+    case Relation::lt:
+      return a < b;
+    case Relation::le:
+      return a <= b;
+    case Relation::gt:
+      return a > b;
+    case Relation::ge:
+      return a >= b;
+    case Relation::equ:
+      return !(a < b || a > b);
+    case Relation::neu:
+      return a != b;
+    case Relation::ltu:
+      return !(a >= b);
+    case Relation::leu:
+      return !(a > b);
+    case Relation::gtu:
+      return !(a <= b);
+    case Relation::geu:
+      return !(a < b);
+    case Relation::num:
+      return a == a && b == b;
+    case Relation::nan:
+      return a != a || b != b;
   }
 }
 
 struct Plain {
-  template <class T> GPOOL_INLINE static T read(T x) { return x; }
+  template <class T>
+  GPOOL_INLINE static T read(T x) {
+    return x;
+  }
 };
 struct Flushed {
   GPOOL_INLINE static float read(float x) { return flush(x); }
@@ -117,7 +135,8 @@ const Instruction* setp_packed(Warp& w, const Instruction* in) {
   const uint16_t* a = row<uint16_t>(w, in->r[2]);
   const uint16_t* b = row<uint16_t>(w, in->r[3]);
   uint32_t low = bits_of([=](unsigned l) { return holds<kRelation>(Read::read(a[2 * l]), Read::read(b[2 * l])); });
-  uint32_t high = bits_of([=](unsigned l) { return holds<kRelation>(Read::read(a[2 * l + 1]), Read::read(b[2 * l + 1])); });
+  uint32_t high =
+      bits_of([=](unsigned l) { return holds<kRelation>(Read::read(a[2 * l + 1]), Read::read(b[2 * l + 1])); });
   const uint64_t how = in->imm & 3;
   uint32_t third = how == 3 ? 0 : *predicate(w, in->r[4]);
   set_bits(w, in->r[0], combine(how, low, third));
@@ -129,16 +148,18 @@ template <class F>
 Handler by_relation(Relation relation, bool ordered_only, F make) {
   switch (relation) {
 #define GPOOL_RELATION(name) \
-  case Relation::name: return make.template operator()<Relation::name>();
-    GPOOL_RELATION(eq) GPOOL_RELATION(ne) GPOOL_RELATION(lt) GPOOL_RELATION(le) GPOOL_RELATION(gt) GPOOL_RELATION(ge)
-    default: break;
+  case Relation::name:       \
+    return make.template operator()<Relation::name>();
+    GPOOL_RELATION(eq)
+    GPOOL_RELATION(ne) GPOOL_RELATION(lt) GPOOL_RELATION(le) GPOOL_RELATION(gt) GPOOL_RELATION(ge) default : break;
   }
   if (ordered_only) return nullptr;
   switch (relation) {
-    GPOOL_RELATION(equ) GPOOL_RELATION(neu) GPOOL_RELATION(ltu) GPOOL_RELATION(leu) GPOOL_RELATION(gtu)
-    GPOOL_RELATION(geu) GPOOL_RELATION(num) GPOOL_RELATION(nan)
+    GPOOL_RELATION(equ)
+    GPOOL_RELATION(neu) GPOOL_RELATION(ltu) GPOOL_RELATION(leu) GPOOL_RELATION(gtu) GPOOL_RELATION(geu)
+        GPOOL_RELATION(num) GPOOL_RELATION(nan)
 #undef GPOOL_RELATION
-    default: return nullptr;
+            default : return nullptr;
   }
 }
 
@@ -157,20 +178,34 @@ struct MakeSet {
 template <class Make>
 Handler compare_of(Type type, Relation relation, bool ftz) {
   switch (type) {
-    case Type::u16: case Type::b16: return Make::template of<uint16_t, Plain>(relation, true);
-    case Type::s16: return Make::template of<int16_t, Plain>(relation, true);
-    case Type::u32: case Type::b32: return Make::template of<uint32_t, Plain>(relation, true);
-    case Type::s32: return Make::template of<int32_t, Plain>(relation, true);
-    case Type::u64: case Type::b64: return Make::template of<uint64_t, Plain>(relation, true);
-    case Type::s64: return Make::template of<int64_t, Plain>(relation, true);
-    case Type::f32: return ftz ? Make::template of<float, Flushed>(relation, false) : Make::template of<float, Plain>(relation, false);
-    case Type::f64: return ftz ? nullptr : Make::template of<double, Plain>(relation, false);
-    default: return nullptr;
+    case Type::u16:
+    case Type::b16:
+      return Make::template of<uint16_t, Plain>(relation, true);
+    case Type::s16:
+      return Make::template of<int16_t, Plain>(relation, true);
+    case Type::u32:
+    case Type::b32:
+      return Make::template of<uint32_t, Plain>(relation, true);
+    case Type::s32:
+      return Make::template of<int32_t, Plain>(relation, true);
+    case Type::u64:
+    case Type::b64:
+      return Make::template of<uint64_t, Plain>(relation, true);
+    case Type::s64:
+      return Make::template of<int64_t, Plain>(relation, true);
+    case Type::f32:
+      return ftz ? Make::template of<float, Flushed>(relation, false)
+                 : Make::template of<float, Plain>(relation, false);
+    case Type::f64:
+      return ftz ? nullptr : Make::template of<double, Plain>(relation, false);
+    default:
+      return nullptr;
   }
 }
 template <class Read, bool kPacked>
 Handler set_half_of(Relation relation) {
-  return by_relation(relation, false, []<Relation kRelation>() -> Handler { return set_half<kRelation, Read, kPacked>; });
+  return by_relation(relation, false,
+                     []<Relation kRelation>() -> Handler { return set_half<kRelation, Read, kPacked>; });
 }
 template <class Read>
 Handler setp_packed_of(Relation relation) {
@@ -213,9 +248,18 @@ bool select_compare(Request& request, Choice& choice) {
   Type type = form.type(0);
   if (base == "selp") {
     switch (bytes_of(type)) {
-      case 2: choice.run = selp<uint16_t>; choice.shape = "hhhp"; break;
-      case 4: choice.run = selp<uint32_t>; choice.shape = type == Type::f32 ? "fffp" : "wwwp"; break;
-      case 8: choice.run = selp<uint64_t>; choice.shape = type == Type::f64 ? "dddp" : "qqqp"; break;
+      case 2:
+        choice.run = selp<uint16_t>;
+        choice.shape = "hhhp";
+        break;
+      case 4:
+        choice.run = selp<uint32_t>;
+        choice.shape = type == Type::f32 ? "fffp" : "wwwp";
+        break;
+      case 8:
+        choice.run = selp<uint64_t>;
+        choice.shape = type == Type::f64 ? "dddp" : "qqqp";
+        break;
     }
     return choice.run;
   }
@@ -223,9 +267,18 @@ bool select_compare(Request& request, Choice& choice) {
     const bool ftz = form.take("ftz"), is_f = form.type(1) == Type::f32;
     if (!is_f && form.type(1) != Type::s32) return false;
     switch (bytes_of(type)) {
-      case 2: choice.run = slct_of<uint16_t>(is_f, ftz); choice.shape = is_f ? "hhhf" : "hhhw"; break;
-      case 4: choice.run = slct_of<uint32_t>(is_f, ftz); choice.shape = type == Type::f32 ? (is_f ? "ffff" : "fffw") : (is_f ? "wwwf" : "wwww"); break;
-      case 8: choice.run = slct_of<uint64_t>(is_f, ftz); choice.shape = type == Type::f64 ? (is_f ? "dddf" : "dddw") : (is_f ? "qqqf" : "qqqw"); break;
+      case 2:
+        choice.run = slct_of<uint16_t>(is_f, ftz);
+        choice.shape = is_f ? "hhhf" : "hhhw";
+        break;
+      case 4:
+        choice.run = slct_of<uint32_t>(is_f, ftz);
+        choice.shape = type == Type::f32 ? (is_f ? "ffff" : "fffw") : (is_f ? "wwwf" : "wwww");
+        break;
+      case 8:
+        choice.run = slct_of<uint64_t>(is_f, ftz);
+        choice.shape = type == Type::f64 ? (is_f ? "dddf" : "dddw") : (is_f ? "qqqf" : "qqqw");
+        break;
     }
     return choice.run;
   }
@@ -236,11 +289,16 @@ bool select_compare(Request& request, Choice& choice) {
     if (form.take(kRelations[i])) relation = static_cast<Relation>(i), found = true;
   }
   if (!found) {
-    if (form.take("lo")) relation = Relation::lt;
-    else if (form.take("ls")) relation = Relation::le;
-    else if (form.take("hi")) relation = Relation::gt;
-    else if (form.take("hs")) relation = Relation::ge;
-    else return false;
+    if (form.take("lo"))
+      relation = Relation::lt;
+    else if (form.take("ls"))
+      relation = Relation::le;
+    else if (form.take("hi"))
+      relation = Relation::gt;
+    else if (form.take("hs"))
+      relation = Relation::ge;
+    else
+      return false;
   }
   const bool ftz = form.take("ftz");
   uint64_t how = form.take("and") ? 0 : form.take("or") ? 1 : form.take("xor") ? 2 : 3;
@@ -252,22 +310,30 @@ bool select_compare(Request& request, Choice& choice) {
       case Type::bf16:
         choice.shape = third ? "P2hhp" : "P2hh";
         choice.run = type == Type::bf16 ? MakeSetp::of<uint16_t, Brain>(relation, false)
-                     : ftz ? MakeSetp::of<uint16_t, HalfFlushed>(relation, false)
-                           : MakeSetp::of<uint16_t, Half>(relation, false);
+                     : ftz              ? MakeSetp::of<uint16_t, HalfFlushed>(relation, false)
+                                        : MakeSetp::of<uint16_t, Half>(relation, false);
         return choice.run;
       case Type::f16x2:
       case Type::bf16x2:
         choice.shape = third ? "P2wwp" : "P2ww";
         choice.run = type == Type::bf16x2 ? setp_packed_of<Brain>(relation)
-                     : ftz ? setp_packed_of<HalfFlushed>(relation) : setp_packed_of<Half>(relation);
+                     : ftz                ? setp_packed_of<HalfFlushed>(relation)
+                                          : setp_packed_of<Half>(relation);
         choice.imm = how;
         return choice.run;
-      default: break;
+      default:
+        break;
     }
     switch (bytes_of(type)) {
-      case 2: choice.shape = third ? "P2hhp" : "P2hh"; break;
-      case 4: choice.shape = type == Type::f32 ? (third ? "P2ffp" : "P2ff") : (third ? "P2wwp" : "P2ww"); break;
-      case 8: choice.shape = type == Type::f64 ? (third ? "P2ddp" : "P2dd") : (third ? "P2qqp" : "P2qq"); break;
+      case 2:
+        choice.shape = third ? "P2hhp" : "P2hh";
+        break;
+      case 4:
+        choice.shape = type == Type::f32 ? (third ? "P2ffp" : "P2ff") : (third ? "P2wwp" : "P2ww");
+        break;
+      case 8:
+        choice.shape = type == Type::f64 ? (third ? "P2ddp" : "P2dd") : (third ? "P2qqp" : "P2qq");
+        break;
     }
     choice.run = compare_of<MakeSetp>(type, relation, ftz);
     return choice.run;
@@ -284,13 +350,15 @@ bool select_compare(Request& request, Choice& choice) {
       if (kind == 0 && type != Type::u32 && type != Type::s32) return false;
       choice.shape = third ? "wwwp" : "www";
       choice.run = brain ? set_half_of<Brain, true>(relation)
-                   : ftz ? set_half_of<HalfFlushed, true>(relation) : set_half_of<Half, true>(relation);
+                   : ftz ? set_half_of<HalfFlushed, true>(relation)
+                         : set_half_of<Half, true>(relation);
     } else {
       kind = type == Type::f16 ? 1 : type == Type::bf16 ? 2 : type == Type::u32 || type == Type::s32 ? 3 : 0;
       if (kind == 0 && bytes_of(type) != 2) return false;
       choice.shape = kind == 3 ? (third ? "whhp" : "whh") : (third ? "hhhp" : "hhh");
       choice.run = brain ? set_half_of<Brain, false>(relation)
-                   : ftz ? set_half_of<HalfFlushed, false>(relation) : set_half_of<Half, false>(relation);
+                   : ftz ? set_half_of<HalfFlushed, false>(relation)
+                         : set_half_of<Half, false>(relation);
     }
     choice.imm = how | kind << 8;
     return choice.run;
@@ -298,9 +366,15 @@ bool select_compare(Request& request, Choice& choice) {
   if (bytes_of(type) != 4) return false;
   choice.imm = how | (type == Type::f32 ? 1 << 8 : 0);
   switch (bytes_of(source)) {
-    case 2: choice.shape = third ? "whhp" : "whh"; break;
-    case 4: choice.shape = source == Type::f32 ? (third ? "wffp" : "wff") : (third ? "wwwp" : "www"); break;
-    case 8: choice.shape = source == Type::f64 ? (third ? "wddp" : "wdd") : (third ? "wqqp" : "wqq"); break;
+    case 2:
+      choice.shape = third ? "whhp" : "whh";
+      break;
+    case 4:
+      choice.shape = source == Type::f32 ? (third ? "wffp" : "wff") : (third ? "wwwp" : "www");
+      break;
+    case 8:
+      choice.shape = source == Type::f64 ? (third ? "wddp" : "wdd") : (third ? "wqqp" : "wqq");
+      break;
   }
   choice.run = compare_of<MakeSet>(source, relation, ftz);
   return choice.run;

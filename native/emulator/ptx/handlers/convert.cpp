@@ -1,5 +1,5 @@
-// cvt: frequent pairs have handlers of their own; everything else goes through one general handler, lane by lane, by way
-// of an exact double or 64-bit integer.
+// cvt: frequent pairs have handlers of their own; everything else goes through one general handler, lane by lane, by
+// way of an exact double or 64-bit integer.
 #include <cmath>
 
 #include "rows.h"
@@ -60,11 +60,11 @@ const Instruction* floats_to_pair(Warp& w, const Instruction* in) {
 
 // ---- the general handler ----
 
-struct Plan {  // packed into Instruction::imm
-  uint8_t to, from;      // Type
+struct Plan {                    // packed into Instruction::imm
+  uint8_t to, from;              // Type
   uint8_t to_bytes, from_bytes;  // of the registers
-  uint8_t round;         // Round of the result
-  uint8_t whole;         // 0, or 1 + Round towards a whole number
+  uint8_t round;                 // Round of the result
+  uint8_t whole;                 // 0, or 1 + Round towards a whole number
   uint8_t flags;
   uint8_t operands;
 };
@@ -77,8 +77,9 @@ GPOOL_INLINE T element(Warp& w, uint32_t offset, unsigned index) {
   return value;
 }
 GPOOL_INLINE uint64_t read_bits(Warp& w, uint32_t offset, unsigned width, unsigned lane) {
-  return width == 2 ? element<uint16_t>(w, offset, lane) : width == 4 ? element<uint32_t>(w, offset, lane)
-                                                                      : element<uint64_t>(w, offset, lane);
+  return width == 2   ? element<uint16_t>(w, offset, lane)
+         : width == 4 ? element<uint32_t>(w, offset, lane)
+                      : element<uint64_t>(w, offset, lane);
 }
 GPOOL_INLINE void write_bits(Warp& w, uint32_t offset, unsigned width, unsigned lane, uint64_t bits) {
   __builtin_memcpy(w.rows + offset + width * lane, &bits, width);
@@ -86,9 +87,12 @@ GPOOL_INLINE void write_bits(Warp& w, uint32_t offset, unsigned width, unsigned 
 
 GPOOL_INLINE double read_float(Type type, uint64_t bits, bool ftz) {
   switch (type) {
-    case Type::f16: return from_f16(static_cast<uint16_t>(bits));
-    case Type::bf16: return from_bf16(static_cast<uint16_t>(bits));
-    case Type::f64: return cast_bits<double>(bits);
+    case Type::f16:
+      return from_f16(static_cast<uint16_t>(bits));
+    case Type::bf16:
+      return from_bf16(static_cast<uint16_t>(bits));
+    case Type::f64:
+      return cast_bits<double>(bits);
     default: {
       float value = cast_bits<float>(static_cast<uint32_t>(bits));
       return ftz ? flush(value) : value;
@@ -111,10 +115,14 @@ GPOOL_INLINE uint64_t write_float(const Plan& plan, double value) {
   if (plan.flags & kRelu && value < 0) value = 0;
   if (plan.flags & kSat) value = value > 0 ? (value < 1 ? value : 1) : 0;
   switch (static_cast<Type>(plan.to)) {
-    case Type::f16: return to_f16(value, round, finite);
-    case Type::bf16: return to_bf16(value, round, finite);
-    case Type::tf32: return to_tf32(value, round, plan.flags & kAway, finite);
-    case Type::f64: return cast_bits<uint64_t>(value);
+    case Type::f16:
+      return to_f16(value, round, finite);
+    case Type::bf16:
+      return to_bf16(value, round, finite);
+    case Type::tf32:
+      return to_tf32(value, round, plan.flags & kAway, finite);
+    case Type::f64:
+      return cast_bits<uint64_t>(value);
     default: {
       float single;
       if (round == Round::nearest) {
@@ -130,10 +138,14 @@ GPOOL_INLINE uint64_t write_float(const Plan& plan, double value) {
 }
 GPOOL_INLINE double to_whole(double x, Round direction) {
   switch (direction) {
-    case Round::nearest: return __builtin_rint(x);
-    case Round::down: return __builtin_floor(x);
-    case Round::up: return __builtin_ceil(x);
-    default: return __builtin_trunc(x);
+    case Round::nearest:
+      return __builtin_rint(x);
+    case Round::down:
+      return __builtin_floor(x);
+    case Round::up:
+      return __builtin_ceil(x);
+    default:
+      return __builtin_trunc(x);
   }
 }
 GPOOL_INLINE int64_t sign_extended(uint64_t bits, unsigned bytes) {
@@ -156,7 +168,8 @@ GPOOL_INLINE uint64_t float_to_integer(double x, bool is_signed_to, unsigned byt
   if (x <= 0) return 0;
   const double limit = 2 * static_cast<double>(1ull << (bits - 1));
   if (x >= limit) return bits == 64 ? ~0ull : (1ull << bits) - 1;
-  if (x >= 9223372036854775808.0) return static_cast<uint64_t>(static_cast<int64_t>(x - 9223372036854775808.0)) ^ 1ull << 63;
+  if (x >= 9223372036854775808.0)
+    return static_cast<uint64_t>(static_cast<int64_t>(x - 9223372036854775808.0)) ^ 1ull << 63;
   return static_cast<uint64_t>(static_cast<int64_t>(x));
 }
 template <class T>
@@ -192,16 +205,20 @@ const Instruction* general(Warp& w, const Instruction* in) {
     uint64_t bits = read_bits(w, in->r[1], plan.from_bytes, l);
     uint64_t result;
     if (from_integer) {
-      int64_t value = from_signed ? sign_extended(bits, from_size) : static_cast<int64_t>(zero_extended(bits, from_size));
+      int64_t value =
+          from_signed ? sign_extended(bits, from_size) : static_cast<int64_t>(zero_extended(bits, from_size));
       if (to_integer) {
         if (plan.flags & kSat) {
           const bool huge = !from_signed && value < 0;  // u64 above the signed range
-          const int64_t most_value = to_signed ? static_cast<int64_t>((1ull << (8 * to_size - 1)) - 1)
-                                     : to_size == 8 ? -1 : static_cast<int64_t>((1ull << 8 * to_size) - 1);
+          const int64_t most_value = to_signed      ? static_cast<int64_t>((1ull << (8 * to_size - 1)) - 1)
+                                     : to_size == 8 ? -1
+                                                    : static_cast<int64_t>((1ull << 8 * to_size) - 1);
           const int64_t least_value = to_signed ? -static_cast<int64_t>((1ull << (8 * to_size - 1)) - 1) - 1 : 0;
           if (!(to_size == 8 && !to_signed)) {
-            if (huge || value > most_value) value = most_value;
-            else if (value < least_value) value = least_value;
+            if (huge || value > most_value)
+              value = most_value;
+            else if (value < least_value)
+              value = least_value;
           } else if (from_signed && value < 0) {
             value = 0;
           }
@@ -255,9 +272,12 @@ const Instruction* general_pair(Warp& w, const Instruction* in) {
       double value = values[i];
       if (plan.flags & kRelu && value < 0) value = 0;
       const Round round = static_cast<Round>(plan.round);
-      if (format) result |= uint32_t(to_fp8(*format, value, plan.flags & kSatFinite)) << 8 * i;
-      else if (to == Type::bf16x2) result |= uint32_t(to_bf16(value, round, plan.flags & kSatFinite)) << 16 * i;
-      else result |= uint32_t(to_f16(value, round, plan.flags & kSatFinite)) << 16 * i;
+      if (format)
+        result |= uint32_t(to_fp8(*format, value, plan.flags & kSatFinite)) << 8 * i;
+      else if (to == Type::bf16x2)
+        result |= uint32_t(to_bf16(value, round, plan.flags & kSatFinite)) << 16 * i;
+      else
+        result |= uint32_t(to_f16(value, round, plan.flags & kSatFinite)) << 16 * i;
     }
     write_bits(w, in->r[0], format ? 2 : 4, l, result);
   }
@@ -284,7 +304,9 @@ const Instruction* pack_saturated(Warp& w, const Instruction* in) {
   return in + 1;
 }
 
-char letter(unsigned width, bool floating) { return width == 2 ? 'h' : width == 4 ? (floating ? 'f' : 'w') : (floating ? 'd' : 'q'); }
+char letter(unsigned width, bool floating) {
+  return width == 2 ? 'h' : width == 4 ? (floating ? 'f' : 'w') : (floating ? 'd' : 'q');
+}
 
 // Shapes live as long as the program.
 const char* shape_of(char to, char from) {
@@ -299,11 +321,19 @@ const char* shape_of(char to, char from) {
 template <class From>
 Handler cast_from(Type to) {
   switch (to) {
-    case Type::u8: return cast<From, uint8_t>;
-    case Type::u16: case Type::s16: return cast<From, uint16_t>;
-    case Type::u32: case Type::s32: return cast<From, uint32_t>;
-    case Type::u64: case Type::s64: return cast<From, uint64_t>;
-    default: return nullptr;
+    case Type::u8:
+      return cast<From, uint8_t>;
+    case Type::u16:
+    case Type::s16:
+      return cast<From, uint16_t>;
+    case Type::u32:
+    case Type::s32:
+      return cast<From, uint32_t>;
+    case Type::u64:
+    case Type::s64:
+      return cast<From, uint64_t>;
+    default:
+      return nullptr;
   }
 }
 
@@ -316,11 +346,20 @@ bool select_convert(Request& request, Choice& choice) {
     const bool narrow = bytes_of(form.type(0)) == 1;
     choice.shape = narrow ? "wwww" : "www";
     switch (form.type(0)) {
-      case Type::s8: choice.run = pack_saturated<int8_t>; break;
-      case Type::u8: choice.run = pack_saturated<uint8_t>; break;
-      case Type::s16: choice.run = pack_saturated<int16_t>; break;
-      case Type::u16: choice.run = pack_saturated<uint16_t>; break;
-      default: return false;
+      case Type::s8:
+        choice.run = pack_saturated<int8_t>;
+        break;
+      case Type::u8:
+        choice.run = pack_saturated<uint8_t>;
+        break;
+      case Type::s16:
+        choice.run = pack_saturated<int16_t>;
+        break;
+      case Type::u16:
+        choice.run = pack_saturated<uint16_t>;
+        break;
+      default:
+        return false;
     }
     return form.type_count() == (narrow ? 3u : 2u);
   }
@@ -329,10 +368,14 @@ bool select_convert(Request& request, Choice& choice) {
   Plan plan{};
   plan.to = static_cast<uint8_t>(to);
   plan.from = static_cast<uint8_t>(from);
-  if (form.take("rni")) plan.whole = 1 + static_cast<uint8_t>(Round::nearest);
-  else if (form.take("rmi")) plan.whole = 1 + static_cast<uint8_t>(Round::down);
-  else if (form.take("rpi")) plan.whole = 1 + static_cast<uint8_t>(Round::up);
-  else if (form.take("rzi")) plan.whole = 1 + static_cast<uint8_t>(Round::zero);
+  if (form.take("rni"))
+    plan.whole = 1 + static_cast<uint8_t>(Round::nearest);
+  else if (form.take("rmi"))
+    plan.whole = 1 + static_cast<uint8_t>(Round::down);
+  else if (form.take("rpi"))
+    plan.whole = 1 + static_cast<uint8_t>(Round::up);
+  else if (form.take("rzi"))
+    plan.whole = 1 + static_cast<uint8_t>(Round::zero);
   if (form.take("rna")) plan.flags |= kAway;
   FloatModifiers m = float_modifiers(form);
   plan.round = static_cast<uint8_t>(m.round);
@@ -353,7 +396,8 @@ bool select_convert(Request& request, Choice& choice) {
       return true;
     }
     if (eight && (from == Type::f16x2 || from == Type::bf16x2)) choice.run = general_pair, choice.shape = "hw";
-    if (to == Type::f16x2 && (from == Type::e4m3x2 || from == Type::e5m2x2)) choice.run = general_pair, choice.shape = "wh";
+    if (to == Type::f16x2 && (from == Type::e4m3x2 || from == Type::e5m2x2))
+      choice.run = general_pair, choice.shape = "wh";
     return choice.run;
   }
   auto scalar = [](Type t) { return is_integer(t) || is_float(t) || t == Type::f16 || t == Type::bf16; };
@@ -362,7 +406,8 @@ bool select_convert(Request& request, Choice& choice) {
   auto natural = [](Type t) { return bytes_of(t) < 2 ? 2u : bytes_of(t); };
   plan.to_bytes = request.widths[0] ? request.widths[0] : static_cast<uint8_t>(natural(to));
   plan.from_bytes = request.widths[1] ? request.widths[1] : static_cast<uint8_t>(natural(from));
-  if (plan.to_bytes < natural(to) || plan.from_bytes < natural(from) || plan.to_bytes > 8 || plan.from_bytes > 8) return false;
+  if (plan.to_bytes < natural(to) || plan.from_bytes < natural(from) || plan.to_bytes > 8 || plan.from_bytes > 8)
+    return false;
   choice.imm = cast_bits<uint64_t>(plan);
   choice.shape = shape_of(letter(plan.to_bytes, is_float(to)), letter(plan.from_bytes, is_float(from)));
   choice.run = general;
@@ -374,34 +419,76 @@ bool select_convert(Request& request, Choice& choice) {
   Handler fast = nullptr;
   if (is_integer(to) && bytes_of(to) > 1) {
     switch (from) {
-      case Type::u16: fast = cast_from<uint16_t>(to); break;
-      case Type::s16: fast = cast_from<int16_t>(to); break;
-      case Type::u32: fast = cast_from<uint32_t>(to); break;
-      case Type::s32: fast = cast_from<int32_t>(to); break;
-      case Type::u64: case Type::s64: fast = cast_from<uint64_t>(to); break;
-      default: break;
+      case Type::u16:
+        fast = cast_from<uint16_t>(to);
+        break;
+      case Type::s16:
+        fast = cast_from<int16_t>(to);
+        break;
+      case Type::u32:
+        fast = cast_from<uint32_t>(to);
+        break;
+      case Type::s32:
+        fast = cast_from<int32_t>(to);
+        break;
+      case Type::u64:
+      case Type::s64:
+        fast = cast_from<uint64_t>(to);
+        break;
+      default:
+        break;
     }
   } else if (to == Type::f32) {
     switch (from) {
-      case Type::s16: fast = cast<int16_t, float>; break;
-      case Type::u16: fast = cast<uint16_t, float>; break;
-      case Type::s32: fast = cast<int32_t, float>; break;
-      case Type::u32: fast = cast<uint32_t, float>; break;
-      case Type::s64: fast = cast<int64_t, float>; break;
-      case Type::u64: fast = cast<uint64_t, float>; break;
-      case Type::f64: fast = cast<double, float>; break;
-      case Type::f16: fast = half_to_float; break;
-      case Type::bf16: fast = brain_to_float; break;
-      default: break;
+      case Type::s16:
+        fast = cast<int16_t, float>;
+        break;
+      case Type::u16:
+        fast = cast<uint16_t, float>;
+        break;
+      case Type::s32:
+        fast = cast<int32_t, float>;
+        break;
+      case Type::u32:
+        fast = cast<uint32_t, float>;
+        break;
+      case Type::s64:
+        fast = cast<int64_t, float>;
+        break;
+      case Type::u64:
+        fast = cast<uint64_t, float>;
+        break;
+      case Type::f64:
+        fast = cast<double, float>;
+        break;
+      case Type::f16:
+        fast = half_to_float;
+        break;
+      case Type::bf16:
+        fast = brain_to_float;
+        break;
+      default:
+        break;
     }
   } else if (to == Type::f64) {
     switch (from) {
-      case Type::s32: fast = cast<int32_t, double>; break;
-      case Type::u32: fast = cast<uint32_t, double>; break;
-      case Type::s64: fast = cast<int64_t, double>; break;
-      case Type::u64: fast = cast<uint64_t, double>; break;
-      case Type::f32: fast = cast<float, double>; break;
-      default: break;
+      case Type::s32:
+        fast = cast<int32_t, double>;
+        break;
+      case Type::u32:
+        fast = cast<uint32_t, double>;
+        break;
+      case Type::s64:
+        fast = cast<int64_t, double>;
+        break;
+      case Type::u64:
+        fast = cast<uint64_t, double>;
+        break;
+      case Type::f32:
+        fast = cast<float, double>;
+        break;
+      default:
+        break;
     }
   } else if (from == Type::f32 && to == Type::f16) {
     fast = float_to_half;

@@ -6,10 +6,30 @@
 namespace gpool::ptx::GPOOL_PTX_LEVEL {
 namespace {
 
-struct Add { template <class T> GPOOL_INLINE static T of(T a, T b) { return a + b; } };
-struct Sub { template <class T> GPOOL_INLINE static T of(T a, T b) { return a - b; } };
-struct Mul { template <class T> GPOOL_INLINE static T of(T a, T b) { return a * b; } };
-struct Div { template <class T> GPOOL_INLINE static T of(T a, T b) { return a / b; } };
+struct Add {
+  template <class T>
+  GPOOL_INLINE static T of(T a, T b) {
+    return a + b;
+  }
+};
+struct Sub {
+  template <class T>
+  GPOOL_INLINE static T of(T a, T b) {
+    return a - b;
+  }
+};
+struct Mul {
+  template <class T>
+  GPOOL_INLINE static T of(T a, T b) {
+    return a * b;
+  }
+};
+struct Div {
+  template <class T>
+  GPOOL_INLINE static T of(T a, T b) {
+    return a / b;
+  }
+};
 struct Fma {
   GPOOL_INLINE static float of(float a, float b, float c) { return __builtin_fmaf(a, b, c); }
   GPOOL_INLINE static double of(double a, double b, double c) { return __builtin_fma(a, b, c); }
@@ -18,21 +38,39 @@ struct Sqrt {
   GPOOL_INLINE static float of(float a) { return __builtin_sqrtf(a); }
   GPOOL_INLINE static double of(double a) { return __builtin_sqrt(a); }
 };
-struct Rcp { template <class T> GPOOL_INLINE static T of(T a) { return T(1) / a; } };
-struct Neg { template <class T> GPOOL_INLINE static T of(T a) { return -a; } };
+struct Rcp {
+  template <class T>
+  GPOOL_INLINE static T of(T a) {
+    return T(1) / a;
+  }
+};
+struct Neg {
+  template <class T>
+  GPOOL_INLINE static T of(T a) {
+    return -a;
+  }
+};
 struct Abs {
   GPOOL_INLINE static float of(float a) { return __builtin_fabsf(a); }
   GPOOL_INLINE static double of(double a) { return __builtin_fabs(a); }
 };
 template <class T>
-GPOOL_INLINE bool is_nan(T a) { return a != a; }
+GPOOL_INLINE bool is_nan(T a) {
+  return a != a;
+}
 template <class T>
 GPOOL_INLINE T canonical_nan() {
-  if constexpr (sizeof(T) == 4) return cast_bits<float>(0x7fffffffu);
-  else return cast_bits<double>(0x7fffffffffffffffull);
+  if constexpr (sizeof(T) == 4)
+    return cast_bits<float>(0x7fffffffu);
+  else
+    return cast_bits<double>(0x7fffffffffffffffull);
 }
-GPOOL_INLINE bool negative(float a) { return cast_bits<uint32_t>(a) >> 31; }
-GPOOL_INLINE bool negative(double a) { return cast_bits<uint64_t>(a) >> 63; }
+GPOOL_INLINE bool negative(float a) {
+  return cast_bits<uint32_t>(a) >> 31;
+}
+GPOOL_INLINE bool negative(double a) {
+  return cast_bits<uint64_t>(a) >> 63;
+}
 // The operand that is no NaN; -0 is less than +0.
 template <bool kMax, bool kNan>
 struct Extreme {
@@ -70,8 +108,10 @@ GPOOL_INLINE T finish(T value) {
 }
 template <bool kFtz, class T>
 GPOOL_INLINE T take(T value) {
-  if constexpr (kFtz) return flush(value);
-  else return value;
+  if constexpr (kFtz)
+    return flush(value);
+  else
+    return value;
 }
 
 template <class Op, class T, unsigned kOperands, bool kFtz, bool kSat>
@@ -86,9 +126,8 @@ GPOOL_INLINE void compute(Warp& w, const Instruction* in) {
   } else {
     const T* b = row<T>(w, in->r[2]);
     const T* c = row<T>(w, in->r[3]);
-    each(w, d, [=](unsigned l) {
-      return finish<kFtz, kSat>(Op::of(take<kFtz>(a[l]), take<kFtz>(b[l]), take<kFtz>(c[l])));
-    });
+    each(w, d,
+         [=](unsigned l) { return finish<kFtz, kSat>(Op::of(take<kFtz>(a[l]), take<kFtz>(b[l]), take<kFtz>(c[l]))); });
   }
 }
 template <class Op, class T, unsigned kOperands, bool kFtz, bool kSat>
@@ -112,26 +151,32 @@ bool rounded(Type type, const FloatModifiers& m, Choice& choice) {
     choice.run = direct ? directed<Op, double, kOperands, false, false> : nearest<Op, double, kOperands, false, false>;
   } else if (type == Type::f32) {
     if (direct) {
-      choice.run = m.ftz ? (m.sat ? directed<Op, float, kOperands, true, true> : directed<Op, float, kOperands, true, false>)
-                         : (m.sat ? directed<Op, float, kOperands, false, true> : directed<Op, float, kOperands, false, false>);
+      choice.run =
+          m.ftz ? (m.sat ? directed<Op, float, kOperands, true, true> : directed<Op, float, kOperands, true, false>)
+                : (m.sat ? directed<Op, float, kOperands, false, true> : directed<Op, float, kOperands, false, false>);
     } else {
-      choice.run = m.ftz ? (m.sat ? nearest<Op, float, kOperands, true, true> : nearest<Op, float, kOperands, true, false>)
-                         : (m.sat ? nearest<Op, float, kOperands, false, true> : nearest<Op, float, kOperands, false, false>);
+      choice.run =
+          m.ftz ? (m.sat ? nearest<Op, float, kOperands, true, true> : nearest<Op, float, kOperands, true, false>)
+                : (m.sat ? nearest<Op, float, kOperands, false, true> : nearest<Op, float, kOperands, false, false>);
     }
   }
   return choice.run;
 }
 template <class Op, unsigned kOperands>
 bool exact(Type type, bool ftz, Choice& choice) {
-  if (type == Type::f64) choice.run = ftz ? nullptr : nearest<Op, double, kOperands, false, false>;
-  else choice.run = ftz ? nearest<Op, float, kOperands, true, false> : nearest<Op, float, kOperands, false, false>;
+  if (type == Type::f64)
+    choice.run = ftz ? nullptr : nearest<Op, double, kOperands, false, false>;
+  else
+    choice.run = ftz ? nearest<Op, float, kOperands, true, false> : nearest<Op, float, kOperands, false, false>;
   return choice.run;
 }
 
 // Two floats side by side in each lane: 64 floats in a row of 8-byte lanes.
 template <class Op, unsigned kOperands>
 const Instruction* pairs(Warp& w, const Instruction* in) {
-  struct Pair { float x, y; };
+  struct Pair {
+    float x, y;
+  };
   uint64_t* d = row<uint64_t>(w, in->r[0]);
   const uint64_t* a = row<uint64_t>(w, in->r[1]);
   const uint64_t* b = row<uint64_t>(w, in->r[2]);
@@ -145,8 +190,10 @@ const Instruction* pairs(Warp& w, const Instruction* in) {
         float value = cast_bits<float>(static_cast<uint32_t>(x[l] >> 32 * i));
         return ftz ? flush(value) : value;
       };
-      if constexpr (kOperands == 2) result[i] = Op::of(half(a), half(b));
-      else result[i] = Op::of(half(a), half(b), half(c));
+      if constexpr (kOperands == 2)
+        result[i] = Op::of(half(a), half(b));
+      else
+        result[i] = Op::of(half(a), half(b), half(c));
       if (ftz) result[i] = flush(result[i]);
     }
     return uint64_t(cast_bits<uint32_t>(result[0])) | uint64_t(cast_bits<uint32_t>(result[1])) << 32;
@@ -176,12 +223,24 @@ const Instruction* testp(Warp& w, const Instruction* in) {
     B exponent = a[l] >> kMantissa & kTop, mantissa = a[l] & ((B(1) << kMantissa) - 1);
     bool holds = false;
     switch (test) {
-      case Test::finite: holds = exponent != kTop; break;
-      case Test::infinite: holds = exponent == kTop && mantissa == 0; break;
-      case Test::number: holds = exponent != kTop || mantissa == 0; break;
-      case Test::notanumber: holds = exponent == kTop && mantissa != 0; break;
-      case Test::normal: holds = exponent != 0 && exponent != kTop; break;
-      case Test::subnormal: holds = exponent == 0 && mantissa != 0; break;
+      case Test::finite:
+        holds = exponent != kTop;
+        break;
+      case Test::infinite:
+        holds = exponent == kTop && mantissa == 0;
+        break;
+      case Test::number:
+        holds = exponent != kTop || mantissa == 0;
+        break;
+      case Test::notanumber:
+        holds = exponent == kTop && mantissa != 0;
+        break;
+      case Test::normal:
+        holds = exponent != 0 && exponent != kTop;
+        break;
+      case Test::subnormal:
+        holds = exponent == 0 && mantissa != 0;
+        break;
     }
     bits |= uint32_t(holds) << l;
   }

@@ -11,14 +11,26 @@ namespace {
 enum : uint64_t { kFtz = 1, kSat = 2, kRelu = 4, kNan = 8 };
 
 struct F16 {
-  template <unsigned kCount> GPOOL_INLINE static void widen(const uint16_t* from, float* to) { f16_to_floats<kCount>(from, to); }
-  template <unsigned kCount> GPOOL_INLINE static void narrow(const float* from, uint16_t* to) { floats_to_f16<kCount>(from, to); }
+  template <unsigned kCount>
+  GPOOL_INLINE static void widen(const uint16_t* from, float* to) {
+    f16_to_floats<kCount>(from, to);
+  }
+  template <unsigned kCount>
+  GPOOL_INLINE static void narrow(const float* from, uint16_t* to) {
+    floats_to_f16<kCount>(from, to);
+  }
   GPOOL_INLINE static uint16_t round(double x) { return to_f16(x); }
   static constexpr uint16_t kExponent = 0x7c00;
 };
 struct Bf16 {
-  template <unsigned kCount> GPOOL_INLINE static void widen(const uint16_t* from, float* to) { bf16_to_floats<kCount>(from, to); }
-  template <unsigned kCount> GPOOL_INLINE static void narrow(const float* from, uint16_t* to) { floats_to_bf16<kCount>(from, to); }
+  template <unsigned kCount>
+  GPOOL_INLINE static void widen(const uint16_t* from, float* to) {
+    bf16_to_floats<kCount>(from, to);
+  }
+  template <unsigned kCount>
+  GPOOL_INLINE static void narrow(const float* from, uint16_t* to) {
+    floats_to_bf16<kCount>(from, to);
+  }
   GPOOL_INLINE static uint16_t round(double x) { return to_bf16(x); }
   static constexpr uint16_t kExponent = 0x7f80;
 };
@@ -35,20 +47,39 @@ GPOOL_INLINE double fma_odd(float x, float y, float z) {
   return cast_bits<double>(bits);
 }
 
-struct Add { static constexpr unsigned kOperands = 2; GPOOL_INLINE static float of(float a, float b) { return a + b; } };
-struct Sub { static constexpr unsigned kOperands = 2; GPOOL_INLINE static float of(float a, float b) { return a - b; } };
-struct Mul { static constexpr unsigned kOperands = 2; GPOOL_INLINE static float of(float a, float b) { return a * b; } };
-struct Fma { static constexpr unsigned kOperands = 3; };
-struct Ex2 { static constexpr unsigned kOperands = 1; GPOOL_INLINE static float of(float a) { return ::exp2f(a); } };
-struct Tanh { static constexpr unsigned kOperands = 1; GPOOL_INLINE static float of(float a) { return ::tanhf(a); } };
+struct Add {
+  static constexpr unsigned kOperands = 2;
+  GPOOL_INLINE static float of(float a, float b) { return a + b; }
+};
+struct Sub {
+  static constexpr unsigned kOperands = 2;
+  GPOOL_INLINE static float of(float a, float b) { return a - b; }
+};
+struct Mul {
+  static constexpr unsigned kOperands = 2;
+  GPOOL_INLINE static float of(float a, float b) { return a * b; }
+};
+struct Fma {
+  static constexpr unsigned kOperands = 3;
+};
+struct Ex2 {
+  static constexpr unsigned kOperands = 1;
+  GPOOL_INLINE static float of(float a) { return ::exp2f(a); }
+};
+struct Tanh {
+  static constexpr unsigned kOperands = 1;
+  GPOOL_INLINE static float of(float a) { return ::tanhf(a); }
+};
 
 template <class Format, unsigned kCount>
 GPOOL_INLINE void put(Warp& w, const Instruction* in, uint16_t* halves) {
   if (in->imm & kFtz) {
     for (unsigned i = 0; i < kCount; ++i) halves[i] = halves[i] & Format::kExponent ? halves[i] : halves[i] & 0x8000;
   }
-  if constexpr (kCount == 64) blend(w, row<uint32_t>(w, in->r[0]), reinterpret_cast<const uint32_t*>(halves));
-  else blend(w, row<uint16_t>(w, in->r[0]), halves);
+  if constexpr (kCount == 64)
+    blend(w, row<uint32_t>(w, in->r[0]), reinterpret_cast<const uint32_t*>(halves));
+  else
+    blend(w, row<uint16_t>(w, in->r[0]), halves);
 }
 template <class Format, unsigned kCount>
 GPOOL_INLINE void get(Warp& w, const Instruction* in, unsigned operand, float* out) {
@@ -78,8 +109,10 @@ const Instruction* compute(Warp& w, const Instruction* in) {
     }
   } else {
     for (unsigned i = 0; i < kCount; ++i) {
-      if constexpr (Op::kOperands == 1) value[i] = Op::of(a[i]);
-      else value[i] = Op::of(a[i], b[i]);
+      if constexpr (Op::kOperands == 1)
+        value[i] = Op::of(a[i]);
+      else
+        value[i] = Op::of(a[i], b[i]);
     }
     if (in->imm & kSat) {
       for (unsigned i = 0; i < kCount; ++i) value[i] = value[i] > 0 ? (value[i] < 1 ? value[i] : 1) : 0;
@@ -125,19 +158,27 @@ const Instruction* sign(Warp& w, const Instruction* in) {
 template <class Op>
 Handler of(Type type) {
   switch (type) {
-    case Type::f16: return compute<Op, F16, 32>;
-    case Type::f16x2: return compute<Op, F16, 64>;
-    case Type::bf16: return compute<Op, Bf16, 32>;
-    default: return compute<Op, Bf16, 64>;
+    case Type::f16:
+      return compute<Op, F16, 32>;
+    case Type::f16x2:
+      return compute<Op, F16, 64>;
+    case Type::bf16:
+      return compute<Op, Bf16, 32>;
+    default:
+      return compute<Op, Bf16, 64>;
   }
 }
 template <bool kMax>
 Handler extreme_of(Type type) {
   switch (type) {
-    case Type::f16: return extreme<F16, 32, kMax>;
-    case Type::f16x2: return extreme<F16, 64, kMax>;
-    case Type::bf16: return extreme<Bf16, 32, kMax>;
-    default: return extreme<Bf16, 64, kMax>;
+    case Type::f16:
+      return extreme<F16, 32, kMax>;
+    case Type::f16x2:
+      return extreme<F16, 64, kMax>;
+    case Type::bf16:
+      return extreme<Bf16, 32, kMax>;
+    default:
+      return extreme<Bf16, 64, kMax>;
   }
 }
 
@@ -172,13 +213,21 @@ bool select_half(Request& request, Choice& choice) {
   if (base == "neg" || base == "abs") {
     if (base == "abs") choice.imm |= 16;
     switch (type) {
-      case Type::f16: choice.run = sign<F16, 32>; break;
-      case Type::f16x2: choice.run = sign<F16, 64>; break;
-      case Type::bf16: choice.run = sign<Bf16, 32>; break;
-      default: choice.run = sign<Bf16, 64>;
+      case Type::f16:
+        choice.run = sign<F16, 32>;
+        break;
+      case Type::f16x2:
+        choice.run = sign<F16, 64>;
+        break;
+      case Type::bf16:
+        choice.run = sign<Bf16, 32>;
+        break;
+      default:
+        choice.run = sign<Bf16, 64>;
     }
   }
-  if ((base == "ex2" || base == "tanh") && form.take("approx")) choice.run = base == "ex2" ? of<Ex2>(type) : of<Tanh>(type);
+  if ((base == "ex2" || base == "tanh") && form.take("approx"))
+    choice.run = base == "ex2" ? of<Ex2>(type) : of<Tanh>(type);
   return choice.run;
 }
 

@@ -4,25 +4,60 @@
 namespace gpool::ptx::GPOOL_PTX_LEVEL {
 namespace {
 
-template <class T> struct Next;
-template <> struct Next<uint16_t> { using Type = uint32_t; };
-template <> struct Next<int16_t> { using Type = int32_t; };
-template <> struct Next<uint32_t> { using Type = uint64_t; };
-template <> struct Next<int32_t> { using Type = int64_t; };
-template <> struct Next<uint64_t> { __extension__ using Type = unsigned __int128; };
-template <> struct Next<int64_t> { __extension__ using Type = __int128; };
-template <class T> using Wide = typename Next<T>::Type;
+template <class T>
+struct Next;
+template <>
+struct Next<uint16_t> {
+  using Type = uint32_t;
+};
+template <>
+struct Next<int16_t> {
+  using Type = int32_t;
+};
+template <>
+struct Next<uint32_t> {
+  using Type = uint64_t;
+};
+template <>
+struct Next<int32_t> {
+  using Type = int64_t;
+};
+template <>
+struct Next<uint64_t> {
+  __extension__ using Type = unsigned __int128;
+};
+template <>
+struct Next<int64_t> {
+  __extension__ using Type = __int128;
+};
+template <class T>
+using Wide = typename Next<T>::Type;
 
-template <class T> struct Unsigned { using Type = T; };
-template <> struct Unsigned<int16_t> { using Type = uint16_t; };
-template <> struct Unsigned<int32_t> { using Type = uint32_t; };
-template <> struct Unsigned<int64_t> { using Type = uint64_t; };
+template <class T>
+struct Unsigned {
+  using Type = T;
+};
+template <>
+struct Unsigned<int16_t> {
+  using Type = uint16_t;
+};
+template <>
+struct Unsigned<int32_t> {
+  using Type = uint32_t;
+};
+template <>
+struct Unsigned<int64_t> {
+  using Type = uint64_t;
+};
 // Arithmetic that may wrap; 16-bit values are promoted to unsigned, never to int.
-template <class T> using U = typename Unsigned<T>::Type;
+template <class T>
+using U = typename Unsigned<T>::Type;
 template <class T>
 GPOOL_INLINE T product(T a, T b) {
-  if constexpr (sizeof(T) == 2) return static_cast<T>(static_cast<uint32_t>(a) * static_cast<uint32_t>(b));
-  else return static_cast<T>(static_cast<U<T>>(a) * static_cast<U<T>>(b));
+  if constexpr (sizeof(T) == 2)
+    return static_cast<T>(static_cast<uint32_t>(a) * static_cast<uint32_t>(b));
+  else
+    return static_cast<T>(static_cast<U<T>>(a) * static_cast<U<T>>(b));
 }
 template <class T>
 constexpr bool kSigned = T(-1) < T(0);
@@ -31,16 +66,53 @@ constexpr T kLeast = kSigned<T> ? static_cast<T>(U<T>(1) << (8 * sizeof(T) - 1))
 template <class T>
 constexpr T kMost = static_cast<T>(~kLeast<T>);
 
-struct Add { template <class T> GPOOL_INLINE static T of(T a, T b) { return static_cast<T>(U<T>(a) + U<T>(b)); } };
-struct Sub { template <class T> GPOOL_INLINE static T of(T a, T b) { return static_cast<T>(U<T>(a) - U<T>(b)); } };
-struct Mul { template <class T> GPOOL_INLINE static T of(T a, T b) { return product(a, b); } };
-struct Min { template <class T> GPOOL_INLINE static T of(T a, T b) { return least(a, b); } };
-struct Max { template <class T> GPOOL_INLINE static T of(T a, T b) { return most(a, b); } };
-struct MinRelu { template <class T> GPOOL_INLINE static T of(T a, T b) { return most(least(a, b), T(0)); } };
-struct MaxRelu { template <class T> GPOOL_INLINE static T of(T a, T b) { return most(most(a, b), T(0)); } };
+struct Add {
+  template <class T>
+  GPOOL_INLINE static T of(T a, T b) {
+    return static_cast<T>(U<T>(a) + U<T>(b));
+  }
+};
+struct Sub {
+  template <class T>
+  GPOOL_INLINE static T of(T a, T b) {
+    return static_cast<T>(U<T>(a) - U<T>(b));
+  }
+};
+struct Mul {
+  template <class T>
+  GPOOL_INLINE static T of(T a, T b) {
+    return product(a, b);
+  }
+};
+struct Min {
+  template <class T>
+  GPOOL_INLINE static T of(T a, T b) {
+    return least(a, b);
+  }
+};
+struct Max {
+  template <class T>
+  GPOOL_INLINE static T of(T a, T b) {
+    return most(a, b);
+  }
+};
+struct MinRelu {
+  template <class T>
+  GPOOL_INLINE static T of(T a, T b) {
+    return most(least(a, b), T(0));
+  }
+};
+struct MaxRelu {
+  template <class T>
+  GPOOL_INLINE static T of(T a, T b) {
+    return most(most(a, b), T(0));
+  }
+};
 struct MulHigh {
   template <class T>
-  GPOOL_INLINE static T of(T a, T b) { return static_cast<T>((Wide<T>(a) * Wide<T>(b)) >> (8 * sizeof(T))); }
+  GPOOL_INLINE static T of(T a, T b) {
+    return static_cast<T>((Wide<T>(a) * Wide<T>(b)) >> (8 * sizeof(T)));
+  }
 };
 struct Div {
   template <class T>
@@ -77,10 +149,17 @@ GPOOL_INLINE T low24(T a) {
   uint32_t bits = static_cast<uint32_t>(a) << 8;
   return kSigned<T> ? static_cast<T>(static_cast<int32_t>(bits) >> 8) : static_cast<T>(bits >> 8);
 }
-struct Mul24Low { template <class T> GPOOL_INLINE static T of(T a, T b) { return product(low24(a), low24(b)); } };
+struct Mul24Low {
+  template <class T>
+  GPOOL_INLINE static T of(T a, T b) {
+    return product(low24(a), low24(b));
+  }
+};
 struct Mul24High {
   template <class T>
-  GPOOL_INLINE static T of(T a, T b) { return static_cast<T>((Wide<T>(low24(a)) * Wide<T>(low24(b))) >> 16); }
+  GPOOL_INLINE static T of(T a, T b) {
+    return static_cast<T>((Wide<T>(low24(a)) * Wide<T>(low24(b))) >> 16);
+  }
 };
 
 template <class Op, class T>
@@ -223,13 +302,23 @@ const Instruction* carry_mad(Warp& w, const Instruction* in) {
 template <class F>
 Handler by_type(Type type, F make) {
   switch (type) {
-    case Type::u16: case Type::b16: return make(uint16_t{});
-    case Type::s16: return make(int16_t{});
-    case Type::u32: case Type::b32: return make(uint32_t{});
-    case Type::s32: return make(int32_t{});
-    case Type::u64: case Type::b64: return make(uint64_t{});
-    case Type::s64: return make(int64_t{});
-    default: return nullptr;
+    case Type::u16:
+    case Type::b16:
+      return make(uint16_t{});
+    case Type::s16:
+      return make(int16_t{});
+    case Type::u32:
+    case Type::b32:
+      return make(uint32_t{});
+    case Type::s32:
+      return make(int32_t{});
+    case Type::u64:
+    case Type::b64:
+      return make(uint64_t{});
+    case Type::s64:
+      return make(int64_t{});
+    default:
+      return nullptr;
   }
 }
 template <class Op>
@@ -277,8 +366,10 @@ bool select_integer(Request& request, Choice& choice) {
     const bool relu = form.take("relu");
     if (relu && !sgn) return false;
     if (base == "add") choice.run = relu ? nullptr : packed<Add, uint16_t>;
-    if (base == "min") choice.run = relu ? packed<MinRelu, int16_t> : sgn ? packed<Min, int16_t> : packed<Min, uint16_t>;
-    if (base == "max") choice.run = relu ? packed<MaxRelu, int16_t> : sgn ? packed<Max, int16_t> : packed<Max, uint16_t>;
+    if (base == "min")
+      choice.run = relu ? packed<MinRelu, int16_t> : sgn ? packed<Min, int16_t> : packed<Min, uint16_t>;
+    if (base == "max")
+      choice.run = relu ? packed<MaxRelu, int16_t> : sgn ? packed<Max, int16_t> : packed<Max, uint16_t>;
     return choice.run;
   }
   if (!is_integer(type) || bytes_of(type) == 1) return false;
@@ -307,11 +398,20 @@ bool select_integer(Request& request, Choice& choice) {
       bool reads = base == "madc";
       choice.shape = shape_of(type, "", "wwww", "qqqq");
       switch (type) {
-        case Type::s32: choice.run = carry_mad_of<int32_t>(high, reads, carry_out); break;
-        case Type::s64: choice.run = carry_mad_of<int64_t>(high, reads, carry_out); break;
-        case Type::u32: choice.run = carry_mad_of<uint32_t>(high, reads, carry_out); break;
-        case Type::u64: choice.run = carry_mad_of<uint64_t>(high, reads, carry_out); break;
-        default: return false;
+        case Type::s32:
+          choice.run = carry_mad_of<int32_t>(high, reads, carry_out);
+          break;
+        case Type::s64:
+          choice.run = carry_mad_of<int64_t>(high, reads, carry_out);
+          break;
+        case Type::u32:
+          choice.run = carry_mad_of<uint32_t>(high, reads, carry_out);
+          break;
+        case Type::u64:
+          choice.run = carry_mad_of<uint64_t>(high, reads, carry_out);
+          break;
+        default:
+          return false;
       }
       return true;
     }
@@ -320,8 +420,10 @@ bool select_integer(Request& request, Choice& choice) {
       choice.shape = three ? shape_of(type, "whhw", "qwwq", "") : shape_of(type, "whh", "qww", "");
       auto make = [&](auto t) -> Handler {
         using T = decltype(t);
-        if constexpr (sizeof(T) < 8) return three ? Handler(mad_wide<T>) : Handler(mul_wide<T>);
-        else return nullptr;
+        if constexpr (sizeof(T) < 8)
+          return three ? Handler(mad_wide<T>) : Handler(mul_wide<T>);
+        else
+          return nullptr;
       };
       choice.run = by_type(type, make);
       return choice.run;
@@ -333,8 +435,10 @@ bool select_integer(Request& request, Choice& choice) {
       choice.run = ternary_sat<MulHigh>;
       return true;
     }
-    if (high) choice.run = three ? ternary_of<MulHigh>(type) : binary_of<MulHigh>(type);
-    else choice.run = three ? ternary_of<Mul>(type) : binary_of<Mul>(type);
+    if (high)
+      choice.run = three ? ternary_of<MulHigh>(type) : binary_of<MulHigh>(type);
+    else
+      choice.run = three ? ternary_of<Mul>(type) : binary_of<Mul>(type);
     return choice.run;
   }
   if (base == "mul24" || base == "mad24") {

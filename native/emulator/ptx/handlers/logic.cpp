@@ -4,9 +4,24 @@
 namespace gpool::ptx::GPOOL_PTX_LEVEL {
 namespace {
 
-struct And { template <class T> GPOOL_INLINE static T of(T a, T b) { return static_cast<T>(a & b); } };
-struct Or { template <class T> GPOOL_INLINE static T of(T a, T b) { return static_cast<T>(a | b); } };
-struct Xor { template <class T> GPOOL_INLINE static T of(T a, T b) { return static_cast<T>(a ^ b); } };
+struct And {
+  template <class T>
+  GPOOL_INLINE static T of(T a, T b) {
+    return static_cast<T>(a & b);
+  }
+};
+struct Or {
+  template <class T>
+  GPOOL_INLINE static T of(T a, T b) {
+    return static_cast<T>(a | b);
+  }
+};
+struct Xor {
+  template <class T>
+  GPOOL_INLINE static T of(T a, T b) {
+    return static_cast<T>(a ^ b);
+  }
+};
 
 template <class Op, class T>
 const Instruction* binary(Warp& w, const Instruction* in) {
@@ -99,10 +114,14 @@ const Instruction* funnel(Warp& w, const Instruction* in) {
 template <class Op>
 Handler binary_of(Type type) {
   switch (bytes_of(type)) {
-    case 2: return binary<Op, uint16_t>;
-    case 4: return binary<Op, uint32_t>;
-    case 8: return binary<Op, uint64_t>;
-    default: return nullptr;
+    case 2:
+      return binary<Op, uint16_t>;
+    case 4:
+      return binary<Op, uint32_t>;
+    case 8:
+      return binary<Op, uint64_t>;
+    default:
+      return nullptr;
   }
 }
 
@@ -152,7 +171,8 @@ bool select_logic(Request& request, Choice& choice) {
   } else {
     choice.shape = bytes == 2 ? "hh" : bytes == 4 ? "ww" : "qq";
     if (base == "not") choice.run = bytes == 2 ? invert<uint16_t> : bytes == 4 ? invert<uint32_t> : invert<uint64_t>;
-    if (base == "cnot") choice.run = bytes == 2 ? is_zero<uint16_t> : bytes == 4 ? is_zero<uint32_t> : is_zero<uint64_t>;
+    if (base == "cnot")
+      choice.run = bytes == 2 ? is_zero<uint16_t> : bytes == 4 ? is_zero<uint32_t> : is_zero<uint64_t>;
   }
   return choice.run;
 }

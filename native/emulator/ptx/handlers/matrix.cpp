@@ -1,12 +1,11 @@
-// mma, ldmatrix, stmatrix, movmatrix. Fragments are unpacked to plain matrices, multiplied, and packed again. With lane i,
-// g = i / 4, t = i % 4 and E elements per 32-bit register, element e of register r is
+// mma, ldmatrix, stmatrix, movmatrix. Fragments are unpacked to plain matrices, multiplied, and packed again. With lane
+// i, g = i / 4, t = i % 4 and E elements per 32-bit register, element e of register r is
 //   A: row g + 8 (r & 1), column E t + 4 E (r >> 1) + e      B: row E t + 4 E r + e, column g
 //   C, D: row g + 8 (r >> 1), column 2 t + (r & 1)           (f16: two columns per register)
 // for 16 rows; with 8 rows the terms in 8 fall away.
+#include "../cta.h"
 #include "rows.h"
 #include "small_floats.h"
-
-#include "../cta.h"
 
 namespace gpool::ptx::GPOOL_PTX_LEVEL {
 namespace {
@@ -21,19 +20,28 @@ struct Plan {  // packed into Instruction::imm
 
 GPOOL_INLINE float decode(Element element, uint32_t bits) {
   switch (element) {
-    case Element::f16: return from_f16(static_cast<uint16_t>(bits));
-    case Element::bf16: return from_bf16(static_cast<uint16_t>(bits));
-    case Element::tf32: return cast_bits<float>(bits & 0xffffe000u);
-    case Element::e4m3: return from_fp8(kE4m3, static_cast<uint8_t>(bits));
-    default: return from_fp8(kE5m2, static_cast<uint8_t>(bits));
+    case Element::f16:
+      return from_f16(static_cast<uint16_t>(bits));
+    case Element::bf16:
+      return from_bf16(static_cast<uint16_t>(bits));
+    case Element::tf32:
+      return cast_bits<float>(bits & 0xffffe000u);
+    case Element::e4m3:
+      return from_fp8(kE4m3, static_cast<uint8_t>(bits));
+    default:
+      return from_fp8(kE5m2, static_cast<uint8_t>(bits));
   }
 }
 GPOOL_INLINE int32_t decode_integer(Element element, uint32_t bits) {
   switch (element) {
-    case Element::s8: return static_cast<int8_t>(bits);
-    case Element::u8: return static_cast<uint8_t>(bits);
-    case Element::s4: return static_cast<int32_t>(bits << 28) >> 28;
-    default: return static_cast<int32_t>(bits & 15);
+    case Element::s8:
+      return static_cast<int8_t>(bits);
+    case Element::u8:
+      return static_cast<uint8_t>(bits);
+    case Element::s4:
+      return static_cast<int32_t>(bits << 28) >> 28;
+    default:
+      return static_cast<int32_t>(bits & 15);
   }
 }
 
@@ -46,8 +54,12 @@ GPOOL_INLINE void widen(Warp& w, Element element, const uint32_t* rows, T* value
     for (unsigned r = 0; r < kRegisters; ++r) {
       const unsigned char* from = row<unsigned char>(w, rows[r]);
       switch (element) {
-        case Element::f16: f16_to_floats<64>(reinterpret_cast<const uint16_t*>(from), values + 64 * r); break;
-        case Element::bf16: bf16_to_floats<64>(reinterpret_cast<const uint16_t*>(from), values + 64 * r); break;
+        case Element::f16:
+          f16_to_floats<64>(reinterpret_cast<const uint16_t*>(from), values + 64 * r);
+          break;
+        case Element::bf16:
+          bf16_to_floats<64>(reinterpret_cast<const uint16_t*>(from), values + 64 * r);
+          break;
         case Element::tf32:
           for (unsigned i = 0; i < 32; ++i) values[32 * r + i] = decode(Element::tf32, row<uint32_t>(w, rows[r])[i]);
           break;
@@ -60,7 +72,8 @@ GPOOL_INLINE void widen(Warp& w, Element element, const uint32_t* rows, T* value
     for (unsigned r = 0; r < kRegisters; ++r) {
       const uint32_t* from = row<uint32_t>(w, rows[r]);
       for (unsigned l = 0; l < 32; ++l) {
-        for (unsigned e = 0; e < count; ++e) values[(32 * r + l) * count + e] = decode_integer(element, from[l] >> bits * e);
+        for (unsigned e = 0; e < count; ++e)
+          values[(32 * r + l) * count + e] = decode_integer(element, from[l] >> bits * e);
       }
     }
   }
@@ -96,14 +109,18 @@ const Instruction* mma(Warp& w, const Instruction* in) {
     for (unsigned r = 0; r < kC; ++r) {
       for (unsigned l = 0; l < 32; ++l) {
         const unsigned i = l / 4 + (kM == 16 ? 8 * (r >> 1) : 0), j = 2 * (l % 4) + (r & 1);
-        if (half) visit(i, j, r / 2, 2 * l + (r & 1));
-        else visit(i, j, r, l);
+        if (half)
+          visit(i, j, r / 2, 2 * l + (r & 1));
+        else
+          visit(i, j, r, l);
       }
     }
   };
   if constexpr (sizeof(T) == 4 && T(0.5) != T(0)) {
     if (plan.half_c) {
-      each_place(true, [&](unsigned i, unsigned j, unsigned r, unsigned at) { sum[i][j] = from_f16(row<uint16_t>(w, c_rows[r])[at]); });
+      each_place(true, [&](unsigned i, unsigned j, unsigned r, unsigned at) {
+        sum[i][j] = from_f16(row<uint16_t>(w, c_rows[r])[at]);
+      });
     } else {
       each_place(false, [&](unsigned i, unsigned j, unsigned r, unsigned at) { sum[i][j] = row<T>(w, c_rows[r])[at]; });
     }
@@ -119,9 +136,11 @@ const Instruction* mma(Warp& w, const Instruction* in) {
         for (unsigned j = 0; j < kN; ++j) {
           if constexpr (sizeof(T) == 8) line[j] = __builtin_fma(a[i][k], b[k][j], line[j]);
 #if defined(__FMA__)
-          else line[j] = __builtin_fmaf(a[i][k], b[k][j], line[j]);
+          else
+            line[j] = __builtin_fmaf(a[i][k], b[k][j], line[j]);
 #else
-          else line[j] += a[i][k] * b[k][j];
+          else
+            line[j] += a[i][k] * b[k][j];
 #endif
         }
       }
@@ -139,7 +158,9 @@ const Instruction* mma(Warp& w, const Instruction* in) {
   }
   if constexpr (sizeof(T) == 4 && T(0.5) != T(0)) {
     if (plan.half_d) {
-      each_place(true, [&](unsigned i, unsigned j, unsigned r, unsigned at) { row<uint16_t>(w, rows[r])[at] = to_f16(sum[i][j]); });
+      each_place(true, [&](unsigned i, unsigned j, unsigned r, unsigned at) {
+        row<uint16_t>(w, rows[r])[at] = to_f16(sum[i][j]);
+      });
       return in + 1;
     }
   }
@@ -162,7 +183,9 @@ const Instruction* matrix(Warp& w, const Instruction* in) {
       const unsigned lane = 8 * x + i;
       const uint64_t at = static_cast<A>(address[lane] + in->imm);
       if (at + 16 > w.shared_bytes || at + 16 < at) {
-        return fault_address(w, in, lane, at, kStore ? "write of a matrix row to shared memory" : "read of a matrix row of shared memory");
+        return fault_address(
+            w, in, lane, at,
+            kStore ? "write of a matrix row to shared memory" : "read of a matrix row of shared memory");
       }
       if (at % 16) return fault_misaligned(w, in, lane, at, 16);
       lines[i] = reinterpret_cast<unsigned char*>(w.shared + at);
@@ -170,8 +193,10 @@ const Instruction* matrix(Warp& w, const Instruction* in) {
     if constexpr (kStore) {
       for (unsigned l = 0; l < 32; ++l) {
         for (unsigned e = 0; e < 2; ++e) {
-          if (kTranspose) tile[2 * (l % 4) + e][l / 4] = elements[2 * l + e];
-          else tile[l / 4][2 * (l % 4) + e] = elements[2 * l + e];
+          if (kTranspose)
+            tile[2 * (l % 4) + e][l / 4] = elements[2 * l + e];
+          else
+            tile[l / 4][2 * (l % 4) + e] = elements[2 * l + e];
         }
       }
       for (unsigned i = 0; i < 8; ++i) __builtin_memcpy(lines[i], tile[i], 16);
@@ -202,24 +227,45 @@ const Instruction* transpose(Warp& w, const Instruction* in) {
 template <bool kStore, class A>
 Handler matrix_of(unsigned count, bool trans) {
   switch (count) {
-    case 1: return trans ? matrix<1, true, kStore, A> : matrix<1, false, kStore, A>;
-    case 2: return trans ? matrix<2, true, kStore, A> : matrix<2, false, kStore, A>;
-    case 4: return trans ? matrix<4, true, kStore, A> : matrix<4, false, kStore, A>;
-    default: return nullptr;
+    case 1:
+      return trans ? matrix<1, true, kStore, A> : matrix<1, false, kStore, A>;
+    case 2:
+      return trans ? matrix<2, true, kStore, A> : matrix<2, false, kStore, A>;
+    case 4:
+      return trans ? matrix<4, true, kStore, A> : matrix<4, false, kStore, A>;
+    default:
+      return nullptr;
   }
 }
 
 bool element_of(Type type, Element& out) {
   switch (type) {
-    case Type::f16: out = Element::f16; return true;
-    case Type::bf16: out = Element::bf16; return true;
-    case Type::tf32: out = Element::tf32; return true;
-    case Type::e4m3: out = Element::e4m3; return true;
-    case Type::e5m2: out = Element::e5m2; return true;
-    case Type::s8: out = Element::s8; return true;
-    case Type::u8: out = Element::u8; return true;
-    case Type::f64: out = Element::f64; return true;
-    default: return false;
+    case Type::f16:
+      out = Element::f16;
+      return true;
+    case Type::bf16:
+      out = Element::bf16;
+      return true;
+    case Type::tf32:
+      out = Element::tf32;
+      return true;
+    case Type::e4m3:
+      out = Element::e4m3;
+      return true;
+    case Type::e5m2:
+      out = Element::e5m2;
+      return true;
+    case Type::s8:
+      out = Element::s8;
+      return true;
+    case Type::u8:
+      out = Element::u8;
+      return true;
+    case Type::f64:
+      out = Element::f64;
+      return true;
+    default:
+      return false;
   }
 }
 
@@ -238,8 +284,10 @@ bool select_matrix(Request& request, Choice& choice) {
     const bool narrow = request.widths[store ? 0 : 1] == 4;
     choice.shape = store ? "mVw" : "Vwm";
     choice.touches_memory = true;
-    if (store) choice.run = narrow ? matrix_of<true, uint32_t>(count, trans) : matrix_of<true, uint64_t>(count, trans);
-    else choice.run = narrow ? matrix_of<false, uint32_t>(count, trans) : matrix_of<false, uint64_t>(count, trans);
+    if (store)
+      choice.run = narrow ? matrix_of<true, uint32_t>(count, trans) : matrix_of<true, uint64_t>(count, trans);
+    else
+      choice.run = narrow ? matrix_of<false, uint32_t>(count, trans) : matrix_of<false, uint64_t>(count, trans);
     const unsigned given = request.elements[store ? 1 : 0];
     return choice.run && (given ? given : 1u) == count;
   }
@@ -261,12 +309,20 @@ bool select_matrix(Request& request, Choice& choice) {
   const unsigned bits = kElementBits[static_cast<unsigned>(plan.a)];
   const bool integer = plan.a == Element::s8 || plan.a == Element::u8;
   const Type want = plan.a == Element::f64 ? Type::f64 : integer ? Type::s32 : Type::f32;
-  if ((form.type(0) != want && !(plan.half_d && want == Type::f32)) || (form.type(3) != want && !(plan.half_c && want == Type::f32))) return false;
+  if ((form.type(0) != want && !(plan.half_d && want == Type::f32)) ||
+      (form.type(3) != want && !(plan.half_c && want == Type::f32)))
+    return false;
   if (form.take("m16n8k16")) {
-    choice.run = bits == 16 ? mma<float, 16, 16, 2> : bits == 64 ? mma<double, 16, 16, 1> : integer ? mma<int32_t, 16, 16, 4>
-                 : bits == 8 ? mma<float, 16, 16, 4> : nullptr;
+    choice.run = bits == 16   ? mma<float, 16, 16, 2>
+                 : bits == 64 ? mma<double, 16, 16, 1>
+                 : integer    ? mma<int32_t, 16, 16, 4>
+                 : bits == 8  ? mma<float, 16, 16, 4>
+                              : nullptr;
   } else if (form.take("m16n8k8")) {
-    choice.run = bits == 16 ? mma<float, 16, 8, 2> : bits == 32 ? mma<float, 16, 8, 1> : bits == 64 ? mma<double, 16, 8, 1> : nullptr;
+    choice.run = bits == 16   ? mma<float, 16, 8, 2>
+                 : bits == 32 ? mma<float, 16, 8, 1>
+                 : bits == 64 ? mma<double, 16, 8, 1>
+                              : nullptr;
   } else if (form.take("m16n8k4")) {
     choice.run = bits == 32 ? mma<float, 16, 4, 1> : bits == 64 ? mma<double, 16, 4, 1> : nullptr;
   } else if (form.take("m16n8k32")) {
@@ -276,15 +332,21 @@ bool select_matrix(Request& request, Choice& choice) {
   } else if (form.take("m8n8k4")) {
     choice.run = bits == 64 ? mma<double, 8, 4, 1> : nullptr;
   }
-  if (bits == 64) choice.shape = "*VdVdVdVd";
-  else if (bits == 32) choice.shape = "*VwVwVwVw";
+  if (bits == 64)
+    choice.shape = "*VdVdVdVd";
+  else if (bits == 32)
+    choice.shape = "*VwVwVwVw";
   choice.imm = cast_bits<uint64_t>(plan);
   // The register counts must be those of the shape: the handler trusts them.
   if (!choice.run) return false;
   const bool eight_rows = form.has("m8n8k16") || form.has("m8n8k4");
-  const unsigned k = form.has("m16n8k32") ? 32 : form.has("m16n8k16") || form.has("m8n8k16") ? 16 : form.has("m16n8k8") ? 8 : 4;
+  const unsigned k = form.has("m16n8k32")                          ? 32
+                     : form.has("m16n8k16") || form.has("m8n8k16") ? 16
+                     : form.has("m16n8k8")                         ? 8
+                                                                   : 4;
   const unsigned per = bits == 64 ? 1 : 32 / bits, rows_of_a = eight_rows ? 8 : 16, c = rows_of_a * 8 / 32;
-  const unsigned wanted[4] = {plan.half_d ? c / 2 : c, rows_of_a * k / (32 * per), k * 8 / (32 * per), plan.half_c ? c / 2 : c};
+  const unsigned wanted[4] = {plan.half_d ? c / 2 : c, rows_of_a * k / (32 * per), k * 8 / (32 * per),
+                              plan.half_c ? c / 2 : c};
   for (unsigned i = 0; i < 4; ++i) {
     if ((request.elements[i] ? request.elements[i] : 1u) != wanted[i]) return false;
   }

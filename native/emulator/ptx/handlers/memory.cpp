@@ -1,13 +1,15 @@
-// ld, st, cp.async. Each access is checked: the whole warp at once when all its addresses lie in one region, lane by lane
-// otherwise.
+// ld, st, cp.async. Each access is checked: the whole warp at once when all its addresses lie in one region, lane by
+// lane otherwise.
 #include "rows.h"
 
 namespace gpool::ptx::GPOOL_PTX_LEVEL {
 namespace {
 
-struct Sixteen { uint64_t low, high; };
+struct Sixteen {
+  uint64_t low, high;
+};
 
-enum class Where : uint8_t { generic, shared, local, parameters };
+enum class Where : uint8_t { generic, shared, local, parameters, parameter };  // parameter: named, not by a register
 
 // All addresses of the warp's active lanes, as host addresses.
 template <Where kWhere, class A>
@@ -19,8 +21,9 @@ GPOOL_INLINE void addresses(Warp& w, const Instruction* in, uint32_t address_row
     GPOOL_LANES
     for (unsigned l = 0; l < kLanes; ++l) out[l] = base + l * stride + static_cast<A>(a[l] + displacement);
   } else {
-    const uint64_t base = kWhere == Where::shared ? reinterpret_cast<uint64_t>(w.shared)
-                          : kWhere == Where::parameters ? reinterpret_cast<uint64_t>(w.parameters) : 0;
+    const uint64_t base = kWhere == Where::shared       ? reinterpret_cast<uint64_t>(w.shared)
+                          : kWhere == Where::parameters ? reinterpret_cast<uint64_t>(w.parameters)
+                                                        : 0;
     GPOOL_LANES
     for (unsigned l = 0; l < kLanes; ++l) out[l] = base + static_cast<A>(a[l] + displacement);
   }
@@ -46,8 +49,8 @@ GPOOL_INLINE bool inside(Warp& w, const Instruction* in, uint64_t begin, uint64_
 
 // The first lane whose access is bad, or kLanes.
 template <Where kWhere>
-[[gnu::noinline]] static unsigned bad_lane(Warp& w, const Instruction* in, const uint64_t* a, unsigned bytes, bool write,
-                                           bool& misaligned) {
+[[gnu::noinline]] static unsigned bad_lane(Warp& w, const Instruction* in, const uint64_t* a, unsigned bytes,
+                                           bool write, bool& misaligned) {
   for (uint32_t left = w.mask; left; left &= left - 1) {
     unsigned l = static_cast<unsigned>(__builtin_ctz(left));
     misaligned = a[l] % bytes != 0;
@@ -88,89 +91,169 @@ template <Where kWhere>
 
 // How the warp's addresses lie; decides the path.
 enum class Pattern : uint8_t { unit, same, scattered, bad };
+
+// One pass over the addresses: bounds by sign bits (addresses stay below 2^63), alignment, unit stride, broadcast.
+// `bad` may also mean that the lanes touch several regions: the caller then looks at each.
 template <Where kWhere, unsigned kBytes>
-GPOOL_INLINE Pattern pattern(Warp& w, const Instruction* in, const uint64_t* a, bool write) {
+GPOOL_INLINE Pattern pattern(Warp& w, const Instruction* in, const uint64_t* a) {
+  if constexpr (kWhere == Where::local) return Pattern::bad;
+  uint64_t begin, end;
+  if constexpr (kWhere == Where::shared) {
+    begin = reinterpret_cast<uint64_t>(w.shared);
+    end = begin + w.shared_bytes;
+  } else if constexpr (kWhere == Where::parameters) {
+    begin = reinterpret_cast<uint64_t>(w.parameters);
+    end = begin + w.parameter_bytes;
+  } else {
+    begin = w.sites[in->site].begin;
+    end = w.sites[in->site].end;
+  }
+  const uint64_t last = end - kBytes;
   if (w.mask == kFull) {
     const uint64_t first = a[0];
-    uint64_t not_unit = 0, not_same = 0;
+    uint64_t not_unit = 0, not_same = 0, outside = 0, low_bits = 0;
     GPOOL_LANES
     for (unsigned l = 0; l < kLanes; ++l) {
       not_unit |= a[l] ^ (first + l * kBytes);
       not_same |= a[l] ^ first;
+      outside |= (a[l] - begin) | (last - a[l]);
+      low_bits |= a[l];
     }
-    if (not_unit == 0) {
-      if (first % kBytes == 0 && inside<kWhere>(w, in, first, first + kLanes * kBytes, write)) return Pattern::unit;
-    } else if (not_same == 0 && kWhere != Where::local) {
-      if (first % kBytes == 0 && inside<kWhere>(w, in, first, first + kBytes, write)) return Pattern::same;
-    }
+    if (static_cast<int64_t>(outside) < 0 || low_bits % kBytes) return Pattern::bad;
+    return not_unit == 0 ? Pattern::unit : not_same == 0 ? Pattern::same : Pattern::scattered;
   }
-  uint64_t low = ~0ull, high = 0, ored = 0;
+  uint64_t outside = 0, low_bits = 0;
   const uint32_t* words = w.mask_words;
   GPOOL_LANES
   for (unsigned l = 0; l < kLanes; ++l) {
-    uint64_t value = a[l];
-    low = words[l] && value < low ? value : low;
-    high = words[l] && value > high ? value : high;
-    ored |= words[l] ? value : 0;
+    const uint64_t active = static_cast<uint64_t>(static_cast<int64_t>(static_cast<int32_t>(words[l])));
+    outside |= ((a[l] - begin) | (last - a[l])) & active;
+    low_bits |= a[l] & active;
   }
-  if (kWhere != Where::local && ored % kBytes == 0 && inside<kWhere>(w, in, low, high + kBytes, write)) return Pattern::scattered;
-  return Pattern::bad;  // or several regions: the caller looks at each lane
+  return static_cast<int64_t>(outside) < 0 || low_bits % kBytes ? Pattern::bad : Pattern::scattered;
+}
+// Stores remember only regions that may be written, so that a site's region suffices.
+
+// Full-mask paths of a load: 32 consecutive elements, one element for all, one per lane.
+template <class M, class R, unsigned kCount>
+GPOOL_INLINE void load_unit(R* const* d, const M* from) {
+  if constexpr (sizeof(M) == 16) {
+    __builtin_memcpy(d[0], from, 16 * kLanes);
+  } else {
+    GPOOL_LANES
+    for (unsigned l = 0; l < kLanes; ++l) {
+      for (unsigned i = 0; i < kCount; ++i) d[i][l] = static_cast<R>(from[l * kCount + i]);
+    }
+  }
+}
+template <class M, class R, unsigned kCount>
+GPOOL_INLINE void load_same(R* const* d, const void* from) {
+  M values[kCount];
+  __builtin_memcpy(values, from, sizeof values);
+  for (unsigned i = 0; i < kCount; ++i) {
+    if constexpr (sizeof(M) == 16) {
+      for (unsigned l = 0; l < kLanes; ++l) d[i][l] = values[i];
+    } else {
+      const R value = static_cast<R>(values[i]);
+      GPOOL_LANES
+      for (unsigned l = 0; l < kLanes; ++l) d[i][l] = value;
+    }
+  }
+}
+template <class M, class R, unsigned kCount>
+GPOOL_INLINE void load_one(R* const* d, unsigned l, const void* from) {
+  M values[kCount];
+  __builtin_memcpy(values, from, sizeof values);
+  for (unsigned i = 0; i < kCount; ++i) {
+    if constexpr (sizeof(M) == 16)
+      d[i][l] = values[i];
+    else
+      d[i][l] = static_cast<R>(values[i]);
+  }
+}
+
+// The usual load of shared memory, with 32-bit addresses and all lanes: half the work of the general path. False: not
+// simply inside, look closer.
+template <class M, class R, unsigned kCount>
+GPOOL_INLINE bool load_shared(Warp& w, const Instruction* in, R* const* d) {
+  constexpr uint32_t kBytes = sizeof(M) * kCount;
+  const uint32_t* a = row<uint32_t>(w, in->r[kCount]);
+  const uint32_t displacement = static_cast<uint32_t>(in->imm), first = a[0] + displacement;
+  alignas(64) uint32_t offsets[kLanes];
+  uint32_t not_unit = 0, not_same = 0, low_bits = 0, high = 0;
+  GPOOL_LANES
+  for (uint32_t l = 0; l < kLanes; ++l) {
+    const uint32_t offset = a[l] + displacement;
+    offsets[l] = offset;
+    not_unit |= offset ^ (first + l * kBytes);
+    not_same |= offset ^ first;
+    low_bits |= offset;
+    high = offset > high ? offset : high;
+  }
+  if (low_bits % kBytes || uint64_t{high} + kBytes > w.shared_bytes) return false;
+  if (not_unit == 0) {
+    load_unit<M, R, kCount>(d, reinterpret_cast<const M*>(w.shared + first));
+  } else if (not_same == 0) {
+    load_same<M, R, kCount>(d, w.shared + first);
+  } else {
+    const std::byte* shared = w.shared;
+#pragma GCC unroll 8
+    for (unsigned l = 0; l < kLanes; ++l) load_one<M, R, kCount>(d, l, shared + offsets[l]);
+  }
+  return true;
 }
 
 template <class A, Where kWhere, class M, class R, unsigned kCount>
 GPOOL_INLINE const Instruction* load(Warp& w, const Instruction* in) {
   constexpr unsigned kBytes = sizeof(M) * kCount;
-  alignas(64) uint64_t a[kLanes];
-  addresses<kWhere, A>(w, in, in->r[kCount], a);
   R* d[kCount];
   for (unsigned i = 0; i < kCount; ++i) d[i] = row<R>(w, in->r[i]);
-  switch (pattern<kWhere, kBytes>(w, in, a, false)) {
-    case Pattern::unit: {
-      const M* from = reinterpret_cast<const M*>(a[0]);
-      if constexpr (sizeof(M) == 16) {
-        __builtin_memcpy(d[0], from, 16 * kLanes);
-      } else {
-        GPOOL_LANES
-        for (unsigned l = 0; l < kLanes; ++l) {
-          for (unsigned i = 0; i < kCount; ++i) d[i][l] = static_cast<R>(from[l * kCount + i]);
-        }
-      }
+  if constexpr (kWhere == Where::shared && sizeof(A) == 4) {
+    if (w.mask == kFull && load_shared<M, R, kCount>(w, in, d)) return in + 1;
+  }
+  alignas(64) uint64_t a[kLanes];
+  addresses<kWhere, A>(w, in, in->r[kCount], a);
+  switch (pattern<kWhere, kBytes>(w, in, a)) {
+    case Pattern::unit:
+      load_unit<M, R, kCount>(d, reinterpret_cast<const M*>(a[0]));
       return in + 1;
-    }
-    case Pattern::same: {
-      M values[kCount];
-      __builtin_memcpy(values, reinterpret_cast<const void*>(a[0]), kBytes);
-      for (unsigned i = 0; i < kCount; ++i) {
-        if constexpr (sizeof(M) == 16) {
-          for (unsigned l = 0; l < kLanes; ++l) d[i][l] = values[i];
-        } else {
-          const R value = static_cast<R>(values[i]);
-          GPOOL_LANES
-          for (unsigned l = 0; l < kLanes; ++l) d[i][l] = value;
-        }
-      }
+    case Pattern::same:
+      load_same<M, R, kCount>(d, reinterpret_cast<const void*>(a[0]));
       return in + 1;
-    }
     case Pattern::bad: {
       bool misaligned = false;
       unsigned lane = bad_lane<kWhere>(w, in, a, kBytes, false, misaligned);
       if (lane < kLanes) return report<kWhere>(w, in, lane, a[lane], kBytes, false, misaligned);
       break;
     }
-    case Pattern::scattered: break;
+    case Pattern::scattered:
+      break;
   }
-  auto one = [&](unsigned l) {
-    M values[kCount];
-    __builtin_memcpy(values, reinterpret_cast<const void*>(a[l]), kBytes);
-    for (unsigned i = 0; i < kCount; ++i) {
-      if constexpr (sizeof(M) == 16) d[i][l] = values[i];
-      else d[i][l] = static_cast<R>(values[i]);
+  for (uint32_t left = w.mask; left; left &= left - 1) {
+    unsigned l = static_cast<unsigned>(__builtin_ctz(left));
+    load_one<M, R, kCount>(d, l, reinterpret_cast<const void*>(a[l]));
+  }
+  return in + 1;
+}
+
+// A parameter of the kernel: the same for all lanes.
+template <class M, class R, unsigned kCount>
+const Instruction* load_parameter(Warp& w, const Instruction* in) {
+  const uint64_t at = row<uint64_t>(w, in->r[kCount])[0] + in->imm;
+  constexpr unsigned kBytes = sizeof(M) * kCount;
+  if (at + kBytes > w.parameter_bytes || at + kBytes < at) {
+    return fault_address(w, in, static_cast<unsigned>(__builtin_ctz(w.mask)), at, "read of parameters");
+  }
+  M values[kCount];
+  __builtin_memcpy(values, w.parameters + at, kBytes);
+  for (unsigned i = 0; i < kCount; ++i) {
+    if constexpr (sizeof(M) == 16) {
+      R* d = row<R>(w, in->r[i]);
+      for (uint32_t left = w.mask; left; left &= left - 1) d[__builtin_ctz(left)] = values[i];
+    } else {
+      const R value = static_cast<R>(values[i]);
+      each(w, row<R>(w, in->r[i]), [=](unsigned) { return value; });
     }
-  };
-  if (w.mask == kFull) {
-    for (unsigned l = 0; l < kLanes; ++l) one(l);
-  } else {
-    for (uint32_t left = w.mask; left; left &= left - 1) one(static_cast<unsigned>(__builtin_ctz(left)));
   }
   return in + 1;
 }
@@ -182,7 +265,7 @@ GPOOL_INLINE const Instruction* store(Warp& w, const Instruction* in) {
   addresses<kWhere, A>(w, in, in->r[0], a);
   const R* s[kCount];
   for (unsigned i = 0; i < kCount; ++i) s[i] = row<R>(w, in->r[1 + i]);
-  switch (pattern<kWhere, kBytes>(w, in, a, true)) {
+  switch (pattern<kWhere, kBytes>(w, in, a)) {
     case Pattern::unit: {
       M* to = reinterpret_cast<M*>(a[0]);
       if constexpr (sizeof(M) == 16) {
@@ -202,14 +285,17 @@ GPOOL_INLINE const Instruction* store(Warp& w, const Instruction* in) {
       break;
     }
     case Pattern::same:
-    case Pattern::scattered: break;
+    case Pattern::scattered:
+      break;
   }
   for (uint32_t left = w.mask; left; left &= left - 1) {
     unsigned l = static_cast<unsigned>(__builtin_ctz(left));
     M values[kCount];
     for (unsigned i = 0; i < kCount; ++i) {
-      if constexpr (sizeof(M) == 16) values[i] = s[i][l];
-      else values[i] = static_cast<M>(s[i][l]);
+      if constexpr (sizeof(M) == 16)
+        values[i] = s[i][l];
+      else
+        values[i] = static_cast<M>(s[i][l]);
     }
     __builtin_memcpy(reinterpret_cast<void*>(a[l]), values, kBytes);
   }
@@ -218,31 +304,50 @@ GPOOL_INLINE const Instruction* store(Warp& w, const Instruction* in) {
 
 template <class A, Where kWhere, class M, class R, unsigned kCount, bool kStore>
 const Instruction* access(Warp& w, const Instruction* in) {
-  if constexpr (kStore) return store<A, kWhere, M, R, kCount>(w, in);
-  else return load<A, kWhere, M, R, kCount>(w, in);
+  if constexpr (kStore)
+    return store<A, kWhere, M, R, kCount>(w, in);
+  else
+    return load<A, kWhere, M, R, kCount>(w, in);
 }
 
 template <class M, class R, unsigned kCount, bool kStore>
 Handler by_place(Where where, bool narrow_address) {
   switch (where) {
-    case Where::generic: return narrow_address ? nullptr : access<uint64_t, Where::generic, M, R, kCount, kStore>;
+    case Where::generic:
+      return narrow_address ? nullptr : access<uint64_t, Where::generic, M, R, kCount, kStore>;
     case Where::shared:
-      return narrow_address ? access<uint32_t, Where::shared, M, R, kCount, kStore> : access<uint64_t, Where::shared, M, R, kCount, kStore>;
+      return narrow_address ? access<uint32_t, Where::shared, M, R, kCount, kStore>
+                            : access<uint64_t, Where::shared, M, R, kCount, kStore>;
     case Where::local:
-      return narrow_address ? access<uint32_t, Where::local, M, R, kCount, kStore> : access<uint64_t, Where::local, M, R, kCount, kStore>;
+      return narrow_address ? access<uint32_t, Where::local, M, R, kCount, kStore>
+                            : access<uint64_t, Where::local, M, R, kCount, kStore>;
+    case Where::parameter:
+      if constexpr (kStore)
+        return nullptr;
+      else
+        return load_parameter<M, R, kCount>;
     case Where::parameters:
-      if constexpr (kStore) return nullptr;
-      else return narrow_address ? nullptr : access<uint64_t, Where::parameters, M, R, kCount, false>;
+      if constexpr (kStore)
+        return nullptr;
+      else
+        return narrow_address ? nullptr : access<uint64_t, Where::parameters, M, R, kCount, false>;
   }
   return nullptr;
 }
 template <class M, class R, bool kStore>
 Handler by_count(unsigned count, Where where, bool narrow_address) {
   switch (count) {
-    case 1: return by_place<M, R, 1, kStore>(where, narrow_address);
-    case 2: if constexpr (sizeof(M) <= 8) return by_place<M, R, 2, kStore>(where, narrow_address); break;
-    case 4: if constexpr (sizeof(M) <= 8) return by_place<M, R, 4, kStore>(where, narrow_address); break;
-    case 8: if constexpr (sizeof(M) == 4) return by_place<M, R, 8, kStore>(where, narrow_address); break;
+    case 1:
+      return by_place<M, R, 1, kStore>(where, narrow_address);
+    case 2:
+      if constexpr (sizeof(M) <= 8) return by_place<M, R, 2, kStore>(where, narrow_address);
+      break;
+    case 4:
+      if constexpr (sizeof(M) <= 8) return by_place<M, R, 4, kStore>(where, narrow_address);
+      break;
+    case 8:
+      if constexpr (sizeof(M) == 4) return by_place<M, R, 8, kStore>(where, narrow_address);
+      break;
   }
   return nullptr;
 }
@@ -254,34 +359,49 @@ Handler by_type(Type type, unsigned width, unsigned count, Where where, bool nar
     case 1:
       if (extend) {
         switch (width) {
-          case 2: return by_count<int8_t, uint16_t, kStore>(count, where, narrow);
-          case 4: return by_count<int8_t, uint32_t, kStore>(count, where, narrow);
-          case 8: return by_count<int8_t, uint64_t, kStore>(count, where, narrow);
+          case 2:
+            return by_count<int8_t, uint16_t, kStore>(count, where, narrow);
+          case 4:
+            return by_count<int8_t, uint32_t, kStore>(count, where, narrow);
+          case 8:
+            return by_count<int8_t, uint64_t, kStore>(count, where, narrow);
         }
         return nullptr;
       }
       switch (width) {
-        case 2: return by_count<uint8_t, uint16_t, kStore>(count, where, narrow);
-        case 4: return by_count<uint8_t, uint32_t, kStore>(count, where, narrow);
-        case 8: return by_count<uint8_t, uint64_t, kStore>(count, where, narrow);
+        case 2:
+          return by_count<uint8_t, uint16_t, kStore>(count, where, narrow);
+        case 4:
+          return by_count<uint8_t, uint32_t, kStore>(count, where, narrow);
+        case 8:
+          return by_count<uint8_t, uint64_t, kStore>(count, where, narrow);
       }
       return nullptr;
     case 2:
       if (extend && width > 2) {
-        return width == 4 ? by_count<int16_t, uint32_t, kStore>(count, where, narrow) : by_count<int16_t, uint64_t, kStore>(count, where, narrow);
+        return width == 4 ? by_count<int16_t, uint32_t, kStore>(count, where, narrow)
+                          : by_count<int16_t, uint64_t, kStore>(count, where, narrow);
       }
       switch (width) {
-        case 2: return by_count<uint16_t, uint16_t, kStore>(count, where, narrow);
-        case 4: return by_count<uint16_t, uint32_t, kStore>(count, where, narrow);
-        case 8: return by_count<uint16_t, uint64_t, kStore>(count, where, narrow);
+        case 2:
+          return by_count<uint16_t, uint16_t, kStore>(count, where, narrow);
+        case 4:
+          return by_count<uint16_t, uint32_t, kStore>(count, where, narrow);
+        case 8:
+          return by_count<uint16_t, uint64_t, kStore>(count, where, narrow);
       }
       return nullptr;
     case 4:
-      if (width == 8) return extend ? by_count<int32_t, uint64_t, kStore>(count, where, narrow) : by_count<uint32_t, uint64_t, kStore>(count, where, narrow);
+      if (width == 8)
+        return extend ? by_count<int32_t, uint64_t, kStore>(count, where, narrow)
+                      : by_count<uint32_t, uint64_t, kStore>(count, where, narrow);
       return by_count<uint32_t, uint32_t, kStore>(count, where, narrow);
-    case 8: return by_count<uint64_t, uint64_t, kStore>(count, where, narrow);
-    case 16: return by_count<Sixteen, Sixteen, kStore>(count, where, narrow);
-    default: return nullptr;
+    case 8:
+      return by_count<uint64_t, uint64_t, kStore>(count, where, narrow);
+    case 16:
+      return by_count<Sixteen, Sixteen, kStore>(count, where, narrow);
+    default:
+      return nullptr;
   }
 }
 
@@ -317,34 +437,71 @@ const Instruction* copy_async(Warp& w, const Instruction* in) {
   }
   return in + 1;
 }
-const Instruction* nothing(Warp&, const Instruction* in) { return in + 1; }
+const Instruction* nothing(Warp&, const Instruction* in) {
+  return in + 1;
+}
 
 // Fixed shapes for vectors.
 const char* vector_shape(bool store, unsigned width, bool floating) {
   if (store) {
     switch (width) {
-      case 2: return "mVh";
-      case 4: return floating ? "mVf" : "mVw";
-      case 8: return floating ? "mVd" : "mVq";
-      case 16: return "mVo";
+      case 2:
+        return "mVh";
+      case 4:
+        return floating ? "mVf" : "mVw";
+      case 8:
+        return floating ? "mVd" : "mVq";
+      case 16:
+        return "mVo";
     }
   }
   switch (width) {
-    case 2: return "Vhm";
-    case 4: return "Vwm";
-    case 8: return "Vqm";
-    case 16: return "Vom";
+    case 2:
+      return "Vhm";
+    case 4:
+      return "Vwm";
+    case 8:
+      return "Vqm";
+    case 16:
+      return "Vom";
   }
   return nullptr;
 }
 
 // Caching, ordering and hints change nothing: every access here is in order and visible at once.
 void take_hints(Form& form) {
-  for (std::string_view hint :
-       {"ca", "cg", "cs", "cv", "lu", "wb", "wt", "nc", "volatile", "relaxed", "acquire", "release", "weak", "mmio", "cta",
-        "cluster", "gpu", "sys", "L1::no_allocate", "L1::evict_last", "L1::evict_first", "L1::evict_normal",
-        "L1::evict_unchanged", "L2::64B", "L2::128B", "L2::256B", "L2::evict_last", "L2::evict_first", "L2::evict_normal",
-        "L1::no_allocate", "L2::cache_hint", "level::eviction_priority"}) {
+  for (std::string_view hint : {"ca",
+                                "cg",
+                                "cs",
+                                "cv",
+                                "lu",
+                                "wb",
+                                "wt",
+                                "nc",
+                                "volatile",
+                                "relaxed",
+                                "acquire",
+                                "release",
+                                "weak",
+                                "mmio",
+                                "cta",
+                                "cluster",
+                                "gpu",
+                                "sys",
+                                "L1::no_allocate",
+                                "L1::evict_last",
+                                "L1::evict_first",
+                                "L1::evict_normal",
+                                "L1::evict_unchanged",
+                                "L2::64B",
+                                "L2::128B",
+                                "L2::256B",
+                                "L2::evict_last",
+                                "L2::evict_first",
+                                "L2::evict_normal",
+                                "L1::no_allocate",
+                                "L2::cache_hint",
+                                "level::eviction_priority"}) {
     form.take(hint);
   }
 }
@@ -388,7 +545,7 @@ bool select_memory(Request& request, Choice& choice) {
   } else if (form.take("local")) {
     where = Where::local;
   } else if (form.take("param") || form.take("param::entry") || form.take("param::func")) {
-    where = request.local_parameter ? Where::local : Where::parameters;
+    where = request.local_parameter ? Where::local : request.named_parameter ? Where::parameter : Where::parameters;
   }
   const unsigned count = form.take("v2") ? 2 : form.take("v4") ? 4 : form.take("v8") ? 8 : 1;
   if (form.type_count() != 1) return false;
@@ -399,7 +556,8 @@ bool select_memory(Request& request, Choice& choice) {
   if (width == 0) width = natural;
   if (width < bytes_of(type) || (request.elements[data] ? request.elements[data] : 1u) != count) return false;
   const bool narrow = request.widths[address] == 4;
-  choice.run = is_store ? by_type<true>(type, width, count, where, narrow) : by_type<false>(type, width, count, where, narrow);
+  choice.run =
+      is_store ? by_type<true>(type, width, count, where, narrow) : by_type<false>(type, width, count, where, narrow);
   choice.shape = vector_shape(is_store, width, is_float(type));
   choice.ignores_last = hint;
   return choice.run && choice.shape;

@@ -12,7 +12,9 @@ const Instruction* copy(Warp& w, const Instruction* in) {
   return in + 1;
 }
 const Instruction* copy16(Warp& w, const Instruction* in) {
-  struct Sixteen { uint64_t low, high; };
+  struct Sixteen {
+    uint64_t low, high;
+  };
   Sixteen* d = row<Sixteen>(w, in->r[0]);
   const Sixteen* a = row<Sixteen>(w, in->r[1]);
   each_active(w, d, [=](unsigned l) { return a[l]; });
@@ -50,9 +52,12 @@ const Instruction* unpack(Warp& w, const Instruction* in) {
 enum class Window : uint8_t { shared, local, parameters };
 template <Window kWindow>
 GPOOL_INLINE uint64_t base_of(Warp& w, unsigned lane) {
-  if constexpr (kWindow == Window::shared) return reinterpret_cast<uint64_t>(w.shared);
-  else if constexpr (kWindow == Window::local) return reinterpret_cast<uint64_t>(w.local) + lane * w.local_stride;
-  else return reinterpret_cast<uint64_t>(w.parameters);
+  if constexpr (kWindow == Window::shared)
+    return reinterpret_cast<uint64_t>(w.shared);
+  else if constexpr (kWindow == Window::local)
+    return reinterpret_cast<uint64_t>(w.local) + lane * w.local_stride;
+  else
+    return reinterpret_cast<uint64_t>(w.parameters);
 }
 template <Window kWindow, bool kTo>
 const Instruction* convert_address(Warp& w, const Instruction* in) {
@@ -69,7 +74,10 @@ const Instruction* is_in_space(Warp& w, const Instruction* in) {
     bool shared = a[l] - base_of<Window::shared>(w, l) < w.shared_bytes;
     bool local = a[l] - reinterpret_cast<uint64_t>(w.local) < w.local_stride * kLanes;
     bool parameter = a[l] - base_of<Window::parameters>(w, l) < w.parameter_bytes;
-    bool holds = in->imm == 0 ? shared : in->imm == 1 ? local : in->imm == 2 ? parameter : !shared && !local && !parameter;
+    bool holds = in->imm == 0   ? shared
+                 : in->imm == 1 ? local
+                 : in->imm == 2 ? parameter
+                                : !shared && !local && !parameter;
     bits |= uint32_t(holds) << l;
   }
   set_bits(w, in->r[0], bits);
@@ -109,10 +117,22 @@ bool select_move(Request& request, Choice& choice) {
       return choice.run;
     }
     switch (bytes) {
-      case 2: choice.run = copy<uint16_t>; choice.shape = "hh"; break;
-      case 4: choice.run = copy<uint32_t>; choice.shape = type == Type::f32 ? "ff" : "ww"; break;
-      case 8: choice.run = copy<uint64_t>; choice.shape = type == Type::f64 ? "dd" : "qq"; break;
-      case 16: choice.run = copy16; choice.shape = "oo"; break;
+      case 2:
+        choice.run = copy<uint16_t>;
+        choice.shape = "hh";
+        break;
+      case 4:
+        choice.run = copy<uint32_t>;
+        choice.shape = type == Type::f32 ? "ff" : "ww";
+        break;
+      case 8:
+        choice.run = copy<uint64_t>;
+        choice.shape = type == Type::f64 ? "dd" : "qq";
+        break;
+      case 16:
+        choice.run = copy16;
+        choice.shape = "oo";
+        break;
     }
     return choice.run;
   }
@@ -122,20 +142,29 @@ bool select_move(Request& request, Choice& choice) {
            (name == "param" && (form.take("param::entry") || form.take("param::func")));
   };
   if (base == "isspacep") {
-    choice.imm = space("shared") ? 0 : space("local") ? 1 : space("param") ? 2 : space("global") || space("const") ? 3 : 9;
+    choice.imm = space("shared")                     ? 0
+                 : space("local")                    ? 1
+                 : space("param")                    ? 2
+                 : space("global") || space("const") ? 3
+                                                     : 9;
     choice.run = choice.imm == 9 ? nullptr : is_in_space;
     choice.shape = "Pq";
     return choice.run;
   }
   if (bytes != 8) return false;
   choice.shape = "qq";
-  if (space("global") || space("const")) choice.run = copy<uint64_t>;
-  else if (space("shared")) choice.run = to ? convert_address<Window::shared, true> : convert_address<Window::shared, false>;
+  if (space("global") || space("const"))
+    choice.run = copy<uint64_t>;
+  else if (space("shared"))
+    choice.run = to ? convert_address<Window::shared, true> : convert_address<Window::shared, false>;
   // The parameters of a function lie in local memory.
   else if (space("param")) {
-    if (request.local_parameter) choice.run = to ? convert_address<Window::local, true> : convert_address<Window::local, false>;
-    else choice.run = to ? convert_address<Window::parameters, true> : convert_address<Window::parameters, false>;
-  } else if (space("local")) choice.run = to ? convert_address<Window::local, true> : convert_address<Window::local, false>;
+    if (request.local_parameter)
+      choice.run = to ? convert_address<Window::local, true> : convert_address<Window::local, false>;
+    else
+      choice.run = to ? convert_address<Window::parameters, true> : convert_address<Window::parameters, false>;
+  } else if (space("local"))
+    choice.run = to ? convert_address<Window::local, true> : convert_address<Window::local, false>;
   return choice.run;
 }
 

@@ -22,7 +22,9 @@ template <class T>
 GPOOL_INLINE T* row(Warp& w, uint32_t offset) {
   return static_cast<T*>(__builtin_assume_aligned(w.rows + offset, 64));
 }
-GPOOL_INLINE uint32_t* predicate(Warp& w, uint32_t offset) { return reinterpret_cast<uint32_t*>(w.rows + offset); }
+GPOOL_INLINE uint32_t* predicate(Warp& w, uint32_t offset) {
+  return reinterpret_cast<uint32_t*>(w.rows + offset);
+}
 
 // destination[lane] = values[lane] for the lanes of the mask.
 template <class T>
@@ -83,9 +85,13 @@ GPOOL_INLINE To cast_bits(From from) {
 }
 
 template <class T>
-GPOOL_INLINE T least(T a, T b) { return b < a ? b : a; }
+GPOOL_INLINE T least(T a, T b) {
+  return b < a ? b : a;
+}
 template <class T>
-GPOOL_INLINE T most(T a, T b) { return a < b ? b : a; }
+GPOOL_INLINE T most(T a, T b) {
+  return a < b ? b : a;
+}
 
 // Denormals become zeros of their sign.
 GPOOL_INLINE float flush(float x) {
@@ -117,10 +123,14 @@ struct FloatModifiers {
 };
 GPOOL_INLINE FloatModifiers float_modifiers(Form& form) {
   FloatModifiers m;
-  if (form.take("rz")) m.round = Round::zero;
-  else if (form.take("rm")) m.round = Round::down;
-  else if (form.take("rp")) m.round = Round::up;
-  else form.take("rn");
+  if (form.take("rz"))
+    m.round = Round::zero;
+  else if (form.take("rm"))
+    m.round = Round::down;
+  else if (form.take("rp"))
+    m.round = Round::up;
+  else
+    form.take("rn");
   m.ftz = form.take("ftz");
   m.sat = form.take("sat");
   return m;

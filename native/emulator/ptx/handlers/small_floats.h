@@ -47,20 +47,29 @@ GPOOL_INLINE uint32_t encode(const Format& f, double x, Round round, bool satura
   }
   bool up = false;
   switch (round) {
-    case Round::nearest: up = rest > half || (rest == half && (away || (kept & 1))); break;
-    case Round::zero: break;
-    case Round::up: up = rest && !negative; break;
-    case Round::down: up = rest && negative; break;
+    case Round::nearest:
+      up = rest > half || (rest == half && (away || (kept & 1)));
+      break;
+    case Round::zero:
+      break;
+    case Round::up:
+      up = rest && !negative;
+      break;
+    case Round::down:
+      up = rest && negative;
+      break;
   }
   uint64_t result = (static_cast<uint64_t>(scale - f.least_exponent) << f.mantissa) + kept + up;
   if (result > f.most) {
-    const bool to_most = saturate || round == Round::zero || (round == Round::up && negative) ||
-                         (round == Round::down && !negative);
+    const bool to_most =
+        saturate || round == Round::zero || (round == Round::up && negative) || (round == Round::down && !negative);
     return to_most ? f.most : f.infinity ? f.infinity : f.nan;
   }
   return static_cast<uint32_t>(result);
 }
-GPOOL_INLINE uint32_t sign_of(double x) { return static_cast<uint32_t>(cast_bits<uint64_t>(x) >> 63); }
+GPOOL_INLINE uint32_t sign_of(double x) {
+  return static_cast<uint32_t>(cast_bits<uint64_t>(x) >> 63);
+}
 
 GPOOL_INLINE uint16_t to_f16(double x, Round round = Round::nearest, bool saturate = false) {
   uint32_t magnitude = encode(kF16, x, round, saturate);
@@ -89,7 +98,9 @@ GPOOL_INLINE float from_f16(uint16_t h) {
   bits = exponent == 0 ? cast_bits<uint32_t>(subnormal) : bits;
   return cast_bits<float>(bits | (h & 0x8000u) << 16);
 }
-GPOOL_INLINE float from_bf16(uint16_t h) { return cast_bits<float>(static_cast<uint32_t>(h) << 16); }
+GPOOL_INLINE float from_bf16(uint16_t h) {
+  return cast_bits<float>(static_cast<uint32_t>(h) << 16);
+}
 // Nearest even, without a branch.
 GPOOL_INLINE uint16_t nearest_bf16(float x) {
   uint32_t bits = cast_bits<uint32_t>(x);

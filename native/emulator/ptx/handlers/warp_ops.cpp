@@ -4,8 +4,12 @@
 namespace gpool::ptx::GPOOL_PTX_LEVEL {
 namespace {
 
-GPOOL_INLINE unsigned first_lane(uint32_t mask) { return static_cast<unsigned>(__builtin_ctz(mask)); }
-GPOOL_INLINE uint32_t members(Warp& w, uint32_t offset) { return row<uint32_t>(w, offset)[first_lane(w.mask)]; }
+GPOOL_INLINE unsigned first_lane(uint32_t mask) {
+  return static_cast<unsigned>(__builtin_ctz(mask));
+}
+GPOOL_INLINE uint32_t members(Warp& w, uint32_t offset) {
+  return row<uint32_t>(w, offset)[first_lane(w.mask)];
+}
 
 enum class Shuffle : uint8_t { up, down, bfly, idx };
 
@@ -109,12 +113,18 @@ const Instruction* redux(Warp& w, const Instruction* in) {
   T result = a[first_lane(left)];
   for (left &= left - 1; left; left &= left - 1) {
     T value = a[first_lane(left)];
-    if constexpr (kOp == Reduce::add) result = static_cast<T>(static_cast<uint32_t>(result) + static_cast<uint32_t>(value));
-    else if constexpr (kOp == Reduce::min) result = least(result, value);
-    else if constexpr (kOp == Reduce::max) result = most(result, value);
-    else if constexpr (kOp == Reduce::op_and) result = static_cast<T>(static_cast<uint32_t>(result) & static_cast<uint32_t>(value));
-    else if constexpr (kOp == Reduce::op_or) result = static_cast<T>(static_cast<uint32_t>(result) | static_cast<uint32_t>(value));
-    else result = static_cast<T>(static_cast<uint32_t>(result) ^ static_cast<uint32_t>(value));
+    if constexpr (kOp == Reduce::add)
+      result = static_cast<T>(static_cast<uint32_t>(result) + static_cast<uint32_t>(value));
+    else if constexpr (kOp == Reduce::min)
+      result = least(result, value);
+    else if constexpr (kOp == Reduce::max)
+      result = most(result, value);
+    else if constexpr (kOp == Reduce::op_and)
+      result = static_cast<T>(static_cast<uint32_t>(result) & static_cast<uint32_t>(value));
+    else if constexpr (kOp == Reduce::op_or)
+      result = static_cast<T>(static_cast<uint32_t>(result) | static_cast<uint32_t>(value));
+    else
+      result = static_cast<T>(static_cast<uint32_t>(result) ^ static_cast<uint32_t>(value));
   }
   each(w, row<T>(w, in->r[0]), [=](unsigned) { return result; });
   return in + 1;
@@ -176,16 +186,24 @@ bool select_warp(Request& request, Choice& choice) {
   if (base == "shfl") {
     if (bytes_of(form.type(0)) != 4) return false;
     choice.shape = sync ? "w2wwww" : "w2www";
-    if (form.take("up")) choice.run = shfl<Shuffle::up>;
-    else if (form.take("down")) choice.run = shfl<Shuffle::down>;
-    else if (form.take("bfly")) choice.run = shfl<Shuffle::bfly>;
-    else if (form.take("idx")) choice.run = shfl<Shuffle::idx>;
+    if (form.take("up"))
+      choice.run = shfl<Shuffle::up>;
+    else if (form.take("down"))
+      choice.run = shfl<Shuffle::down>;
+    else if (form.take("bfly"))
+      choice.run = shfl<Shuffle::bfly>;
+    else if (form.take("idx"))
+      choice.run = shfl<Shuffle::idx>;
   } else if (base == "vote") {
     choice.shape = sync ? "Ppw" : "Pp";
-    if (form.take("all")) choice.run = vote<Vote::all>;
-    else if (form.take("any")) choice.run = vote<Vote::any>;
-    else if (form.take("uni")) choice.run = vote<Vote::uni>;
-    else if (form.take("ballot")) choice.run = vote<Vote::ballot>, choice.shape = sync ? "wpw" : "wp";
+    if (form.take("all"))
+      choice.run = vote<Vote::all>;
+    else if (form.take("any"))
+      choice.run = vote<Vote::any>;
+    else if (form.take("uni"))
+      choice.run = vote<Vote::uni>;
+    else if (form.take("ballot"))
+      choice.run = vote<Vote::ballot>, choice.shape = sync ? "wpw" : "wp";
   } else if (base == "match") {
     if (!sync) return false;
     choice.imm = form.take("all");
@@ -203,10 +221,14 @@ bool select_warp(Request& request, Choice& choice) {
       if (form.take("NaN")) choice.imm |= 4;
       choice.run = redux_float;
     } else if (bytes_of(form.type(0)) == 4) {
-      if (form.take("and")) choice.run = redux<Reduce::op_and, uint32_t>;
-      else if (form.take("or")) choice.run = redux<Reduce::op_or, uint32_t>;
-      else if (form.take("xor")) choice.run = redux<Reduce::op_xor, uint32_t>;
-      else choice.run = is_signed(form.type(0)) ? redux_of<int32_t>(form) : redux_of<uint32_t>(form);
+      if (form.take("and"))
+        choice.run = redux<Reduce::op_and, uint32_t>;
+      else if (form.take("or"))
+        choice.run = redux<Reduce::op_or, uint32_t>;
+      else if (form.take("xor"))
+        choice.run = redux<Reduce::op_xor, uint32_t>;
+      else
+        choice.run = is_signed(form.type(0)) ? redux_of<int32_t>(form) : redux_of<uint32_t>(form);
     }
   } else if (base == "activemask") {
     choice.run = activemask;

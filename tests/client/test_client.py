@@ -1,0 +1,188 @@
+"""What only the client has: leases, the wire's costs, lost workers, fork."""
+
+from __future__ import annotations
+
+import ctypes
+import json
+import os
+import signal
+import threading
+from ctypes import byref, c_float, c_int, c_size_t, c_uint64, c_void_p
+from pathlib import Path
+
+import pytest
+from cuda import driver as cuda
+from cuda.driver import Driver
+from driver.conftest import DriverUnderTest
+from harness.workerd import Workerd
+
+VECTOR_ADD = b"""
+.version 7.0
+.target sm_70
+.address_size 64
+.visible .entry vadd(.param .u64 a, .param .u64 b, .param .u64 c, .param .u32 n)
+{
+  .reg .pred %p<2>; .reg .f32 %f<4>; .reg .b32 %r<6>; .reg .b64 %rd<8>;
+  ld.param.u64 %rd1, [a]; ld.param.u64 %rd2, [b]; ld.param.u64 %rd3, [c]; ld.param.u32 %r1, [n];
+  mov.u32 %r2, %ctaid.x; mov.u32 %r3, %ntid.x; mov.u32 %r4, %tid.x;
+  mad.lo.s32 %r5, %r2, %r3, %r4;
+  setp.ge.s32 %p1, %r5, %r1;
+  @%p1 bra DONE;
+  mul.wide.s32 %rd4, %r5, 4;
+  add.s64 %rd5, %rd1, %rd4; add.s64 %rd6, %rd2, %rd4; add.s64 %rd7, %rd3, %rd4;
+  ld.global.f32 %f1, [%rd5]; ld.global.f32 %f2, [%rd6];
+  add.f32 %f3, %f1, %f2;
+  st.global.f32 [%rd7], %f3;
+DONE:
+  ret;
+}
+"""
+
+
+def _vector_add(driver: Driver, count: int = 1000) -> None:
+    module, function = c_void_p(), c_void_p()
+    driver.check("cuModuleLoadData", byref(module), VECTOR_ADD)
+    driver.check("cuModuleGetFunction", byref(function), module, b"vadd")
+    numbers = c_float * count
+    left = c_uint64(driver.uploaded(bytes(numbers(*range(count)))))
+    right = c_uint64(driver.uploaded(bytes(numbers(*(2 * i for i in range(count))))))
+    total = c_uint64(driver.allocate(4 * count))
+    length = c_int(count)
+    parameters = (c_void_p * 4)(*(ctypes.addressof(value) for value in (left, right, total, length)))
+    driver.check("cuLaunchKernel", function, -(-count // 128), 1, 1, 128, 1, 1, 0, None, parameters, None)
+    sums = numbers.from_buffer_copy(driver.download(total.value, 4 * count))
+    assert list(sums) == [3 * i for i in range(count)]
+    for pointer in (left, right, total):
+        driver.free(pointer.value)
+    driver.check("cuModuleUnload", module)
+
+
+def test_a_kernel_adds_two_vectors(driver: Driver) -> None:
+    driver.start()
+    _vector_add(driver)
+
+
+def test_threads_work_side_by_side(driver: Driver) -> None:
+    driver.start()
+    context = c_void_p()
+    driver.check("cuCtxGetCurrent", byref(context))
+    failures: list[BaseException] = []
+
+    def work() -> None:
+        try:
+            driver.check("cuCtxSetCurrent", context)
+            for _ in range(5):
+                _vector_add(driver)
+        except BaseException as error:  # told by the main thread
+            failures.append(error)
+
+    threads = [threading.Thread(target=work) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert not failures
+
+
+def test_large_copies_come_back_whole(driver: Driver) -> None:
+    driver.start()
+    data = os.urandom((5 << 20) + 13)
+    pointer = driver.uploaded(data)
+    assert driver.download(pointer, len(data)) == data
+    pinned, stream = c_void_p(), c_void_p()
+    driver.check("cuMemHostAlloc", byref(pinned), c_size_t(len(data)), 0)
+    driver.check("cuStreamCreate", byref(stream), 1)
+    driver.check("cuMemcpyDtoHAsync_v2", pinned, c_uint64(pointer), c_size_t(len(data)), stream)
+    driver.check("cuStreamSynchronize", stream)
+    assert ctypes.string_at(pinned, len(data)) == data
+    driver.check("cuMemFreeHost", pinned)
+
+
+def test_two_nodes_are_one_list_of_devices(driver: DriverUnderTest, workerd: Workerd) -> None:
+    loaded = driver
+    assert isinstance(loaded, Driver)
+    loaded.check("cuInit", 0)
+    count = c_int()
+    loaded.check("cuDeviceGetCount", byref(count))
+    assert count.value == 4
+    reachable = c_int()
+    loaded.check("cuDeviceCanAccessPeer", byref(reachable), 0, 2)
+    assert reachable.value == 0
+    contexts = [c_void_p(), c_void_p()]
+    for context, device in zip(contexts, (1, 3), strict=True):
+        loaded.check("cuDevicePrimaryCtxRetain", byref(context), device)
+    loaded.check("cuCtxSetCurrent", contexts[0])
+    here = loaded.uploaded(b"between two nodes")
+    loaded.check("cuCtxSetCurrent", contexts[1])
+    there = loaded.allocate(64)
+    loaded.check("cuMemcpy", c_uint64(there), c_uint64(here), c_size_t(17))
+    assert loaded.download(there, 17) == b"between two nodes"
+
+
+test_two_nodes_are_one_list_of_devices = pytest.mark.environment(GPOOL_ENDPOINTS="ENDPOINT,ENDPOINT")(
+    test_two_nodes_are_one_list_of_devices
+)
+
+
+def test_a_child_after_fork_is_not_initialised(driver: Driver) -> None:
+    driver.start()
+    child = os.fork()
+    if child == 0:
+        signal.alarm(20)
+        os._exit(0 if driver.code("cuCtxSynchronize") == cuda.NOT_INITIALIZED else 1)
+    _, status = os.waitpid(child, 0)
+    assert os.waitstatus_to_exitcode(status) == 0
+    _vector_add(driver)
+
+
+def test_a_training_step_asks_only_when_it_must(native: Path, workerd: Workerd, tmp_path: Path) -> None:
+    """Launches, fills and questions about contexts cost no round trip."""
+    import subprocess
+    import sys
+
+    program = (
+        "import sys; sys.path.insert(0, sys.argv[2])\n"
+        "from ctypes import *\n"
+        "from cuda.driver import Driver\n"
+        "d = Driver(sys.argv[1]); d.start(); p = d.allocate(1 << 20)\n"
+        "for _ in range(500):\n"
+        "  d.check('cuMemsetD8Async', c_uint64(p), c_uint(1), c_size_t(4096), None)\n"
+        "  c = c_void_p(); d.check('cuCtxGetCurrent', byref(c))\n"
+        "  a = c_int(); d.check('cuDeviceGetAttribute', byref(a), 16, 0)\n"
+        "d.check('cuCtxSynchronize')\n"
+    )
+    statistics = tmp_path / "statistics.json"
+    environment = os.environ | {"GPOOL_ENDPOINTS": f"unix:{workerd.unix_path}", "GPOOL_STATS": str(statistics)}
+    library = str(native / "client" / "libcuda.so.1")
+    tests = str(Path(__file__).resolve().parents[1])
+    subprocess.run([sys.executable, "-c", program, library, tests], env=environment, check=True, timeout=60)
+    counted = json.loads(statistics.read_text())
+    assert counted["calls"]["cuMemsetD8Async"] == 500
+    assert counted["round_trips"] <= 3
+    assert counted["wire_operations"] <= 510
+    workerd.wait_until_idle()
+
+
+@pytest.mark.parametrize(
+    ("variables", "code", "words"),
+    [
+        ({}, cuda.NO_DEVICE, "gpool run"),
+        ({"GPOOL_ENDPOINTS": "unix:/nonexistent/workerd.sock"}, 802, "/nonexistent/workerd.sock"),
+        ({"GPOOL_ENDPOINTS": "carrier-pigeon"}, 802, "carrier-pigeon"),
+        ({"GPOOL_BROKER": "/nonexistent/broker.sock"}, 802, "/nonexistent/broker.sock"),
+    ],
+)
+def test_without_a_gpu_one_sentence_says_what_to_do(
+    native: Path, variables: dict[str, str], code: int, words: str
+) -> None:
+    import subprocess
+    import sys
+
+    program = "import ctypes, sys; d = ctypes.CDLL(sys.argv[1]); d.cuInit(0); print(d.cuInit(0))"
+    done = subprocess.run(
+        [sys.executable, "-c", program, str(native / "client" / "libcuda.so.1")],
+        env=os.environ | variables, capture_output=True, text=True, timeout=60, check=True,
+    )  # fmt: skip
+    assert int(done.stdout) == code
+    assert words in done.stderr
+    assert len(done.stderr.splitlines()) == 1

@@ -1,0 +1,109 @@
+"""PTX texts that the tests run."""
+
+HEAD = ".version 8.8\n.target sm_75\n.address_size 64\n"
+
+ADD = (
+    HEAD
+    + """
+.global .align 4 .u32 counter = 5;
+.const .align 4 .u32 factor = 3;
+.visible .entry add(.param .u64 to, .param .u64 a, .param .u64 b, .param .u32 count)
+{
+    .reg .pred %p;
+    .reg .b32 %r<8>;
+    .reg .b64 %d<8>;
+    .reg .f32 %f<4>;
+    ld.param.u64 %d1, [to];
+    ld.param.u64 %d2, [a];
+    ld.param.u64 %d3, [b];
+    ld.param.u32 %r1, [count];
+    mov.u32 %r2, %ctaid.x;
+    mov.u32 %r3, %ntid.x;
+    mov.u32 %r4, %tid.x;
+    mad.lo.s32 %r5, %r2, %r3, %r4;
+    setp.ge.u32 %p, %r5, %r1;
+    @%p bra done;
+    mul.wide.u32 %d4, %r5, 4;
+    add.s64 %d5, %d2, %d4;
+    add.s64 %d6, %d3, %d4;
+    add.s64 %d7, %d1, %d4;
+    ld.global.f32 %f1, [%d5];
+    ld.global.f32 %f2, [%d6];
+    add.f32 %f3, %f1, %f2;
+    st.global.f32 [%d7], %f3;
+done:
+    ret;
+}
+.visible .entry count_up()
+{
+    .reg .b32 %r<4>;
+    .reg .b64 %d<2>;
+    mov.u64 %d1, counter;
+    ld.const.u32 %r1, [factor];
+    atom.global.add.u32 %r2, [%d1], %r1;
+    ret;
+}
+.visible .entry store(.param .u64 to, .param .u32 value)
+{
+    .reg .b32 %r<2>;
+    .reg .b64 %d<2>;
+    ld.param.u64 %d1, [to];
+    ld.param.u32 %r1, [value];
+    st.global.u32 [%d1], %r1;
+    ret;
+}
+.visible .entry give_up()
+{
+    trap;
+}
+.visible .entry at_most_64() .maxntid 64, 1, 1
+{
+    ret;
+}
+"""
+)
+
+UNKNOWN_INSTRUCTION = (
+    HEAD
+    + """
+.visible .entry fine() { ret; }
+.visible .entry strange() { .reg .b32 %r<3>; frobnicate.b32 %r1, %r2; ret; }
+"""
+)
+
+CALLER = (
+    HEAD
+    + """
+.extern .func (.param .b32 result) twice (.param .b32 value);
+.visible .entry doubled(.param .u64 to)
+{
+    .reg .b32 %r<3>;
+    .reg .b64 %d<2>;
+    ld.param.u64 %d1, [to];
+    mov.u32 %r1, 21;
+    {
+        .param .b32 argument;
+        st.param.b32 [argument], %r1;
+        .param .b32 answer;
+        call.uni (answer), twice, (argument);
+        ld.param.b32 %r2, [answer];
+    }
+    st.global.u32 [%d1], %r2;
+    ret;
+}
+"""
+)
+
+CALLED = (
+    HEAD
+    + """
+.visible .func (.param .b32 result) twice (.param .b32 value)
+{
+    .reg .b32 %r<3>;
+    ld.param.b32 %r1, [value];
+    add.s32 %r2, %r1, %r1;
+    st.param.b32 [result], %r2;
+    ret;
+}
+"""
+)
