@@ -4,34 +4,39 @@
 
 namespace gpool::worker {
 
-CUevent Session::own_event(uint32_t context) {
+CUevent Session::own_event(uint32_t context, CUresult& status) {
   ContextState& state = contexts[context];
+  status = make_current(context);
+  if (status != CUDA_SUCCESS) return nullptr;
   if (!state.free_events.empty()) {
     CUevent event = state.free_events.back();
     state.free_events.pop_back();
     return event;
   }
   CUevent event = nullptr;
-  if (make_current(context) != CUDA_SUCCESS) return nullptr;
-  if (driver.cuEventCreate(&event, CU_EVENT_DISABLE_TIMING | CU_EVENT_BLOCKING_SYNC) != CUDA_SUCCESS) return nullptr;
-  return event;
+  status = driver.cuEventCreate(&event, CU_EVENT_DISABLE_TIMING | CU_EVENT_BLOCKING_SYNC);
+  return status == CUDA_SUCCESS ? event : nullptr;
+}
+
+CUevent Session::mark(StreamState& stream, CUresult& status) {
+  CUevent event = own_event(stream.context, status);
+  if (!event) return nullptr;
+  status = driver.cuEventRecord(event, stream.cu);
+  if (status == CUDA_SUCCESS) return event;
+  contexts[stream.context].free_events.push_back(event);
+  return nullptr;
 }
 
 void Session::after_stream(StreamState& stream, Done done) {
-  CUevent event = own_event(stream.context);
-  CUresult status = event ? make_current(stream.context) : CUDA_ERROR_INVALID_CONTEXT;
-  if (status == CUDA_SUCCESS) status = driver.cuEventRecord(event, stream.cu);
-  if (status == CUDA_SUCCESS) {
-    StreamState* state = &stream;  // streams never move
-    completions_.push_back(
-        {event, stream.context, true, -1, [state, uses = stream.uses, done = std::move(done)](CUresult result) {
-           if (result == CUDA_SUCCESS && uses > state->done_uses) state->done_uses = uses;
-           done(result);
-         }});
-    return;
-  }
-  if (event) contexts[stream.context].free_events.push_back(event);
-  done(status);
+  CUresult status;
+  CUevent event = mark(stream, status);
+  if (!event) return done(status);  // a context with a sticky error answers with it
+  StreamState* state = &stream;     // streams never move
+  completions_.push_back(
+      {event, stream.context, true, -1, [state, uses = stream.uses, done = std::move(done)](CUresult result) {
+         if (result == CUDA_SUCCESS && uses > state->done_uses) state->done_uses = uses;
+         done(result);
+       }});
 }
 
 void Session::after_device(uint32_t device, int64_t only_context, Done done) {
@@ -65,13 +70,9 @@ void Session::after_device(uint32_t device, int64_t only_context, Done done) {
 }
 
 void Session::orphan(StreamState& stream) {
-  Device& device = devices[contexts[stream.context].device];
-  CUevent event = own_event(stream.context);
-  if (!event) return;
-  if (make_current(stream.context) == CUDA_SUCCESS && driver.cuEventRecord(event, stream.cu) == CUDA_SUCCESS)
-    device.orphans.push_back({event, UINT32_MAX, stream.context, 0});
-  else
-    contexts[stream.context].free_events.push_back(event);
+  CUresult status;
+  if (CUevent event = mark(stream, status))
+    devices[contexts[stream.context].device].orphans.push_back({event, UINT32_MAX, stream.context, 0});
 }
 
 void Session::after_event(CUevent event, uint32_t context, Done done) {

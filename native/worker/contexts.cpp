@@ -84,12 +84,9 @@ void Session::fence(Device& device) {
   }
   device.orphans.clear();
   for (StreamState* stream : busy) {
-    CUevent event = own_event(stream->context);
-    if (!event || make_current(stream->context) != CUDA_SUCCESS) continue;
-    if (driver.cuEventRecord(event, stream->cu) != CUDA_SUCCESS) {
-      contexts[stream->context].free_events.push_back(event);
-      continue;
-    }
+    CUresult status;
+    CUevent event = mark(*stream, status);
+    if (!event) continue;
     uint32_t index = 0;
     while (&streams[index] != stream) ++index;
     device.fences.push_back({event, index, stream->context, device.fence_number});

@@ -186,7 +186,10 @@ class Session {
   bool send_kept();
   bool poll_completions();
   void hand_over_completions(bool& all_covered);
-  CUevent own_event(uint32_t context);
+  // An event for our own use, its context made current; nullptr: `status` says why.
+  CUevent own_event(uint32_t context, CUresult& status);
+  // The same, recorded behind everything that is in the stream.
+  CUevent mark(StreamState& stream, CUresult& status);
   void pin_bulk();
   void push(wire::Message message, CUresult status, std::span<const std::byte> arguments, std::byte* bulk,
             size_t bulk_bytes);

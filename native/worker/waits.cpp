@@ -53,8 +53,9 @@ void carry_out_wait(Session& session, Invoke& invoke) {
   auto done = [&session, context = target.context, question = invoke.frame()](CUresult result) {
     session.answer(question, session.settle(context, result));
   };
-  if (target.context && session.make_current(index_of(session, target.context)) != CUDA_SUCCESS)
-    return done(CUDA_ERROR_INVALID_CONTEXT);
+  if (target.context)
+    if (CUresult status = session.make_current(index_of(session, target.context)); status != CUDA_SUCCESS)
+      return done(status);
   if (target.stream) {
     // Idle streams, the common case after a copy, are answered at once.
     CUresult now = session.driver.cuStreamQuery(target.stream->cu);

@@ -290,7 +290,11 @@ void Workerd::end_session(uint32_t id, int wait_status) {
     char text[1024];
     ssize_t got = recv(session.report.get(), text, sizeof text, MSG_DONTWAIT);
     if (got <= 0) break;
-    if (std::string_view(text, size_t(got)) != "open") session.detail.assign(text, size_t(got));
+    if (std::string_view(text, size_t(got)) != "open") {
+      session.detail.assign(text, size_t(got));
+    } else {
+      tell_all(session_line(session));
+    }
   }
   const char* reason = "worker-died";
   if (WIFEXITED(wait_status) && WEXITSTATUS(wait_status) == kClientClosed) reason = "client-closed";
@@ -304,8 +308,6 @@ void Workerd::end_session(uint32_t id, int wait_status) {
   Line line("session");
   line.add("id", session.id).add("lease", session.lease.empty() ? "-" : session.lease).add("state", "closed");
   line.add("reason", reason).add("detail", session.detail);
-  log::info(line.text());
-  tell_all(line.finish());
   if (auto lease = leases_.find(session.lease); lease != leases_.end()) {
     lease->second.ledger.free_slot(session.ledger_slot);
     tell_usage(nullptr);
@@ -316,6 +318,9 @@ void Workerd::end_session(uint32_t id, int wait_status) {
   }
   sessions_.erase(at);
   idle_since_ = Clock::now();
+  // Last: who hears of the end finds everything given back.
+  log::info(line.text());
+  tell_all(line.finish());
 }
 
 void Workerd::revoke(const std::string& lease) {

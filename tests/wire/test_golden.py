@@ -29,7 +29,7 @@ def test_every_struct_has_its_golden_bytes(written: dict[str, bytes]) -> None:
     golden = {path.stem: path.read_bytes() for path in GOLDEN.glob("*.bin")}
     assert written.keys() == golden.keys()
     different = [name for name in golden if written[name] != golden[name]]
-    assert different == [], "the protocol has changed: raise its version in native/wire/frame.h and write the files anew"
+    assert different == [], "the protocol has changed: raise its version in native/wire/frame.h"
 
 
 def test_a_ticket_made_in_python_is_the_golden_one() -> None:

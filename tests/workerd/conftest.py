@@ -85,7 +85,9 @@ class Node:
             agent.send("gpus " + ",".join(map(uuid_text, self.uuids)))
         return agent
 
-    def ticket(self, lease: str = "l-test", memory: int = 64 * MIB, gpus: tuple[int, ...] = (0,), **more: object) -> bytes:
+    def ticket(
+        self, lease: str = "l-test", memory: int = 64 * MIB, gpus: tuple[int, ...] = (0,), **more: object
+    ) -> bytes:
         """A good ticket, unless `more` makes it a bad one."""
         values: dict[str, object] = {"key": self.key, "node": self.name, "lease": lease, **more}
         vgpus = values.pop("vgpus", [(self.uuids[index], memory, 1000) for index in gpus])

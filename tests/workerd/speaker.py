@@ -11,13 +11,13 @@ import os
 import socket
 import struct
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 __all__ = [
     "Device",
     "Frame",
-    "Refused",
+    "RefusedError",
     "Session",
     "emulated_uuid",
     "handle",
@@ -90,11 +90,11 @@ def handle(kind: int, index: int, generation: int = 1, session: int = 0) -> int:
     return 0x67 << 56 | kind << 50 | session << 44 | generation << 24 | index
 
 
-class Refused(Exception):
+class RefusedError(Exception):
     """The node did not open the session; the text is its sentence."""
 
 
-class Ended(Exception):
+class EndedError(Exception):
     """The worker has ended the connection."""
 
 
@@ -135,7 +135,7 @@ class Session:
 
     @classmethod
     def open(cls, address: str, ticket: bytes = b"", greeting: bytes | None = None) -> Session:
-        """Connects and greets. Raises `Refused`."""
+        """Connects and greets. Raises `RefusedError`."""
         host, _, port = address.rpartition(":")
         connection = socket.create_connection((host, int(port)), timeout=PATIENCE_S)
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -145,7 +145,7 @@ class Session:
             assert welcome[0] == MAGIC
             refused, text_bytes, count, session_id = welcome[3], welcome[4], welcome[5], welcome[7]
             if refused:
-                raise Refused(_exactly(connection, text_bytes).decode())
+                raise RefusedError(_exactly(connection, text_bytes).decode())
             devices = [_device(_exactly(connection, _DEVICE.size)) for _ in range(count)]
         except BaseException:
             connection.close()
@@ -158,9 +158,7 @@ class Session:
     def __exit__(self, *_: object) -> None:
         self.socket.close()
 
-    def send(
-        self, call: int, arguments: bytes = b"", bulk: bytes = b"", *, flags: int = 0, context: int = 1
-    ) -> int:
+    def send(self, call: int, arguments: bytes = b"", bulk: bytes = b"", *, flags: int = 0, context: int = 1) -> int:
         """Sends one frame; its sequence."""
         self.sequence += 1
         arguments += bytes(-len(arguments) % 8)
@@ -179,7 +177,7 @@ class Session:
         return frame
 
     def receive(self) -> Frame:
-        """The next frame; pushes are kept as well. Raises `Ended`."""
+        """The next frame; pushes are kept as well. Raises `EndedError`."""
         frame_bytes, call, flags, sequence, _, status, bulk_bytes = _HEADER.unpack(_exactly(self.socket, 32))
         arguments = _exactly(self.socket, frame_bytes - 32)
         frame = Frame(call, flags, sequence, status, arguments, _exactly(self.socket, bulk_bytes))
@@ -192,16 +190,14 @@ class Session:
         try:
             while True:
                 self.receive()
-        except Ended:
+        except EndedError:
             pass
 
     # -- the messages that tests need --------------------------------------------------------------------------------
 
     def begin(self, device: int = 0) -> None:
         """Makes the primary context of a device known as context 1 + device."""
-        self.send(
-            DEVICE_CONTEXT, struct.pack("<IIQII", 1, device, handle(KIND_CONTEXT, 1 + device), 0, 0), context=0
-        )
+        self.send(DEVICE_CONTEXT, struct.pack("<IIQII", 1, device, handle(KIND_CONTEXT, 1 + device), 0, 0), context=0)
 
     def map(self, offset: int, size: int, device: int = 0) -> int:
         """Maps memory at an offset of the arena; the CUresult."""
@@ -246,7 +242,7 @@ def _exactly(connection: socket.socket, count: int) -> bytes:
         except ConnectionResetError:
             piece = b""
         if not piece:
-            raise Ended(f"the connection ended after {len(received)} of {count} bytes")
+            raise EndedError(f"the connection ended after {len(received)} of {count} bytes")
         received += piece
     return bytes(received)
 
@@ -255,6 +251,3 @@ def _device(record: bytes) -> Device:
     values = _DEVICE.unpack(record)
     name = values[4].split(b"\0")[0].decode()
     return Device(values[0], name, *values[6:10], attributes=tuple(values[-160:]))
-
-
-Opener = Callable[..., Session]

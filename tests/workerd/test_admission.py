@@ -11,7 +11,7 @@ import pytest
 
 from workerd import speaker
 from workerd.conftest import MIB, Node
-from workerd.speaker import Refused, hello, uuid_text
+from workerd.speaker import RefusedError, hello, uuid_text
 
 
 def test_a_ticket_opens_a_session_with_its_gpus_in_its_order(node: Node) -> None:
@@ -54,7 +54,7 @@ def test_a_bad_ticket_is_refused_with_its_own_sentence(node: Node, flaw: str) ->
     agent = node.agent()
     assert agent.status() == []
     make, words = BAD_TICKETS[flaw]
-    with pytest.raises(Refused, match=words) as refused:
+    with pytest.raises(RefusedError, match=words) as refused:
         node.open(make(node))
     assert str(refused.value).endswith(".")
     assert agent.status() == []
@@ -62,12 +62,12 @@ def test_a_bad_ticket_is_refused_with_its_own_sentence(node: Node, flaw: str) ->
 
 
 def test_before_the_agent_has_come_no_ticket_can_be_checked(node: Node) -> None:
-    with pytest.raises(Refused, match="agent has not connected"):
+    with pytest.raises(RefusedError, match="agent has not connected"):
         node.open(node.ticket())
 
 
 def test_another_protocol_version_is_named(node: Node) -> None:
-    with pytest.raises(Refused, match=r"9\.9\.9 speaks protocol 2, gpool-workerd [\d.]+ speaks 1"):
+    with pytest.raises(RefusedError, match=r"9\.9\.9 speaks protocol 2, gpool-workerd [\d.]+ speaks 1"):
         node.open(greeting=hello(major=2, version=b"9.9.9"))
 
 
@@ -75,7 +75,7 @@ def test_a_revoked_lease_opens_nothing_more(node: Node) -> None:
     agent = node.agent()
     agent.send("revoke l-test")
     assert agent.status() == []  # obeyed in order
-    with pytest.raises(Refused, match="has ended"):
+    with pytest.raises(RefusedError, match="has ended"):
         node.open(node.ticket())
     with node.open(node.ticket(lease="l-other")) as session:
         session.goodbye()

@@ -11,7 +11,7 @@ from collections.abc import Callable
 import pytest
 
 from workerd.conftest import MIB, Node
-from workerd.speaker import PATIENCE_S, PUSH_ERROR, Refused
+from workerd.speaker import PATIENCE_S, PUSH_ERROR, RefusedError
 
 
 def pidfd_wait(pid: int, pidfd: int) -> None:
@@ -63,7 +63,7 @@ def test_revoking_a_lease_ends_its_sessions_and_no_others(node: Node) -> None:
         assert [(push.call, push.status) for push in ours.pushes] == [(PUSH_ERROR, 46)]
         assert b"the lease has ended" in ours.pushes[0].arguments
         assert agent.expect("session", state="closed", lease="l-ours")["reason"] == "revoked"
-        with pytest.raises(Refused, match="has ended"):
+        with pytest.raises(RefusedError, match="has ended"):
             node.open(node.ticket(lease="l-ours"))
         assert theirs.map(0, 2 * MIB) == 0
         theirs.goodbye()
@@ -166,7 +166,7 @@ def test_a_driver_that_is_missing_is_named(start: Callable[..., Node], node: Nod
     node.process.stdout.close()  # type: ignore[union-attr]
     node.start()
     agent = node.agent()
-    with pytest.raises(Refused, match="/no/such/folder"):
+    with pytest.raises(RefusedError, match="/no/such/folder"):
         node.open(node.ticket())
     closed = agent.expect("session", state="closed")
     assert closed["reason"] == "worker-died"
@@ -195,4 +195,3 @@ def test_an_unknown_control_line_is_answered(node: Node) -> None:
     assert "There is no command dance" in agent.expect("error")["detail"]
     agent.send("key 12")
     assert "64 hexadecimal digits" in agent.expect("error")["detail"]
-
