@@ -92,6 +92,14 @@ std::optional<uint64_t> SmallBlocks::take(uint64_t bytes) {
   return address;
 }
 
+std::optional<uint64_t> SmallBlocks::give_up_spare() {
+  if (spare_ == 0) return {};
+  const uint64_t address = spare_;
+  erase(by_address_.find(address));
+  spare_ = 0;
+  return address;
+}
+
 std::optional<uint64_t> SmallBlocks::give(uint64_t address, uint64_t bytes) {
   bytes = round_up(std::max<uint64_t>(bytes, 1), kAlignment);
   const uint64_t granule = address / granule_ * granule_;

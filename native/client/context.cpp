@@ -298,7 +298,7 @@ extern "C" CUresult cuCtxGetStreamPriorityRange(int* leastPriority, int* greates
 extern "C" CUresult cuCtxGetLimit(size_t* pvalue, CUlimit limit) {
   Call call("cuCtxGetLimit", Needs::context);
   if (call.required(pvalue) == nullptr || !call.ok()) return call.result();
-  if (limit < 0 || limit >= 16) return call.end(CUDA_ERROR_UNSUPPORTED_LIMIT);
+  if (limit < 0 || limit >= CU_LIMIT_MAX || limit >= 16) return call.end(CUDA_ERROR_INVALID_VALUE);
   const uint64_t value = call.context()->limits[limit].load();
   if (value == UINT64_MAX) return call.end(CUDA_ERROR_UNSUPPORTED_LIMIT);
   *pvalue = value;
@@ -308,7 +308,8 @@ extern "C" CUresult cuCtxGetLimit(size_t* pvalue, CUlimit limit) {
 extern "C" CUresult cuCtxSetLimit(CUlimit limit, size_t value) {
   Call call(calls::Id::cuCtxSetLimit, "cuCtxSetLimit", Needs::context);
   if (!call.ok()) return call.result();
-  if (limit < 0 || limit >= 16 || call.context()->limits[limit].load() == UINT64_MAX)
+  if (limit < 0 || limit >= CU_LIMIT_MAX || limit >= 16) return call.end(CUDA_ERROR_INVALID_VALUE);
+  if (call.context()->limits[limit].load() == UINT64_MAX)
     return call.end(CUDA_ERROR_UNSUPPORTED_LIMIT);
   if (call.context()->limits[limit].load() == value) return call.end(CUDA_SUCCESS);
   calls::cuCtxSetLimit_arguments arguments{};

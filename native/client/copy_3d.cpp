@@ -54,14 +54,16 @@ bool is_sound(wire::CopySide& side, const Box& box) {
   constexpr uint64_t kMost = uint64_t{1} << 40;
   if (side.pitch > kMost || side.height > kMost || side.x_bytes > kMost || side.y > kMost || side.z > kMost) return false;
   if (side.x_bytes + box.width > side.pitch || (box.depth > 1 && side.y + box.height > side.height)) return false;
-  unsigned __int128 last = side.z + box.depth - 1;
-  last = last * side.height + side.y + box.height - 1;
-  last = last * side.pitch + side.x_bytes + box.width;
+  uint64_t last = side.z + box.depth - 1;
+  if (__builtin_mul_overflow(last, side.height, &last)) return false;
+  last += side.y + box.height - 1;
+  if (last > (kMost << 7) || __builtin_mul_overflow(last, side.pitch, &last)) return false;
+  last += side.x_bytes + box.width;
   if (last > (uint64_t{1} << 47)) return false;
   if (side.type != wire::CopySide::device) return true;
   const uint64_t first = (side.z * side.height + side.y) * side.pitch + side.x_bytes;
   Device* device = device_of_address(side.address);
-  return device != nullptr && device->memory.covers(side.address + first, static_cast<uint64_t>(last) - first);
+  return device != nullptr && device->memory.covers(side.address + first, last - first);
 }
 
 uint64_t row_address(const wire::CopySide& side, uint64_t row, uint64_t slice) {

@@ -232,28 +232,28 @@ void DeviceMemory::set_sync_memops(uint64_t address, uint32_t value) {
 
 void DeviceMemory::reset(Context* context) {
   std::unique_lock lock(mutex_);
+  auto unmap_granules = [&](uint64_t address, uint64_t bytes) {
+    wire::MemoryMap arguments{};
+    arguments.device = device_->index;
+    arguments.address = address;
+    arguments.bytes = bytes;
+    (void)device_->session->post(wire::Message::memory_unmap, context, arguments);
+    ranges_.give(address, bytes);
+  };
   for (auto at = allocations_.begin(); at != allocations_.end();) {
     const Allocation& allocation = at->second;
     if (allocation.context != context || allocation.kind == Allocation::Kind::reserved) {
       ++at;
       continue;
     }
-    uint64_t address = allocation.address, bytes = allocation.mapped;
-    if (bytes == 0) {
-      std::optional<uint64_t> empty = small_.give(address, allocation.bytes);
-      address = empty.value_or(0);
-      bytes = empty ? granule_ : 0;
-    }
-    if (bytes != 0) {
-      wire::MemoryMap arguments{};
-      arguments.device = device_->index;
-      arguments.address = address;
-      arguments.bytes = bytes;
-      (void)device_->session->post(wire::Message::memory_unmap, nullptr, arguments);
-      ranges_.give(address, bytes);
+    if (allocation.mapped != 0) {
+      unmap_granules(allocation.address, allocation.mapped);
+    } else if (std::optional<uint64_t> empty = small_.give(allocation.address, allocation.bytes)) {
+      unmap_granules(*empty, granule_);
     }
     at = allocations_.erase(at);
   }
+  if (std::optional<uint64_t> spare = small_.give_up_spare()) unmap_granules(*spare, granule_);
 }
 
 uint64_t DeviceMemory::pool_bytes() const {
