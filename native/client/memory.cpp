@@ -4,6 +4,7 @@
 #include "calls/generated/arguments.h"
 #include "client/call.h"
 #include "client/driver.h"
+#include "client/virtual_memory.h"
 
 namespace gpool::client {
 namespace {
@@ -73,7 +74,8 @@ extern "C" CUresult cuMemGetInfo_v2(size_t* free, size_t* total) {
   wire::MemoryInfoReply reply{};
   const CUresult status = call.ask(arguments, reply);
   if (status != CUDA_SUCCESS) return status;
-  if (free != nullptr) *free = reply.free_bytes;
+  const uint64_t promised = promised_bytes(*call.context()->device);
+  if (free != nullptr) *free = reply.free_bytes - std::min(promised, reply.free_bytes);
   if (total != nullptr) *total = reply.total_bytes;
   return status;
 }

@@ -6,6 +6,7 @@
 
 #include "client/call.h"
 #include "client/driver.h"
+#include "client/virtual_memory.h"
 
 namespace gpool::client {
 namespace {
@@ -28,9 +29,16 @@ Physical* physical(Call& call, CUmemGenericAllocationHandle handle) {
   return call.ok() ? static_cast<Physical*>(call.object()->data.load()) : nullptr;
 }
 
+// Under physical_mutex.
+std::map<const Device*, uint64_t>& promises() {
+  static auto& by_device = *new std::map<const Device*, uint64_t>;
+  return by_device;
+}
+
 // Under physical_mutex: the handle dies when nobody refers to it and it is mapped nowhere.
 void drop_if_unused(Session& session, wire::Handle handle, Physical* memory) {
   if (memory->references > 0 || memory->address != 0) return;
+  promises()[memory->device] -= memory->bytes;
   session.slab(wire::Kind::memory).destroy(handle);
   delete memory;
 }
@@ -46,6 +54,13 @@ Context* context_for(Device& device) {
 }
 
 }  // namespace
+
+uint64_t promised_bytes(const Device& device) {
+  std::lock_guard lock(physical_mutex());
+  auto at = promises().find(&device);
+  return at != promises().end() ? at->second : 0;
+}
+
 }  // namespace gpool::client
 
 using namespace gpool;
@@ -98,7 +113,9 @@ extern "C" CUresult cuMemCreate(CUmemGenericAllocationHandle* handle, size_t siz
   const CUresult asked = device->session->ask(wire::Message::memory_info, context_for(*device),
                                               wire::MemoryInfo{device->index}, left);
   if (asked != CUDA_SUCCESS) return call.end(asked);
-  if (size > left.free_bytes) return call.end(CUDA_ERROR_OUT_OF_MEMORY);
+  std::lock_guard lock(physical_mutex());
+  uint64_t& promised = promises()[device];
+  if (size > left.free_bytes || promised > left.free_bytes - size) return call.end(CUDA_ERROR_OUT_OF_MEMORY);
   Slab& slab = device->session->slab(wire::Kind::memory);
   wire::Handle minted = 0;
   Object* object = slab.create(wire::Kind::memory, device->session->slot(), minted);
@@ -109,6 +126,7 @@ extern "C" CUresult cuMemCreate(CUmemGenericAllocationHandle* handle, size_t siz
   memory->bytes = size;
   object->data = memory;
   slab.publish(object, minted);
+  promised += size;
   *handle = minted;
   return call.end(CUDA_SUCCESS);
 }
@@ -136,6 +154,7 @@ extern "C" CUresult cuMemMap(CUdeviceptr ptr, size_t size, size_t offset, CUmemG
   const CUresult status = memory->device->memory.map(context_for(*memory->device), ptr, size);
   if (status != CUDA_SUCCESS) return call.end(status);
   memory->address = ptr;
+  promises()[memory->device] -= size;
   mapped()[ptr] = handle;
   return call.end(CUDA_SUCCESS);
 }
@@ -153,6 +172,7 @@ extern "C" CUresult cuMemUnmap(CUdeviceptr ptr, size_t size) {
     auto* memory = object != nullptr ? static_cast<Physical*>(object->data.load()) : nullptr;
     if (memory != nullptr) {
       memory->address = 0;
+      promises()[memory->device] += memory->bytes;
       drop_if_unused(*device->session, at->second, memory);
     }
     at = mapped().erase(at);

@@ -21,6 +21,11 @@ _NOT_FOR_A_CLIENT = frozenset(
         "test_per_thread_streams_are_streams_of_their_own",
         "test_pageable_sources_are_read_before_the_call_returns",
         "test_host_functions_may_not_call_cuda",
+        "test_physical_memory_is_limited",
+        # Addresses come from the device's arena, a handle is mapped in one place, and none is shared between processes.
+        "test_a_wanted_address_is_given_when_it_is_free",
+        "test_one_memory_at_two_addresses",
+        "test_memory_travels_as_a_file_descriptor",
     }
 )
 
