@@ -157,9 +157,24 @@ CUresult DeviceMemory::map(Context* context, uint64_t address, uint64_t bytes) {
   part.address = address;
   part.bytes = part.mapped = bytes;
   part.kind = Allocation::Kind::reserved;
+  part.accessible = false;
   part.context = context;
   part.id = next_id();
   allocations_[address] = part;
+  return CUDA_SUCCESS;
+}
+
+CUresult DeviceMemory::set_access(uint64_t address, uint64_t bytes, bool accessible) {
+  std::unique_lock lock(mutex_);
+  for (bool change : {false, true}) {
+    for (uint64_t at = address; at < address + bytes;) {
+      auto part = allocations_.find(at);
+      if (part == allocations_.end() || part->second.kind != Allocation::Kind::reserved) return CUDA_ERROR_INVALID_VALUE;
+      if (change) part->second.accessible = accessible;
+      at += part->second.bytes;
+      if (at > address + bytes) return CUDA_ERROR_INVALID_VALUE;
+    }
+  }
   return CUDA_SUCCESS;
 }
 
@@ -212,7 +227,7 @@ bool DeviceMemory::covers(uint64_t address, uint64_t bytes) const {
     if (at == allocations_.begin()) return false;
     --at;
     const uint64_t inside = address - at->first;
-    if (inside >= at->second.bytes) return false;
+    if (inside >= at->second.bytes || !at->second.accessible) return false;
     const uint64_t left = at->second.bytes - inside;
     if (bytes <= left) return true;
     // Only parts of one reservation continue each other; two allocations that happen to touch do not.

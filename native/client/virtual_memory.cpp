@@ -150,6 +150,7 @@ extern "C" CUresult cuMemMap(CUdeviceptr ptr, size_t size, size_t offset, CUmemG
   if (memory == nullptr) return call.result();
   if (flags != 0 || offset != 0 || size != memory->bytes || memory->references == 0)
     return call.end(CUDA_ERROR_INVALID_VALUE);
+  if (memory->address == ptr) return call.end(CUDA_ERROR_INVALID_VALUE);
   if (memory->address != 0 || !memory->device->memory.contains(ptr)) return call.end(CUDA_ERROR_NOT_SUPPORTED);
   const CUresult status = memory->device->memory.map(context_for(*memory->device), ptr, size);
   if (status != CUDA_SUCCESS) return call.end(status);
@@ -185,12 +186,14 @@ extern "C" CUresult cuMemSetAccess(CUdeviceptr ptr, size_t size, const CUmemAcce
   Call call("cuMemSetAccess");
   if (call.required(desc) == nullptr || !call.ok()) return call.result();
   Device* device = device_of_address(ptr);
-  if (device == nullptr || count == 0 || !device->memory.covers(ptr, size)) return call.end(CUDA_ERROR_INVALID_VALUE);
+  if (device == nullptr || count == 0 || size == 0) return call.end(CUDA_ERROR_INVALID_VALUE);
+  bool accessible = false;
   for (size_t i = 0; i < count; i++) {
     if (desc[i].location.type != CU_MEM_LOCATION_TYPE_DEVICE) return call.end(CUDA_ERROR_NOT_SUPPORTED);
     if (driver().device(desc[i].location.id) == nullptr) return call.end(CUDA_ERROR_INVALID_DEVICE);
+    accessible |= desc[i].flags != CU_MEM_ACCESS_FLAGS_PROT_NONE;
   }
-  return call.end(CUDA_SUCCESS);
+  return call.end(device->memory.set_access(ptr, size, accessible));
 }
 
 extern "C" CUresult cuMemGetAccess(unsigned long long* flags, const CUmemLocation* location, CUdeviceptr ptr) {
@@ -198,7 +201,7 @@ extern "C" CUresult cuMemGetAccess(unsigned long long* flags, const CUmemLocatio
   if (call.required(flags) == nullptr || call.required(location) == nullptr || !call.ok()) return call.result();
   Device* device = device_of_address(ptr);
   if (device == nullptr || location->type != CU_MEM_LOCATION_TYPE_DEVICE) return call.end(CUDA_ERROR_INVALID_VALUE);
-  const bool own = driver().device(location->id) == device && device->memory.find(ptr);
+  const bool own = driver().device(location->id) == device && device->memory.covers(ptr, 1);
   *flags = own ? CU_MEM_ACCESS_FLAGS_PROT_READWRITE : CU_MEM_ACCESS_FLAGS_PROT_NONE;
   return call.end(CUDA_SUCCESS);
 }
