@@ -1,6 +1,6 @@
-// Device addresses: which part of a device's arena belongs to what. Two layers, no message of its own, no lock (the owner has
-// one): address ranges in whole granules, taken in turn so that a freed address comes back as late as possible; and small
-// blocks that share granules.
+// Device addresses: which part of a device's arena belongs to what. Two layers, no message of its own, no lock (the
+// owner has one): address ranges in whole granules, taken in turn so that a freed address comes back as late as
+// possible; and small blocks that share granules.
 #pragma once
 
 #include <cstdint>
@@ -52,9 +52,9 @@ class SmallBlocks {
   void erase(std::map<uint64_t, uint64_t>::iterator at);
 
   uint64_t granule_;
-  std::map<uint64_t, uint64_t> by_address_;       // address → bytes
-  std::multimap<uint64_t, uint64_t> by_size_;     // bytes → address
-  uint64_t spare_ = 0;                            // an empty granule that is kept, or 0
+  std::map<uint64_t, uint64_t> by_address_;    // address → bytes
+  std::multimap<uint64_t, uint64_t> by_size_;  // bytes → address
+  uint64_t spare_ = 0;                         // an empty granule that is kept, or 0
 };
 
 }  // namespace gpool::client

@@ -9,7 +9,9 @@
 namespace gpool::client {
 namespace {
 
-constexpr uint64_t round_up(uint64_t value, uint64_t unit) { return (value + unit - 1) / unit * unit; }
+constexpr uint64_t round_up(uint64_t value, uint64_t unit) {
+  return (value + unit - 1) / unit * unit;
+}
 
 uint64_t next_id() {
   static std::atomic<uint64_t> next{1};
@@ -169,7 +171,8 @@ CUresult DeviceMemory::set_access(uint64_t address, uint64_t bytes, bool accessi
   for (bool change : {false, true}) {
     for (uint64_t at = address; at < address + bytes;) {
       auto part = allocations_.find(at);
-      if (part == allocations_.end() || part->second.kind != Allocation::Kind::reserved) return CUDA_ERROR_INVALID_VALUE;
+      if (part == allocations_.end() || part->second.kind != Allocation::Kind::reserved)
+        return CUDA_ERROR_INVALID_VALUE;
       if (change) part->second.accessible = accessible;
       at += part->second.bytes;
       if (at > address + bytes) return CUDA_ERROR_INVALID_VALUE;

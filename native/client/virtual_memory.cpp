@@ -1,5 +1,5 @@
-// Virtual memory management: addresses come from the device's arena, physical memory is taken when a handle is mapped. A handle
-// can be mapped in one place at a time; sharing it with other processes is not supported.
+// Virtual memory management: addresses come from the device's arena, physical memory is taken when a handle is mapped.
+// A handle can be mapped in one place at a time; sharing it with other processes is not supported.
 #include <atomic>
 #include <map>
 #include <mutex>
@@ -110,8 +110,8 @@ extern "C" CUresult cuMemCreate(CUmemGenericAllocationHandle* handle, size_t siz
   if (size == 0 || size % device->memory.granularity() != 0) return call.end(CUDA_ERROR_INVALID_VALUE);
   // Memory is taken at the mapping; what could not be had then is refused now, when programs expect it.
   wire::MemoryInfoReply left{};
-  const CUresult asked = device->session->ask(wire::Message::memory_info, context_for(*device),
-                                              wire::MemoryInfo{device->index}, left);
+  const CUresult asked =
+      device->session->ask(wire::Message::memory_info, context_for(*device), wire::MemoryInfo{device->index}, left);
   if (asked != CUDA_SUCCESS) return call.end(asked);
   std::lock_guard lock(physical_mutex());
   uint64_t& promised = promises()[device];
@@ -206,7 +206,8 @@ extern "C" CUresult cuMemGetAccess(unsigned long long* flags, const CUmemLocatio
   return call.end(CUDA_SUCCESS);
 }
 
-extern "C" CUresult cuMemGetAllocationPropertiesFromHandle(CUmemAllocationProp* prop, CUmemGenericAllocationHandle handle) {
+extern "C" CUresult cuMemGetAllocationPropertiesFromHandle(CUmemAllocationProp* prop,
+                                                           CUmemGenericAllocationHandle handle) {
   Call call("cuMemGetAllocationPropertiesFromHandle");
   std::lock_guard lock(physical_mutex());
   Physical* memory = physical(call, handle);
