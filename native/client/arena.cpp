@@ -5,7 +5,9 @@
 namespace gpool::client {
 namespace {
 
-constexpr uint64_t round_up(uint64_t value, uint64_t unit) { return (value + unit - 1) & ~(unit - 1); }
+constexpr uint64_t round_up(uint64_t value, uint64_t unit) {
+  return (value + unit - 1) & ~(unit - 1);
+}
 
 }  // namespace
 
@@ -79,7 +81,9 @@ void SmallBlocks::erase(std::map<uint64_t, uint64_t>::iterator at) {
   by_address_.erase(at);
 }
 
-void SmallBlocks::add_granule(uint64_t address) { insert(address, granule_); }
+void SmallBlocks::add_granule(uint64_t address) {
+  insert(address, granule_);
+}
 
 std::optional<uint64_t> SmallBlocks::take(uint64_t bytes) {
   bytes = round_up(std::max<uint64_t>(bytes, 1), kAlignment);
@@ -89,6 +93,14 @@ std::optional<uint64_t> SmallBlocks::take(uint64_t bytes) {
   erase(by_address_.find(address));
   if (spare_ == address && had == granule_) spare_ = 0;
   if (had > bytes) insert(address + bytes, had - bytes);
+  return address;
+}
+
+std::optional<uint64_t> SmallBlocks::give_up_spare() {
+  if (spare_ == 0) return {};
+  const uint64_t address = spare_;
+  erase(by_address_.find(address));
+  spare_ = 0;
   return address;
 }
 

@@ -1,6 +1,6 @@
-// Device addresses: which part of a device's arena belongs to what. Two layers, no message of its own, no lock (the owner has
-// one): address ranges in whole granules, taken in turn so that a freed address comes back as late as possible; and small
-// blocks that share granules.
+// Device addresses: which part of a device's arena belongs to what. Two layers, no message of its own, no lock (the
+// owner has one): address ranges in whole granules, taken in turn so that a freed address comes back as late as
+// possible; and small blocks that share granules.
 #pragma once
 
 #include <cstdint>
@@ -44,15 +44,17 @@ class SmallBlocks {
   std::optional<uint64_t> take(uint64_t bytes);
   // Gives the granule's address when it has become empty while another empty one is kept: it is the owner's again then.
   std::optional<uint64_t> give(uint64_t address, uint64_t bytes);
+  // The empty granule that is kept, if there is one: the owner's again.
+  std::optional<uint64_t> give_up_spare();
 
  private:
   void insert(uint64_t address, uint64_t bytes);
   void erase(std::map<uint64_t, uint64_t>::iterator at);
 
   uint64_t granule_;
-  std::map<uint64_t, uint64_t> by_address_;       // address → bytes
-  std::multimap<uint64_t, uint64_t> by_size_;     // bytes → address
-  uint64_t spare_ = 0;                            // an empty granule that is kept, or 0
+  std::map<uint64_t, uint64_t> by_address_;    // address → bytes
+  std::multimap<uint64_t, uint64_t> by_size_;  // bytes → address
+  uint64_t spare_ = 0;                         // an empty granule that is kept, or 0
 };
 
 }  // namespace gpool::client

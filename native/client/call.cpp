@@ -133,10 +133,9 @@ void Call::check_rows(uint64_t address, uint64_t pitch, uint64_t width, uint64_t
   if (width > kMost || height > kMost || pitch > kMost || address % element_bytes != 0 ||
       (height > 1 && pitch < width * element_bytes))
     return refuse(CUDA_ERROR_INVALID_VALUE);
-  const unsigned __int128 bytes =
-      static_cast<unsigned __int128>(height - 1) * pitch + static_cast<unsigned __int128>(width) * element_bytes;
-  if (bytes > kMost) return refuse(CUDA_ERROR_INVALID_VALUE);
-  check_range(address, static_cast<uint64_t>(bytes));
+  uint64_t rows = 0;
+  if (__builtin_mul_overflow(height - 1, pitch, &rows) || rows > kMost) return refuse(CUDA_ERROR_INVALID_VALUE);
+  check_range(address, rows + width * element_bytes);
 }
 
 void Call::remember_flags(uint32_t flags) {

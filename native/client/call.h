@@ -1,13 +1,13 @@
 // One driver call of the application, from its first line to its return: refuses where the driver cannot be used, turns
-// CUDA handles into wire handles, finds the session, sends, waits, counts and traces. Generated stubs and hand-written calls
-// both begin with it.
+// CUDA handles into wire handles, finds the session, sends, waits, counts and traces. Generated stubs and hand-written
+// calls both begin with it.
 //
 //   client::Call call(calls::Id::cuStreamWaitEvent, "cuStreamWaitEvent");
 //   arguments.hStream = call.handle(hStream);
 //   return call.post(arguments);
 //
-// The first thing that goes wrong is remembered and returned by whatever ends the call (post, ask, end); a call that has
-// gone wrong sends nothing. Nothing here throws.
+// The first thing that goes wrong is remembered and returned by whatever ends the call (post, ask, end); a call that
+// has gone wrong sends nothing. Nothing here throws.
 #pragma once
 
 #include <cstddef>
@@ -52,9 +52,9 @@ class Call {
   Call(const Call&) = delete;
   Call& operator=(const Call&) = delete;
 
-  // -- arguments: CUDA's handle → wire handle. The call's session becomes that of the first handle --------------------------
-  // Wrong kind, generation or session: remembers CUDA_ERROR_INVALID_HANDLE (contexts: CUDA_ERROR_INVALID_CONTEXT) and
-  // returns 0. The special streams 0, 1 and 2 travel as they are.
+  // -- arguments: CUDA's handle → wire handle. The call's session becomes that of the first handle
+  // -------------------------- Wrong kind, generation or session: remembers CUDA_ERROR_INVALID_HANDLE (contexts:
+  // CUDA_ERROR_INVALID_CONTEXT) and returns 0. The special streams 0, 1 and 2 travel as they are.
   wire::Handle handle(CUcontext context) { return check(context, wire::Kind::context); }
   wire::Handle handle(CUstream stream);
   wire::Handle handle(CUevent event) { return check(event, wire::Kind::event); }
@@ -96,8 +96,9 @@ class Call {
     return pointer;
   }
 
-  // -- results -----------------------------------------------------------------------------------------------------------
-  // A new handle of the kind that belongs to T, in the call's session and the current context. Null pointer: remembers
+  // -- results
+  // ----------------------------------------------------------------------------------------------------------- A new
+  // handle of the kind that belongs to T, in the call's session and the current context. Null pointer: remembers
   // CUDA_ERROR_INVALID_VALUE. Nothing is written through `result` before `post_created` or `ask_created`.
   template <typename T>
   wire::Handle mint(T* result) {
@@ -106,8 +107,9 @@ class Call {
   }
   wire::Handle mint_kind(wire::Kind kind);
 
-  // -- endings -----------------------------------------------------------------------------------------------------------
-  // Queues the call.
+  // -- endings
+  // ----------------------------------------------------------------------------------------------------------- Queues
+  // the call.
   template <typename Arguments>
   CUresult post(const Arguments& arguments, Parts trailing = {}) {
     static_assert(std::is_trivially_copyable_v<Arguments>);
@@ -121,9 +123,11 @@ class Call {
     CUresult status = post(arguments, trailing);
     return hand_out(status, result);
   }
-  // Sends the question and waits for the answer. What follows the reply's struct lands in `reply_trailing`, as much as fits.
+  // Sends the question and waits for the answer. What follows the reply's struct lands in `reply_trailing`, as much as
+  // fits.
   template <typename Arguments, typename Reply>
-  CUresult ask(const Arguments& arguments, Reply& reply, Parts trailing = {}, std::span<std::byte> reply_trailing = {}) {
+  CUresult ask(const Arguments& arguments, Reply& reply, Parts trailing = {},
+               std::span<std::byte> reply_trailing = {}) {
     static_assert(std::is_trivially_copyable_v<Arguments> && std::is_trivially_copyable_v<Reply>);
     return send_asked(&arguments, std::is_empty_v<Arguments> ? 0 : sizeof(Arguments), trailing, &reply,
                       std::is_empty_v<Reply> ? 0 : sizeof(Reply), reply_trailing);
@@ -142,7 +146,8 @@ class Call {
   // The call is answered here.
   CUresult end(CUresult status) { return result_ = result_ != CUDA_SUCCESS ? result_ : status; }
 
-  // -- for hand-written calls ----------------------------------------------------------------------------------------------
+  // -- for hand-written calls
+  // ----------------------------------------------------------------------------------------------
   bool ok() const { return result_ == CUDA_SUCCESS; }
   CUresult result() const { return result_; }
   void refuse(CUresult why) {

@@ -17,8 +17,12 @@ Object* find(uint64_t handle) {
   Session* session = driver().session_of(handle);
   return session != nullptr ? session->find(handle) : nullptr;
 }
-Object* find(CUstream stream) { return find(reinterpret_cast<uint64_t>(stream)); }
-Object* find(CUevent event) { return find(reinterpret_cast<uint64_t>(event)); }
+Object* find(CUstream stream) {
+  return find(reinterpret_cast<uint64_t>(stream));
+}
+Object* find(CUevent event) {
+  return find(reinterpret_cast<uint64_t>(event));
+}
 
 }  // namespace
 
@@ -105,8 +109,8 @@ extern "C" CUresult cuStreamIsCapturing(CUstream hStream, CUstreamCaptureStatus*
 
 extern "C" CUresult cuStreamGetCaptureInfo_v3(CUstream hStream, CUstreamCaptureStatus* captureStatus_out,
                                               cuuint64_t* id_out, CUgraph* graph_out,
-                                              const CUgraphNode** dependencies_out, const CUgraphEdgeData** edgeData_out,
-                                              size_t* numDependencies_out) {
+                                              const CUgraphNode** dependencies_out,
+                                              const CUgraphEdgeData** edgeData_out, size_t* numDependencies_out) {
   Call call("cuStreamGetCaptureInfo_v3");
   call.handle(hStream);
   if (call.required(captureStatus_out) == nullptr || !call.ok()) return call.result();

@@ -1,5 +1,5 @@
-// Which streams are being captured into a graph. Only the client's own beginnings and the events that carry a capture from
-// stream to stream can make a stream capture, so the question never needs the worker.
+// Which streams are being captured into a graph. Only the client's own beginnings and the events that carry a capture
+// from stream to stream can make a stream capture, so the question never needs the worker.
 #pragma once
 
 #include <cstdint>

@@ -1,5 +1,5 @@
-// Contexts: all of it is the client's own state. The worker hears of the first retain of a primary context and of its last
-// release, and does not answer.
+// Contexts: all of it is the client's own state. The worker hears of the first retain of a primary context and of its
+// last release, and does not answer.
 #include "client/context.h"
 
 #include <algorithm>
@@ -64,7 +64,8 @@ CUresult synchronize(Call& call, Context* context) {
 using namespace gpool;
 using namespace gpool::client;
 
-// -- primary contexts ----------------------------------------------------------------------------------------------------------
+// -- primary contexts
+// ----------------------------------------------------------------------------------------------------------
 
 extern "C" CUresult cuDevicePrimaryCtxRetain(CUcontext* pctx, CUdevice dev) {
   Call call("cuDevicePrimaryCtxRetain");
@@ -137,9 +138,11 @@ extern "C" CUresult cuDevicePrimaryCtxGetState(CUdevice dev, unsigned int* flags
   return call.end(CUDA_SUCCESS);
 }
 
-// -- other contexts ------------------------------------------------------------------------------------------------------------
+// -- other contexts
+// ------------------------------------------------------------------------------------------------------------
 
-extern "C" CUresult cuCtxCreate_v4(CUcontext* pctx, CUctxCreateParams* ctxCreateParams, unsigned int flags, CUdevice dev) {
+extern "C" CUresult cuCtxCreate_v4(CUcontext* pctx, CUctxCreateParams* ctxCreateParams, unsigned int flags,
+                                   CUdevice dev) {
   Call call("cuCtxCreate_v4");
   if (call.required(pctx) == nullptr || !call.ok()) return call.result();
   Device* device = driver().device(dev);
@@ -196,7 +199,8 @@ extern "C" CUresult cuCtxDetach(CUcontext ctx) {
   return call.end(CUDA_SUCCESS);
 }
 
-// -- the thread's stack ----------------------------------------------------------------------------------------------------------
+// -- the thread's stack
+// ----------------------------------------------------------------------------------------------------------
 
 extern "C" CUresult cuCtxGetCurrent(CUcontext* pctx) {
   Call call("cuCtxGetCurrent");
@@ -235,7 +239,8 @@ extern "C" CUresult cuCtxPopCurrent_v2(CUcontext* pctx) {
   return call.end(CUDA_SUCCESS);
 }
 
-// -- questions -------------------------------------------------------------------------------------------------------------------
+// -- questions
+// -------------------------------------------------------------------------------------------------------------------
 
 extern "C" CUresult cuCtxGetDevice_v2(CUdevice* device, CUcontext ctx) {
   Call call("cuCtxGetDevice_v2");
@@ -298,7 +303,7 @@ extern "C" CUresult cuCtxGetStreamPriorityRange(int* leastPriority, int* greates
 extern "C" CUresult cuCtxGetLimit(size_t* pvalue, CUlimit limit) {
   Call call("cuCtxGetLimit", Needs::context);
   if (call.required(pvalue) == nullptr || !call.ok()) return call.result();
-  if (limit < 0 || limit >= 16) return call.end(CUDA_ERROR_UNSUPPORTED_LIMIT);
+  if (limit < 0 || limit >= CU_LIMIT_MAX || limit >= 16) return call.end(CUDA_ERROR_INVALID_VALUE);
   const uint64_t value = call.context()->limits[limit].load();
   if (value == UINT64_MAX) return call.end(CUDA_ERROR_UNSUPPORTED_LIMIT);
   *pvalue = value;
@@ -308,8 +313,8 @@ extern "C" CUresult cuCtxGetLimit(size_t* pvalue, CUlimit limit) {
 extern "C" CUresult cuCtxSetLimit(CUlimit limit, size_t value) {
   Call call(calls::Id::cuCtxSetLimit, "cuCtxSetLimit", Needs::context);
   if (!call.ok()) return call.result();
-  if (limit < 0 || limit >= 16 || call.context()->limits[limit].load() == UINT64_MAX)
-    return call.end(CUDA_ERROR_UNSUPPORTED_LIMIT);
+  if (limit < 0 || limit >= CU_LIMIT_MAX || limit >= 16) return call.end(CUDA_ERROR_INVALID_VALUE);
+  if (call.context()->limits[limit].load() == UINT64_MAX) return call.end(CUDA_ERROR_UNSUPPORTED_LIMIT);
   if (call.context()->limits[limit].load() == value) return call.end(CUDA_SUCCESS);
   calls::cuCtxSetLimit_arguments arguments{};
   arguments.limit = limit;
@@ -330,7 +335,8 @@ extern "C" CUresult cuCtxGetCacheConfig(CUfunc_cache* pconfig) {
 extern "C" CUresult cuCtxSetCacheConfig(CUfunc_cache config) {
   Call call(calls::Id::cuCtxSetCacheConfig, "cuCtxSetCacheConfig", Needs::context);
   if (!call.ok()) return call.result();
-  if (config < CU_FUNC_CACHE_PREFER_NONE || config > CU_FUNC_CACHE_PREFER_EQUAL) return call.end(CUDA_ERROR_INVALID_VALUE);
+  if (config < CU_FUNC_CACHE_PREFER_NONE || config > CU_FUNC_CACHE_PREFER_EQUAL)
+    return call.end(CUDA_ERROR_INVALID_VALUE);
   if (call.context()->cache_config.exchange(config) == static_cast<uint32_t>(config)) return call.end(CUDA_SUCCESS);
   calls::cuCtxSetCacheConfig_arguments arguments{};
   arguments.config = config;
@@ -344,7 +350,8 @@ extern "C" CUresult cuCtxGetSharedMemConfig(CUsharedconfig* pConfig) {
   return call.end(CUDA_SUCCESS);
 }
 
-// Banks of shared memory have had one width since Maxwell: the setting is remembered and has no effect, as on any GPU of today.
+// Banks of shared memory have had one width since Maxwell: the setting is remembered and has no effect, as on any GPU
+// of today.
 extern "C" CUresult cuCtxSetSharedMemConfig(CUsharedconfig config) {
   Call call("cuCtxSetSharedMemConfig", Needs::context);
   if (!call.ok()) return call.result();
@@ -355,10 +362,12 @@ extern "C" CUresult cuCtxSetSharedMemConfig(CUsharedconfig config) {
 extern "C" CUresult cuCtxGetExecAffinity(CUexecAffinityParam* pExecAffinity, CUexecAffinityType type) {
   Call call("cuCtxGetExecAffinity", Needs::context);
   if (call.required(pExecAffinity) == nullptr || !call.ok()) return call.result();
-  return call.end(type == CU_EXEC_AFFINITY_TYPE_SM_COUNT ? CUDA_ERROR_UNSUPPORTED_EXEC_AFFINITY : CUDA_ERROR_INVALID_VALUE);
+  return call.end(type == CU_EXEC_AFFINITY_TYPE_SM_COUNT ? CUDA_ERROR_UNSUPPORTED_EXEC_AFFINITY
+                                                         : CUDA_ERROR_INVALID_VALUE);
 }
 
-// -- waiting ---------------------------------------------------------------------------------------------------------------------
+// -- waiting
+// ---------------------------------------------------------------------------------------------------------------------
 
 extern "C" CUresult cuCtxSynchronize(void) {
   Call call("cuCtxSynchronize", Needs::context);
@@ -370,9 +379,11 @@ extern "C" CUresult cuCtxSynchronize_v2(CUcontext ctx) {
   return synchronize(call, named(call, ctx));
 }
 
-// -- peers -----------------------------------------------------------------------------------------------------------------------
+// -- peers
+// -----------------------------------------------------------------------------------------------------------------------
 
-// The worker maps memory for every GPU of the session that can reach it, so that enabling is a matter of bookkeeping here.
+// The worker maps memory for every GPU of the session that can reach it, so that enabling is a matter of bookkeeping
+// here.
 extern "C" CUresult cuCtxEnablePeerAccess(CUcontext peerContext, unsigned int Flags) {
   Call call("cuCtxEnablePeerAccess", Needs::context);
   Context* peer = peerContext != nullptr ? named(call, peerContext) : nullptr;

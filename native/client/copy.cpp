@@ -1,8 +1,8 @@
 // Linear copies between the host and devices. Large ones travel in pieces, several of them in flight.
 //
-// Towards the device the source is captured before the call returns, for pinned memory too: that is always safe. Towards the
-// host the worker answers each piece when its bytes are there; they land in place. A copy to pinned memory of an …Async call
-// returns at once and is due at the next synchronisation of its session.
+// Towards the device the source is captured before the call returns, for pinned memory too: that is always safe.
+// Towards the host the worker answers each piece when its bytes are there; they land in place. A copy to pinned memory
+// of an …Async call returns at once and is due at the next synchronisation of its session.
 #include <algorithm>
 #include <array>
 
@@ -36,8 +36,8 @@ Device* covering_device(Call& call, uint64_t address, uint64_t bytes) {
   return device;
 }
 
-// Runs the copy in the current context where that is of the memory's session; else in the memory's own primary context, so
-// that a copy never fails because another node's GPU is current.
+// Runs the copy in the current context where that is of the memory's session; else in the memory's own primary context,
+// so that a copy never fails because another node's GPU is current.
 bool enter(Call& call, Device& device) {
   Context* context = call.context();
   if (context == nullptr || context->session != device.session) call.use(&device.primary);
@@ -64,8 +64,9 @@ CUresult copy_to_device(Call& call, uint64_t to, const void* from, uint64_t byte
   const auto* source = static_cast<const std::byte*>(from);
   for (uint64_t at = 0; at < bytes; at += wire::kBulkPieceBytes) {
     const uint64_t piece = std::min<uint64_t>(bytes - at, wire::kBulkPieceBytes);
-    const CUresult status = call.session()->post(wire::Message::copy_to_device, call.context(),
-                                                 piece_of(to + at, piece, handle, synchronous), Bytes(source + at, piece));
+    const CUresult status =
+        call.session()->post(wire::Message::copy_to_device, call.context(),
+                             piece_of(to + at, piece, handle, synchronous), Bytes(source + at, piece));
     if (status != CUDA_SUCCESS) return call.end(status);
   }
   return call.end(CUDA_SUCCESS);
@@ -88,10 +89,10 @@ CUresult copy_to_host(Call& call, void* to, uint64_t from, uint64_t bytes, CUstr
       auto pending = std::make_shared<Pending>();
       pending->bulk = std::span(destination + at, size);
       const wire::CopyLinear piece = piece_of(from + at, size, handle, false);
-      const CUresult status =
-          before != CUDA_SUCCESS
-              ? before
-              : session.start_due(pending, message, context, std::as_bytes(std::span<const wire::CopyLinear, 1>(&piece, 1)));
+      const CUresult status = before != CUDA_SUCCESS
+                                  ? before
+                                  : session.start_due(pending, message, context,
+                                                      std::as_bytes(std::span<const wire::CopyLinear, 1>(&piece, 1)));
       if (status != CUDA_SUCCESS) return call.end(status);
     }
     return call.end(CUDA_SUCCESS);
@@ -126,7 +127,8 @@ CUresult copy_to_host(Call& call, void* to, uint64_t from, uint64_t bytes, CUstr
 }
 
 CUresult copy_between_sessions(Call& call, uint64_t to, uint64_t from, uint64_t bytes) {
-  if (covering_device(call, to, bytes) == nullptr || covering_device(call, from, bytes) == nullptr) return call.result();
+  if (covering_device(call, to, bytes) == nullptr || covering_device(call, from, bytes) == nullptr)
+    return call.result();
   std::vector<std::byte> piece(std::min<uint64_t>(bytes, 8 * wire::kBulkPieceBytes));
   for (uint64_t at = 0; at < bytes; at += piece.size()) {
     const uint64_t size = std::min<uint64_t>(bytes - at, piece.size());
@@ -150,7 +152,8 @@ CUresult copy_any(Call& call, uint64_t to, uint64_t from, uint64_t bytes, CUstre
     }
     return call.end(synchronous ? cuMemcpyDtoD_v2(to, from, bytes) : cuMemcpyDtoDAsync_v2(to, from, bytes, stream));
   }
-  if (target != nullptr) return copy_to_device(call, to, reinterpret_cast<const void*>(from), bytes, stream, synchronous);
+  if (target != nullptr)
+    return copy_to_device(call, to, reinterpret_cast<const void*>(from), bytes, stream, synchronous);
   if (source != nullptr) return copy_to_host(call, reinterpret_cast<void*>(to), from, bytes, stream, synchronous);
   if (to == 0 || from == 0) return call.end(CUDA_ERROR_INVALID_VALUE);
   const CUresult waited = cuStreamSynchronize(stream);
@@ -168,7 +171,8 @@ extern "C" CUresult cuMemcpyHtoD_v2(CUdeviceptr dstDevice, const void* srcHost, 
   return copy_to_device(call, dstDevice, srcHost, ByteCount, nullptr, true);
 }
 
-extern "C" CUresult cuMemcpyHtoDAsync_v2(CUdeviceptr dstDevice, const void* srcHost, size_t ByteCount, CUstream hStream) {
+extern "C" CUresult cuMemcpyHtoDAsync_v2(CUdeviceptr dstDevice, const void* srcHost, size_t ByteCount,
+                                         CUstream hStream) {
   Call call("cuMemcpyHtoDAsync_v2", Needs::context);
   return copy_to_device(call, dstDevice, srcHost, ByteCount, hStream, false);
 }

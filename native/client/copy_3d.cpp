@@ -1,5 +1,5 @@
-// Copies of rectangles and boxes. A host side travels as packed rows; what is larger than a bulk piece is cut into slabs of
-// whole rows.
+// Copies of rectangles and boxes. A host side travels as packed rows; what is larger than a bulk piece is cut into
+// slabs of whole rows.
 #include <algorithm>
 #include <cstring>
 
@@ -42,26 +42,31 @@ bool set_side(Call& call, wire::CopySide& side, CUmemorytype type, const void* h
       side.type = wire::CopySide::array;
       side.address = call.handle(array);
       return call.ok();
-    default: return false;
+    default:
+      return false;
   }
 }
 
-// Pitches of 0 mean rows without gaps; offsets and sizes must stay inside the row and the slice, and the box inside its memory.
+// Pitches of 0 mean rows without gaps; offsets and sizes must stay inside the row and the slice, and the box inside its
+// memory.
 bool is_sound(wire::CopySide& side, const Box& box) {
   if (side.type == wire::CopySide::array) return true;
   if (side.pitch == 0) side.pitch = side.x_bytes + box.width;
   if (side.height == 0) side.height = side.y + box.height;
   constexpr uint64_t kMost = uint64_t{1} << 40;
-  if (side.pitch > kMost || side.height > kMost || side.x_bytes > kMost || side.y > kMost || side.z > kMost) return false;
+  if (side.pitch > kMost || side.height > kMost || side.x_bytes > kMost || side.y > kMost || side.z > kMost)
+    return false;
   if (side.x_bytes + box.width > side.pitch || (box.depth > 1 && side.y + box.height > side.height)) return false;
-  unsigned __int128 last = side.z + box.depth - 1;
-  last = last * side.height + side.y + box.height - 1;
-  last = last * side.pitch + side.x_bytes + box.width;
+  uint64_t last = side.z + box.depth - 1;
+  if (__builtin_mul_overflow(last, side.height, &last)) return false;
+  last += side.y + box.height - 1;
+  if (last > (kMost << 7) || __builtin_mul_overflow(last, side.pitch, &last)) return false;
+  last += side.x_bytes + box.width;
   if (last > (uint64_t{1} << 47)) return false;
   if (side.type != wire::CopySide::device) return true;
   const uint64_t first = (side.z * side.height + side.y) * side.pitch + side.x_bytes;
   Device* device = device_of_address(side.address);
-  return device != nullptr && device->memory.covers(side.address + first, static_cast<uint64_t>(last) - first);
+  return device != nullptr && device->memory.covers(side.address + first, last - first);
 }
 
 uint64_t row_address(const wire::CopySide& side, uint64_t row, uint64_t slice) {
@@ -82,8 +87,7 @@ class Copier {
     for (uint64_t z = 0; z < box_.depth; z++)
       for (uint64_t y = 0; y < box_.height; y += rows)
         for (uint64_t x = 0; x < box_.width; x += width) {
-          const CUresult status =
-              piece(x, y, z, std::min(width, box_.width - x), std::min(rows, box_.height - y), 1);
+          const CUresult status = piece(x, y, z, std::min(width, box_.width - x), std::min(rows, box_.height - y), 1);
           if (status != CUDA_SUCCESS) return status;
         }
     return CUDA_SUCCESS;

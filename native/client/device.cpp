@@ -23,7 +23,8 @@ int32_t attribute(const Device& device, CUdevice_attribute which) {
 }
 
 bool can_access(const Device& from, const Device& to) {
-  return &from != &to && from.session == to.session && to.index < 32 && (from.record.peer_mask_low >> to.index & 1) != 0;
+  return &from != &to && from.session == to.session && to.index < 32 &&
+         (from.record.peer_mask_low >> to.index & 1) != 0;
 }
 
 // "domain:bus:device.function", each in hex; the domain and the function may be left out.
@@ -77,7 +78,8 @@ extern "C" CUresult cuDeviceGetUuid_v2(CUuuid* uuid, CUdevice dev) {
 extern "C" CUresult cuDeviceGetLuid(char* luid, unsigned int* deviceNodeMask, CUdevice dev) {
   Call call("cuDeviceGetLuid");
   Device* device = device_of(call, dev);
-  if (call.required(luid) == nullptr || call.required(deviceNodeMask) == nullptr || device == nullptr) return call.result();
+  if (call.required(luid) == nullptr || call.required(deviceNodeMask) == nullptr || device == nullptr)
+    return call.result();
   if (device->record.luid_valid == 0) return call.end(CUDA_ERROR_NOT_SUPPORTED);
   std::memcpy(luid, device->record.luid, 8);
   *deviceNodeMask = device->record.luid_node_mask;
@@ -203,7 +205,8 @@ extern "C" CUresult cuDeviceGetP2PAtomicCapabilities(unsigned int* capabilities,
   Call call("cuDeviceGetP2PAtomicCapabilities");
   Device* from = device_of(call, srcDevice);
   Device* to = device_of(call, dstDevice);
-  if (call.required(capabilities) == nullptr || call.required(operations) == nullptr || from == nullptr || to == nullptr)
+  if (call.required(capabilities) == nullptr || call.required(operations) == nullptr || from == nullptr ||
+      to == nullptr)
     return call.result();
   std::fill_n(capabilities, count, 0u);
   return call.end(CUDA_SUCCESS);

@@ -9,7 +9,9 @@
 namespace gpool::client {
 namespace {
 
-constexpr uint64_t round_up(uint64_t value, uint64_t unit) { return (value + unit - 1) / unit * unit; }
+constexpr uint64_t round_up(uint64_t value, uint64_t unit) {
+  return (value + unit - 1) / unit * unit;
+}
 
 uint64_t next_id() {
   static std::atomic<uint64_t> next{1};
@@ -157,9 +159,25 @@ CUresult DeviceMemory::map(Context* context, uint64_t address, uint64_t bytes) {
   part.address = address;
   part.bytes = part.mapped = bytes;
   part.kind = Allocation::Kind::reserved;
+  part.accessible = false;
   part.context = context;
   part.id = next_id();
   allocations_[address] = part;
+  return CUDA_SUCCESS;
+}
+
+CUresult DeviceMemory::set_access(uint64_t address, uint64_t bytes, bool accessible) {
+  std::unique_lock lock(mutex_);
+  for (bool change : {false, true}) {
+    for (uint64_t at = address; at < address + bytes;) {
+      auto part = allocations_.find(at);
+      if (part == allocations_.end() || part->second.kind != Allocation::Kind::reserved)
+        return CUDA_ERROR_INVALID_VALUE;
+      if (change) part->second.accessible = accessible;
+      at += part->second.bytes;
+      if (at > address + bytes) return CUDA_ERROR_INVALID_VALUE;
+    }
+  }
   return CUDA_SUCCESS;
 }
 
@@ -212,7 +230,7 @@ bool DeviceMemory::covers(uint64_t address, uint64_t bytes) const {
     if (at == allocations_.begin()) return false;
     --at;
     const uint64_t inside = address - at->first;
-    if (inside >= at->second.bytes) return false;
+    if (inside >= at->second.bytes || !at->second.accessible) return false;
     const uint64_t left = at->second.bytes - inside;
     if (bytes <= left) return true;
     // Only parts of one reservation continue each other; two allocations that happen to touch do not.
@@ -232,28 +250,28 @@ void DeviceMemory::set_sync_memops(uint64_t address, uint32_t value) {
 
 void DeviceMemory::reset(Context* context) {
   std::unique_lock lock(mutex_);
+  auto unmap_granules = [&](uint64_t address, uint64_t bytes) {
+    wire::MemoryMap arguments{};
+    arguments.device = device_->index;
+    arguments.address = address;
+    arguments.bytes = bytes;
+    (void)device_->session->post(wire::Message::memory_unmap, context, arguments);
+    ranges_.give(address, bytes);
+  };
   for (auto at = allocations_.begin(); at != allocations_.end();) {
     const Allocation& allocation = at->second;
     if (allocation.context != context || allocation.kind == Allocation::Kind::reserved) {
       ++at;
       continue;
     }
-    uint64_t address = allocation.address, bytes = allocation.mapped;
-    if (bytes == 0) {
-      std::optional<uint64_t> empty = small_.give(address, allocation.bytes);
-      address = empty.value_or(0);
-      bytes = empty ? granule_ : 0;
-    }
-    if (bytes != 0) {
-      wire::MemoryMap arguments{};
-      arguments.device = device_->index;
-      arguments.address = address;
-      arguments.bytes = bytes;
-      (void)device_->session->post(wire::Message::memory_unmap, nullptr, arguments);
-      ranges_.give(address, bytes);
+    if (allocation.mapped != 0) {
+      unmap_granules(allocation.address, allocation.mapped);
+    } else if (std::optional<uint64_t> empty = small_.give(allocation.address, allocation.bytes)) {
+      unmap_granules(*empty, granule_);
     }
     at = allocations_.erase(at);
   }
+  if (std::optional<uint64_t> spare = small_.give_up_spare()) unmap_granules(*spare, granule_);
 }
 
 uint64_t DeviceMemory::pool_bytes() const {

@@ -21,6 +21,7 @@ struct Allocation {
   uint64_t bytes = 0;   // as asked for
   uint64_t mapped = 0;  // whole granules of its own; 0: it shares one
   Kind kind = Kind::plain;
+  bool accessible = true;  // mapped memory is not before cuMemSetAccess
   uint32_t sync_memops = 0;
   uint64_t id = 0;  // CU_POINTER_ATTRIBUTE_BUFFER_ID
   Context* context = nullptr;
@@ -38,6 +39,8 @@ class DeviceMemory {
   CUresult reserve(uint64_t bytes, uint64_t alignment, uint64_t wanted, uint64_t& address);
   CUresult unreserve(uint64_t address, uint64_t bytes);
   CUresult map(Context* context, uint64_t address, uint64_t bytes);
+  // All of the range must be mapped.
+  CUresult set_access(uint64_t address, uint64_t bytes, bool accessible);
   CUresult unmap(Context* context, uint64_t address, uint64_t bytes);
 
   bool contains(uint64_t address) const { return address >= begin_ && address < end_; }

@@ -29,7 +29,8 @@ alignas(Driver) std::byte g_driver_room[sizeof(Driver)];
 std::atomic<bool> g_driver_made{false};
 std::mutex g_make_mutex;
 
-// -- arenas: the client's side of device addresses is address space that nobody may touch --------------------------------------
+// -- arenas: the client's side of device addresses is address space that nobody may touch
+// --------------------------------------
 
 struct Reservation {
   uint64_t address = 0, bytes = 0;
@@ -89,8 +90,8 @@ Status connect_to(const LeaseSession& place, const transport::ConnectOptions& op
 bool arenas_are_sound(const transport::Connection& made) {
   for (const wire::DeviceRecord& record : made.devices) {
     const uint64_t granule = record.granularity;
-    if (granule == 0 || (granule & (granule - 1)) != 0 || record.arena_address % granule != 0 || record.arena_bytes == 0 ||
-        record.arena_address + record.arena_bytes < record.arena_address)
+    if (granule == 0 || (granule & (granule - 1)) != 0 || record.arena_address % granule != 0 ||
+        record.arena_bytes == 0 || record.arena_address + record.arena_bytes < record.arena_address)
       return false;
   }
   return true;
@@ -123,7 +124,8 @@ Status open_session(const LeaseSession& place, const std::vector<uint64_t>& memo
     if (!arenas_are_sound(made)) {
       for (const Reservation& reservation : held) give_back(reservation);
       made.link->close();
-      return Status::failed("Node " + place.node + " offers device addresses that make no sense; install the same "
+      return Status::failed("Node " + place.node +
+                            " offers device addresses that make no sense; install the same "
                             "version of gpool on both hosts.");
     }
     bool all_held = true;
@@ -151,7 +153,8 @@ Status open_session(const LeaseSession& place, const std::vector<uint64_t>& memo
                         "; does the program limit its address space (ulimit -v)?");
 }
 
-// -- CUDA_VISIBLE_DEVICES: NVIDIA's rules: the list ends at the first entry that names nothing ---------------------------------
+// -- CUDA_VISIBLE_DEVICES: NVIDIA's rules: the list ends at the first entry that names nothing
+// ---------------------------------
 
 std::vector<Device*> visible(const std::vector<std::unique_ptr<Device>>& all) {
   std::vector<Device*> chosen;
@@ -187,7 +190,8 @@ std::vector<Device*> visible(const std::vector<std::unique_ptr<Device>>& all) {
   return chosen;
 }
 
-// -- fork and exit ----------------------------------------------------------------------------------------------------------
+// -- fork and exit
+// ----------------------------------------------------------------------------------------------------------
 
 void in_forked_child() {
   // The rings and sockets are the parent's. Only one store: other threads' locks may be held for ever in this copy.
@@ -222,7 +226,8 @@ int32_t attribute_override(CUdevice_attribute attribute, int32_t value) {
     case CU_DEVICE_ATTRIBUTE_MULTICAST_SUPPORTED:
     case CU_DEVICE_ATTRIBUTE_MEMPOOL_SUPPORTED_HANDLE_TYPES:
       return value == wire::kNoAttribute ? value : 0;
-    default: return value;
+    default:
+      return value;
   }
 }
 
@@ -240,7 +245,8 @@ CUresult open_all(Driver& state) {
     return CUDA_ERROR_SYSTEM_NOT_READY;
   }
   if (lease.sessions.empty()) {
-    say_once("No GPU lease is configured for this program: start it with `gpool run -- PROGRAM`, or set GPOOL_ENDPOINTS.");
+    say_once(
+        "No GPU lease is configured for this program: start it with `gpool run -- PROGRAM`, or set GPOOL_ENDPOINTS.");
     return CUDA_ERROR_NO_DEVICE;
   }
   std::vector<transport::Connection> made(lease.sessions.size());
@@ -290,7 +296,8 @@ CUresult open_all(Driver& state) {
     for (const LeaseGpu& gpu : lease.gpus) {
       const uint32_t index = next[gpu.session]++;
       for (std::unique_ptr<Device>& device : state.all_devices)
-        if (device && device->session->slot() == gpu.session && device->index == index) ordered.push_back(std::move(device));
+        if (device && device->session->slot() == gpu.session && device->index == index)
+          ordered.push_back(std::move(device));
     }
     state.all_devices = std::move(ordered);
   }
@@ -309,7 +316,8 @@ CUresult open_all(Driver& state) {
     slab.publish(object, device->primary.handle);
     device->session->add_context(&device->primary);
     Slab& pools = device->session->slab(wire::Kind::mem_pool);
-    if (Object* pool = pools.create(wire::Kind::mem_pool, device->session->slot(), device->default_pool); pool != nullptr) {
+    if (Object* pool = pools.create(wire::Kind::mem_pool, device->session->slot(), device->default_pool);
+        pool != nullptr) {
       pool->data = device.get();
       pool->context = &device->primary;
       pools.publish(pool, device->default_pool);
@@ -383,7 +391,8 @@ Context* find_context(CUcontext handle) {
 CUresult settle(Context* context, CUresult status, uint64_t sequence) {
   CUresult due = context->session->settle_due(sequence);
   if (status != CUDA_SUCCESS) return status;
-  if (int32_t sticky = context->sticky.load(std::memory_order_relaxed); sticky != 0) return static_cast<CUresult>(sticky);
+  if (int32_t sticky = context->sticky.load(std::memory_order_relaxed); sticky != 0)
+    return static_cast<CUresult>(sticky);
   return due;
 }
 

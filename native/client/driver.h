@@ -1,5 +1,5 @@
-// The state of the process: whether the driver may be used, its sessions and its devices. Made by cuInit, never destroyed
-// (other threads and static destructors may still look at it); fork and exit change only `phase`.
+// The state of the process: whether the driver may be used, its sessions and its devices. Made by cuInit, never
+// destroyed (other threads and static destructors may still look at it); fork and exit change only `phase`.
 #pragma once
 
 #include <atomic>
@@ -20,8 +20,8 @@ enum class Phase : uint8_t { uninitialised, ready, forked, ended };
 
 struct Device {
   Session* session = nullptr;
-  uint32_t index = 0;   // within the session
-  int ordinal = -1;     // what the application calls it; -1: hidden by CUDA_VISIBLE_DEVICES
+  uint32_t index = 0;  // within the session
+  int ordinal = -1;    // what the application calls it; -1: hidden by CUDA_VISIBLE_DEVICES
   wire::DeviceRecord record{};
   Context primary;
   std::mutex mutex;  // retains of the primary context
@@ -45,7 +45,8 @@ struct Driver {
     return slot < sessions.size() ? sessions[slot].get() : nullptr;
   }
   Device* device(CUdevice ordinal) const {
-    return ordinal >= 0 && static_cast<size_t>(ordinal) < devices.size() ? devices[static_cast<size_t>(ordinal)] : nullptr;
+    return ordinal >= 0 && static_cast<size_t>(ordinal) < devices.size() ? devices[static_cast<size_t>(ordinal)]
+                                                                         : nullptr;
   }
 };
 
@@ -59,9 +60,12 @@ CUresult initialise();
 // CUDA_SUCCESS, or why the driver cannot be used now.
 inline CUresult usable(Phase phase) {
   switch (phase) {
-    case Phase::ready: return CUDA_SUCCESS;
-    case Phase::ended: return CUDA_ERROR_DEINITIALIZED;
-    default: return CUDA_ERROR_NOT_INITIALIZED;
+    case Phase::ready:
+      return CUDA_SUCCESS;
+    case Phase::ended:
+      return CUDA_ERROR_DEINITIALIZED;
+    default:
+      return CUDA_ERROR_NOT_INITIALIZED;
   }
 }
 

@@ -140,7 +140,8 @@ const Asked* ask_worker(CUresult code) {
   Driver& state = driver();
   if (state.phase.load() != Phase::ready || state.sessions.empty()) return nullptr;
   wire::ErrorTextReply reply{};
-  if (state.sessions[0]->ask(wire::Message::error_text, nullptr, wire::ErrorText{code}, reply) != CUDA_SUCCESS) reply = {};
+  if (state.sessions[0]->ask(wire::Message::error_text, nullptr, wire::ErrorText{code}, reply) != CUDA_SUCCESS)
+    reply = {};
   Asked asked;
   std::memcpy(asked.name, reply.name, sizeof asked.name - 1);
   std::memcpy(asked.text, reply.text, sizeof asked.text - 1);

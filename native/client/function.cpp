@@ -17,7 +17,8 @@ CUresult get_attribute(Call& call, int* value, CUfunction_attribute attribute, c
   return call.end(CUDA_SUCCESS);
 }
 
-CUresult send_attribute(Call& call, const Kernel& kernel, int32_t attribute, int32_t value, int32_t device, int32_t cache) {
+CUresult send_attribute(Call& call, const Kernel& kernel, int32_t attribute, int32_t value, int32_t device,
+                        int32_t cache) {
   wire::FunctionAttribute arguments{};
   arguments.function = kernel.wire;
   arguments.attribute = attribute;
@@ -47,8 +48,10 @@ CUresult set_attribute(Call& call, CUfunction_attribute attribute, int value, co
     case CU_FUNC_ATTRIBUTE_REQUIRED_CLUSTER_HEIGHT:
     case CU_FUNC_ATTRIBUTE_REQUIRED_CLUSTER_DEPTH:
     case CU_FUNC_ATTRIBUTE_NON_PORTABLE_CLUSTER_SIZE_ALLOWED:
-    case CU_FUNC_ATTRIBUTE_CLUSTER_SCHEDULING_POLICY_PREFERENCE: break;
-    default: return call.end(CUDA_ERROR_INVALID_VALUE);
+    case CU_FUNC_ATTRIBUTE_CLUSTER_SCHEDULING_POLICY_PREFERENCE:
+      break;
+    default:
+      return call.end(CUDA_ERROR_INVALID_VALUE);
   }
   // Libraries set the same values again and again.
   if (kernel->attributes[attribute].exchange(value) == value) return call.end(CUDA_SUCCESS);
@@ -59,7 +62,8 @@ CUresult set_attribute(Call& call, CUfunction_attribute attribute, int value, co
 CUresult set_cache_config(Call& call, const void* handle, CUfunc_cache config, int32_t device) {
   Kernel* kernel = find_kernel(call, handle);
   if (kernel == nullptr) return call.result();
-  if (config < CU_FUNC_CACHE_PREFER_NONE || config > CU_FUNC_CACHE_PREFER_EQUAL) return call.end(CUDA_ERROR_INVALID_VALUE);
+  if (config < CU_FUNC_CACHE_PREFER_NONE || config > CU_FUNC_CACHE_PREFER_EQUAL)
+    return call.end(CUDA_ERROR_INVALID_VALUE);
   if (kernel->cache_config.exchange(config) == static_cast<int32_t>(config)) return call.end(CUDA_SUCCESS);
   kernel->changes.fetch_add(1);
   return send_attribute(call, *kernel, -1, 0, device, config);
@@ -157,7 +161,8 @@ extern "C" CUresult cuFuncGetModule(CUmodule* hmod, CUfunction hfunc) {
   Call call("cuFuncGetModule");
   Kernel* kernel = find_kernel(call, hfunc);
   if (call.required(hmod) == nullptr || kernel == nullptr) return call.result();
-  if (kernel->code->library) return call.end(cuLibraryGetModule(hmod, reinterpret_cast<CUlibrary>(kernel->code->handle)));
+  if (kernel->code->library)
+    return call.end(cuLibraryGetModule(hmod, reinterpret_cast<CUlibrary>(kernel->code->handle)));
   *hmod = reinterpret_cast<CUmodule>(kernel->code->handle);
   return call.end(CUDA_SUCCESS);
 }

@@ -1,6 +1,7 @@
-// Functions of the application that a stream calls. They run on a thread of their own in the order in which they were given,
-// one after the other as CUDA promises for a stream; work queued to the stream afterwards waits for them. The simplest way
-// that keeps all promises: the call itself waits for the stream, runs the function on that thread, and returns when it is done.
+// Functions of the application that a stream calls. They run on a thread of their own, one after the other; work queued
+// to the stream afterwards comes after them. The call itself waits for the stream, lets that thread run the function,
+// and returns when it is done. Known limit: a function that waits for what the calling thread does after the call never
+// ends.
 #include <condition_variable>
 #include <deque>
 #include <mutex>
@@ -99,7 +100,8 @@ extern "C" CUresult cuLaunchHostFunc_v2(CUstream hStream, CUhostFn fn, void* use
   return run(call, job);
 }
 
-extern "C" CUresult cuStreamAddCallback(CUstream hStream, CUstreamCallback callback, void* userData, unsigned int flags) {
+extern "C" CUresult cuStreamAddCallback(CUstream hStream, CUstreamCallback callback, void* userData,
+                                        unsigned int flags) {
   Call call("cuStreamAddCallback", Needs::context);
   call.handle(hStream);
   if (callback == nullptr || flags != 0) return call.end(CUDA_ERROR_INVALID_VALUE);

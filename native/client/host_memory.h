@@ -1,5 +1,5 @@
-// Host memory that the application has pinned: allocated here, or registered. It is ordinary memory of the process; pinned
-// means that asynchronous copies may land in it later.
+// Host memory that the application has pinned: allocated here, or registered. It is ordinary memory of the process;
+// pinned means that asynchronous copies may land in it later.
 #pragma once
 
 #include <cstdint>

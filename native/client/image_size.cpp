@@ -22,8 +22,8 @@ std::optional<std::span<const std::byte>> sized(const std::byte* image, uint64_t
   return std::span(image, static_cast<size_t>(bytes));
 }
 
-// A fatbin: u32 magic, u16 version, u16 header bytes, u64 bytes that follow. Several may follow each other without a gap
-// (relocatable device code): a wrapper names only the first, and the linker has already merged them for loading.
+// A fatbin: u32 magic, u16 version, u16 header bytes, u64 bytes that follow. Several may follow each other without a
+// gap (relocatable device code): a wrapper names only the first, and the linker has already merged them for loading.
 std::optional<std::span<const std::byte>> fatbin(const std::byte* image) {
   const uint16_t header = read_at<uint16_t>(image, 6);
   const uint64_t body = read_at<uint64_t>(image, 8);
@@ -108,7 +108,9 @@ std::optional<std::span<const std::byte>> find_image(const void* code) {
     return find_image(inner);
   }
   if (starts_with("\x50\xed\x55\xba")) return fatbin(image);
-  if (starts_with("\x7f" "ELF")) return elf(image);
+  if (starts_with("\x7f"
+                  "ELF"))
+    return elf(image);
   return ptx(image);
 }
 

@@ -38,7 +38,8 @@ extern "C" CUresult cuProfilerStop(void) {
   return call.end(CUDA_SUCCESS);
 }
 
-// -- the driver's own log: callbacks are kept, nothing is ever written to it -------------------------------------------------
+// -- the driver's own log: callbacks are kept, nothing is ever written to it
+// -------------------------------------------------
 
 extern "C" CUresult cuLogsRegisterCallback(CUlogsCallback callbackFunc, void*, CUlogsCallbackHandle* callback_out) {
   Call call("cuLogsRegisterCallback", Needs::nothing);

@@ -1,5 +1,5 @@
-// Launches: the hot path. From the handle to the kernel in two loads, parameters packed straight into the link's memory, no
-// lock but the session's own while the frame is written, no allocation, no answer.
+// Launches: the hot path. From the handle to the kernel in two loads, parameters packed straight into the link's
+// memory, no lock but the session's own while the frame is written, no allocation, no answer.
 #include <cstring>
 
 #include "client/call.h"
@@ -24,9 +24,10 @@ CUresult check(const Kernel& kernel, const Device& device, const Shape& shape) {
     if (shape.grid[i] > most_blocks || shape.block[i] > most_threads) return CUDA_ERROR_INVALID_VALUE;
     threads *= shape.block[i];
   }
-  if (threads > static_cast<uint32_t>(attributes[CU_DEVICE_ATTRIBUTE_MAX_THREADS_PER_BLOCK])) return CUDA_ERROR_INVALID_VALUE;
-  const auto most = static_cast<uint32_t>(
-      kernel.attributes[CU_FUNC_ATTRIBUTE_MAX_THREADS_PER_BLOCK].load(std::memory_order_relaxed));
+  if (threads > static_cast<uint32_t>(attributes[CU_DEVICE_ATTRIBUTE_MAX_THREADS_PER_BLOCK]))
+    return CUDA_ERROR_INVALID_VALUE;
+  const auto most =
+      static_cast<uint32_t>(kernel.attributes[CU_FUNC_ATTRIBUTE_MAX_THREADS_PER_BLOCK].load(std::memory_order_relaxed));
   if (most != 0 && threads > most) return CUDA_ERROR_LAUNCH_OUT_OF_RESOURCES;
   if (shape.shared_bytes > 0) {
     const int32_t dynamic =
@@ -51,7 +52,8 @@ bool read_extra(void** extra, const void*& buffer, size_t& bytes) {
   return false;
 }
 
-// Attributes whose values are numbers mean the same at the worker; those that hold events or memory of this process do not.
+// Attributes whose values are numbers mean the same at the worker; those that hold events or memory of this process do
+// not.
 bool travels(const CUlaunchAttribute& attribute) {
   switch (attribute.id) {
     case CU_LAUNCH_ATTRIBUTE_IGNORE:
@@ -65,8 +67,10 @@ bool travels(const CUlaunchAttribute& attribute) {
     case CU_LAUNCH_ATTRIBUTE_MEM_SYNC_DOMAIN_MAP:
     case CU_LAUNCH_ATTRIBUTE_MEM_SYNC_DOMAIN:
     case CU_LAUNCH_ATTRIBUTE_PREFERRED_CLUSTER_DIMENSION:
-    case CU_LAUNCH_ATTRIBUTE_PREFERRED_SHARED_MEMORY_CARVEOUT: return true;
-    default: return false;
+    case CU_LAUNCH_ATTRIBUTE_PREFERRED_SHARED_MEMORY_CARVEOUT:
+      return true;
+    default:
+      return false;
   }
 }
 
@@ -175,7 +179,8 @@ extern "C" CUresult cuLaunchCooperativeKernel(CUfunction f, unsigned int gridDim
 extern "C" CUresult cuLaunchKernelEx(const CUlaunchConfig* config, CUfunction f, void** kernelParams, void** extra) {
   Call call("cuLaunchKernelEx", Needs::context);
   if (call.required(config) == nullptr || !call.ok()) return call.result();
-  if (config->numAttrs > 64 || (config->numAttrs > 0 && config->attrs == nullptr)) return call.end(CUDA_ERROR_INVALID_VALUE);
+  if (config->numAttrs > 64 || (config->numAttrs > 0 && config->attrs == nullptr))
+    return call.end(CUDA_ERROR_INVALID_VALUE);
   const std::span<const CUlaunchAttribute> attributes(config->attrs, config->numAttrs);
   for (const CUlaunchAttribute& attribute : attributes)
     if (!travels(attribute)) return call.end(CUDA_ERROR_NOT_SUPPORTED);

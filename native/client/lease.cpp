@@ -66,8 +66,7 @@ std::string_view next_word(std::string_view& rest) {
 
 Status wrong_line(std::string_view line) {
   return Status::failed("The broker's answer has a line that this driver does not understand: \"" +
-                        std::string(line.substr(0, 120)) +
-                        "\". Are `gpool run` and the driver of the same version?");
+                        std::string(line.substr(0, 120)) + "\". Are `gpool run` and the driver of the same version?");
 }
 
 bool parse_session(std::string_view rest, LeaseSession& session) {
@@ -159,7 +158,8 @@ Status ask_broker(const std::string& path, std::string& answer) {
   auto deadline = std::chrono::steady_clock::now() + kBrokerPatience;
   std::string question = "open version=1 pid=" + std::to_string(getpid()) + " driver=" GPOOL_VERSION "\n";
   for (size_t sent = 0; sent < question.size();) {
-    if (!wait_for(socket.fd(), POLLOUT, deadline)) return broker_failed(path, "did not take the question in 30 seconds");
+    if (!wait_for(socket.fd(), POLLOUT, deadline))
+      return broker_failed(path, "did not take the question in 30 seconds");
     ssize_t n = send(socket.fd(), question.data() + sent, question.size() - sent, MSG_NOSIGNAL);
     if (n < 0 && errno != EINTR && errno != EAGAIN)
       return broker_failed(path, std::string("hung up: ") + std::strerror(errno));
@@ -213,7 +213,8 @@ Status parse_broker_answer(std::string_view answer, Lease& lease) {
   bool ended = false;
   while (!answer.empty() && !ended) {
     size_t newline = answer.find('\n');
-    if (newline == std::string_view::npos) return Status::failed("The broker's answer was cut off. Start the program again.");
+    if (newline == std::string_view::npos)
+      return Status::failed("The broker's answer was cut off. Start the program again.");
     std::string_view line = answer.substr(0, newline);
     answer.remove_prefix(newline + 1);
     std::string_view rest = line;

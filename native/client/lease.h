@@ -1,5 +1,5 @@
-// Where this process's GPUs live: the answer of the broker (GPOOL_BROKER), or GPOOL_ENDPOINTS. Shared with the NVML view.
-// See docs/internals/interfaces.md.
+// Where this process's GPUs live: the answer of the broker (GPOOL_BROKER), or GPOOL_ENDPOINTS. Shared with the NVML
+// view. See docs/internals/interfaces.md.
 #pragma once
 
 #include <array>

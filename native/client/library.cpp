@@ -1,5 +1,5 @@
-// Modules and libraries: loading, and what can be asked of them. A library belongs to no context: it is loaded in the session of
-// the current context, or in the first one.
+// Modules and libraries: loading, and what can be asked of them. A library belongs to no context: it is loaded in the
+// session of the current context, or in the first one.
 #include <cstdio>
 #include <cstring>
 #include <fstream>
@@ -11,7 +11,8 @@
 namespace gpool::client {
 namespace {
 
-// The JIT options whose values are numbers of the caller's; those that point at buffers stay here (logs are left empty).
+// The JIT options whose values are numbers of the caller's; those that point at buffers stay here (logs are left
+// empty).
 std::vector<JitOption> plain_options(unsigned count, const CUjit_option* options, void* const* values) {
   std::vector<JitOption> plain;
   for (unsigned i = 0; options != nullptr && values != nullptr && i < count; i++) {
@@ -27,12 +28,15 @@ std::vector<JitOption> plain_options(unsigned count, const CUjit_option* options
       case CU_JIT_CACHE_MODE:
       case CU_JIT_POSITION_INDEPENDENT_CODE:
       case CU_JIT_MIN_CTA_PER_SM:
-      case CU_JIT_MAX_THREADS_PER_BLOCK: plain.push_back({static_cast<uint32_t>(options[i]), 0, value & 0xffffffff}); break;
+      case CU_JIT_MAX_THREADS_PER_BLOCK:
+        plain.push_back({static_cast<uint32_t>(options[i]), 0, value & 0xffffffff});
+        break;
       case CU_JIT_INFO_LOG_BUFFER:
       case CU_JIT_ERROR_LOG_BUFFER:
         if (values[i] != nullptr) *static_cast<char*>(values[i]) = 0;
         break;
-      default: break;
+      default:
+        break;
     }
   }
   return plain;
@@ -66,7 +70,8 @@ CUresult read_file(const char* path, std::vector<std::byte>& bytes) {
 CUresult give_global(Call& call, Code* code, CUdeviceptr* address, size_t* bytes, const char* name) {
   if (call.required(name) == nullptr || code == nullptr) return call.result();
   Global global;
-  if (const CUresult status = client::find_global(call, *code, name, global); status != CUDA_SUCCESS) return call.end(status);
+  if (const CUresult status = client::find_global(call, *code, name, global); status != CUDA_SUCCESS)
+    return call.end(status);
   if (address != nullptr) *address = global.address;
   if (bytes != nullptr) *bytes = global.bytes;
   return call.end(CUDA_SUCCESS);
@@ -78,15 +83,16 @@ CUresult give_global(Call& call, Code* code, CUdeviceptr* address, size_t* bytes
 using namespace gpool;
 using namespace gpool::client;
 
-// -- modules -------------------------------------------------------------------------------------------------------------------
+// -- modules
+// -------------------------------------------------------------------------------------------------------------------
 
 extern "C" CUresult cuModuleLoadData(CUmodule* module, const void* image) {
   Call call("cuModuleLoadData", Needs::context);
   return load_module(call, module, image, {});
 }
 
-extern "C" CUresult cuModuleLoadDataEx(CUmodule* module, const void* image, unsigned int numOptions, CUjit_option* options,
-                                       void** optionValues) {
+extern "C" CUresult cuModuleLoadDataEx(CUmodule* module, const void* image, unsigned int numOptions,
+                                       CUjit_option* options, void** optionValues) {
   Call call("cuModuleLoadDataEx", Needs::context);
   if (!log_sizes_are_sound(numOptions, options, optionValues)) return call.end(CUDA_ERROR_INVALID_VALUE);
   return load_module(call, module, image, plain_options(numOptions, options, optionValues));
@@ -152,7 +158,8 @@ extern "C" CUresult cuModuleGetGlobal_v2(CUdeviceptr* dptr, size_t* bytes, CUmod
   return give_global(call, find_code(call, hmod), dptr, bytes, name);
 }
 
-// -- libraries -----------------------------------------------------------------------------------------------------------------
+// -- libraries
+// -----------------------------------------------------------------------------------------------------------------
 
 extern "C" CUresult cuLibraryLoadData(CUlibrary* library, const void* code, CUjit_option* jitOptions,
                                       void** jitOptionsValues, unsigned int numJitOptions, CUlibraryOption*, void**,

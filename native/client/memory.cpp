@@ -4,6 +4,7 @@
 #include "calls/generated/arguments.h"
 #include "client/call.h"
 #include "client/driver.h"
+#include "client/virtual_memory.h"
 
 namespace gpool::client {
 namespace {
@@ -48,7 +49,8 @@ extern "C" CUresult cuMemAllocPitch_v2(CUdeviceptr* dptr, size_t* pPitch, size_t
                                        unsigned int ElementSizeBytes) {
   Call call("cuMemAllocPitch_v2", Needs::context);
   if (call.required(dptr) == nullptr || call.required(pPitch) == nullptr || !call.ok()) return call.result();
-  if (ElementSizeBytes != 4 && ElementSizeBytes != 8 && ElementSizeBytes != 16) return call.end(CUDA_ERROR_INVALID_VALUE);
+  if (ElementSizeBytes != 4 && ElementSizeBytes != 8 && ElementSizeBytes != 16)
+    return call.end(CUDA_ERROR_INVALID_VALUE);
   if (WidthInBytes == 0 || Height == 0) return call.end(CUDA_ERROR_INVALID_VALUE);
   constexpr uint64_t kPitch = 512;
   if (WidthInBytes > UINT64_MAX - kPitch) return call.end(CUDA_ERROR_OUT_OF_MEMORY);
@@ -73,7 +75,8 @@ extern "C" CUresult cuMemGetInfo_v2(size_t* free, size_t* total) {
   wire::MemoryInfoReply reply{};
   const CUresult status = call.ask(arguments, reply);
   if (status != CUDA_SUCCESS) return status;
-  if (free != nullptr) *free = reply.free_bytes;
+  const uint64_t promised = promised_bytes(*call.context()->device);
+  if (free != nullptr) *free = reply.free_bytes - std::min(promised, reply.free_bytes);
   if (total != nullptr) *total = reply.total_bytes;
   return status;
 }
@@ -96,8 +99,10 @@ extern "C" CUresult cuMemGetAddressRange_v2(CUdeviceptr* pbase, size_t* psize, C
   return call.end(CUDA_SUCCESS);
 }
 
-// -- stream-ordered allocation: memory is there when the call returns, which is earlier than CUDA promises; what is freed comes
-//    back only behind a fence, which orders more than CUDA asks for ---------------------------------------------------------
+// -- stream-ordered allocation: memory is there when the call returns, which is earlier than CUDA promises; what is
+// freed comes
+//    back only behind a fence, which orders more than CUDA asks for
+//    ---------------------------------------------------------
 
 extern "C" CUresult cuMemAllocAsync(CUdeviceptr* dptr, size_t bytesize, CUstream hStream) {
   Call call("cuMemAllocAsync", Needs::context);
@@ -119,7 +124,8 @@ extern "C" CUresult cuMemFreeAsync(CUdeviceptr dptr, CUstream hStream) {
   return free_address(call, dptr);
 }
 
-// -- pools: names for a device's memory. Attributes are kept and read back; nothing is hoarded, so there is nothing to trim ------
+// -- pools: names for a device's memory. Attributes are kept and read back; nothing is hoarded, so there is nothing to
+// trim ------
 
 namespace gpool::client {
 namespace {

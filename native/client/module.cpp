@@ -55,7 +55,8 @@ bool read_record(Bytes record, Code& code, uint32_t first_function) {
     kernel.parameter_bytes = from.parameter_bytes;
     for (uint32_t p = 0; p < kernel.parameter_count; p++) {
       const wire::ParameterRecord& parameter = kernel.parameters[p];
-      if (parameter.offset > from.parameter_bytes || parameter.bytes > from.parameter_bytes - parameter.offset) return false;
+      if (parameter.offset > from.parameter_bytes || parameter.bytes > from.parameter_bytes - parameter.offset)
+        return false;
     }
     for (uint32_t a = 0; a < wire::kFunctionAttributes; a++) kernel.attributes[a] = from.attributes[a];
     const uint32_t index = first_function + from.number;

@@ -55,7 +55,8 @@ struct Code {
   uint32_t kernel_count = 0;
   std::unordered_map<std::string_view, uint32_t> kernel_by_name;
   std::mutex mutex;
-  std::map<std::pair<std::string, uint32_t>, Global> globals;  // by name and device, as they were asked for; under `mutex`
+  std::map<std::pair<std::string, uint32_t>, Global>
+      globals;                         // by name and device, as they were asked for; under `mutex`
   wire::Handle module_of_library = 0;  // what cuLibraryGetModule handed out
 };
 
@@ -75,6 +76,8 @@ Code* find_code(Call& call, CUmodule module);
 Code* find_code(Call& call, CUlibrary library);
 
 // cuLaunchKernel's way: no checks beyond that the handle is one of ours.
-inline Kernel* kernel_of(Object* object) { return static_cast<Kernel*>(object->data.load(std::memory_order_relaxed)); }
+inline Kernel* kernel_of(Object* object) {
+  return static_cast<Kernel*>(object->data.load(std::memory_order_relaxed));
+}
 
 }  // namespace gpool::client

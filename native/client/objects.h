@@ -1,6 +1,6 @@
-// The client's side of handles: one slab per session and kind. Finding an object is two loads and a comparison, without a
-// lock, and is safe against handles that are stale or made up. Objects are never given back to the system, so a pointer to
-// one stays readable for the life of the process.
+// The client's side of handles: one slab per session and kind. Finding an object is two loads and a comparison, without
+// a lock, and is safe against handles that are stale or made up. Objects are never given back to the system, so a
+// pointer to one stays readable for the life of the process.
 #pragma once
 
 #include <atomic>

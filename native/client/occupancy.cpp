@@ -1,5 +1,5 @@
-// How many blocks fit: a pure function of the kernel, the block and the shared memory, so it is asked once and kept until an
-// attribute of the kernel changes.
+// How many blocks fit: a pure function of the kernel, the block and the shared memory, so it is asked once and kept
+// until an attribute of the kernel changes.
 #include <algorithm>
 #include <map>
 #include <mutex>
@@ -94,8 +94,8 @@ extern "C" CUresult cuOccupancyMaxActiveBlocksPerMultiprocessor(int* numBlocks, 
 }
 
 extern "C" CUresult cuOccupancyMaxPotentialBlockSize(int* minGridSize, int* blockSize, CUfunction func,
-                                                     CUoccupancyB2DSize blockSizeToDynamicSMemSize, size_t dynamicSMemSize,
-                                                     int blockSizeLimit) {
+                                                     CUoccupancyB2DSize blockSizeToDynamicSMemSize,
+                                                     size_t dynamicSMemSize, int blockSizeLimit) {
   Call call("cuOccupancyMaxPotentialBlockSize", Needs::context);
   return best_block(call, minGridSize, blockSize, func, blockSizeToDynamicSMemSize, dynamicSMemSize, blockSizeLimit, 0);
 }
@@ -105,5 +105,6 @@ extern "C" CUresult cuOccupancyMaxPotentialBlockSizeWithFlags(int* minGridSize, 
                                                               size_t dynamicSMemSize, int blockSizeLimit,
                                                               unsigned int flags) {
   Call call("cuOccupancyMaxPotentialBlockSizeWithFlags", Needs::context);
-  return best_block(call, minGridSize, blockSize, func, blockSizeToDynamicSMemSize, dynamicSMemSize, blockSizeLimit, flags);
+  return best_block(call, minGridSize, blockSize, func, blockSizeToDynamicSMemSize, dynamicSMemSize, blockSizeLimit,
+                    flags);
 }

@@ -35,7 +35,8 @@ void write(void* data, T value) {
 }
 
 // `unknown` says how an unknown pointer is answered: with an error, or with zeros, as the two public calls do.
-CUresult get(const Place& place, CUdeviceptr address, CUpointer_attribute attribute, void* data, bool unknown_is_error) {
+CUresult get(const Place& place, CUdeviceptr address, CUpointer_attribute attribute, void* data,
+             bool unknown_is_error) {
   if (!place.known() && unknown_is_error) return CUDA_ERROR_INVALID_VALUE;
   switch (attribute) {
     case CU_POINTER_ATTRIBUTE_CONTEXT:
@@ -51,7 +52,9 @@ CUresult get(const Place& place, CUdeviceptr address, CUpointer_attribute attrib
       if (place.allocation && unknown_is_error) return CUDA_ERROR_INVALID_VALUE;
       write<CUdeviceptr>(data, place.allocation ? 0 : address);
       return CUDA_SUCCESS;
-    case CU_POINTER_ATTRIBUTE_IS_MANAGED: write<unsigned>(data, 0); return CUDA_SUCCESS;
+    case CU_POINTER_ATTRIBUTE_IS_MANAGED:
+      write<unsigned>(data, 0);
+      return CUDA_SUCCESS;
     case CU_POINTER_ATTRIBUTE_DEVICE_ORDINAL: {
       const Context* context = place.context();
       write<int>(data, place.allocation ? place.device->ordinal
@@ -65,16 +68,24 @@ CUresult get(const Place& place, CUdeviceptr address, CUpointer_attribute attrib
     case CU_POINTER_ATTRIBUTE_RANGE_SIZE:
       write<size_t>(data, place.allocation ? place.allocation->bytes : place.host ? place.host->bytes : 0);
       return CUDA_SUCCESS;
-    case CU_POINTER_ATTRIBUTE_MAPPED: write<unsigned>(data, place.known() ? 1 : 0); return CUDA_SUCCESS;
+    case CU_POINTER_ATTRIBUTE_MAPPED:
+      write<unsigned>(data, place.known() ? 1 : 0);
+      return CUDA_SUCCESS;
     case CU_POINTER_ATTRIBUTE_SYNC_MEMOPS:
       write<unsigned>(data, place.allocation ? place.allocation->sync_memops : 0);
       return CUDA_SUCCESS;
     case CU_POINTER_ATTRIBUTE_BUFFER_ID:
       write<unsigned long long>(data, place.allocation ? place.allocation->id : place.host ? place.host->id : 0);
       return CUDA_SUCCESS;
-    case CU_POINTER_ATTRIBUTE_ALLOWED_HANDLE_TYPES: write<cuuint64_t>(data, 0); return CUDA_SUCCESS;
-    case CU_POINTER_ATTRIBUTE_IS_LEGACY_CUDA_IPC_CAPABLE: write<unsigned>(data, 0); return CUDA_SUCCESS;
-    case CU_POINTER_ATTRIBUTE_IS_GPU_DIRECT_RDMA_CAPABLE: write<unsigned>(data, 0); return CUDA_SUCCESS;
+    case CU_POINTER_ATTRIBUTE_ALLOWED_HANDLE_TYPES:
+      write<cuuint64_t>(data, 0);
+      return CUDA_SUCCESS;
+    case CU_POINTER_ATTRIBUTE_IS_LEGACY_CUDA_IPC_CAPABLE:
+      write<unsigned>(data, 0);
+      return CUDA_SUCCESS;
+    case CU_POINTER_ATTRIBUTE_IS_GPU_DIRECT_RDMA_CAPABLE:
+      write<unsigned>(data, 0);
+      return CUDA_SUCCESS;
     case CU_POINTER_ATTRIBUTE_ACCESS_FLAGS:
       write<unsigned>(data, place.known() ? CU_POINTER_ATTRIBUTE_ACCESS_FLAG_READWRITE : 0);
       return CUDA_SUCCESS;
@@ -92,8 +103,11 @@ CUresult get(const Place& place, CUdeviceptr address, CUpointer_attribute attrib
     case CU_POINTER_ATTRIBUTE_MEMORY_BLOCK_ID:
       write<unsigned long long>(data, place.allocation ? place.allocation->id : 0);
       return CUDA_SUCCESS;
-    case CU_POINTER_ATTRIBUTE_IS_HW_DECOMPRESS_CAPABLE: write<unsigned>(data, 0); return CUDA_SUCCESS;
-    default: return CUDA_ERROR_INVALID_VALUE;
+    case CU_POINTER_ATTRIBUTE_IS_HW_DECOMPRESS_CAPABLE:
+      write<unsigned>(data, 0);
+      return CUDA_SUCCESS;
+    default:
+      return CUDA_ERROR_INVALID_VALUE;
   }
 }
 
@@ -114,7 +128,8 @@ extern "C" CUresult cuPointerGetAttributes(unsigned int numAttributes, CUpointer
   if (call.required(attributes) == nullptr || call.required(data) == nullptr || !call.ok()) return call.result();
   const Place place(ptr);
   for (unsigned i = 0; i < numAttributes; i++) {
-    const CUresult status = data[i] != nullptr ? get(place, ptr, attributes[i], data[i], false) : CUDA_ERROR_INVALID_VALUE;
+    const CUresult status =
+        data[i] != nullptr ? get(place, ptr, attributes[i], data[i], false) : CUDA_ERROR_INVALID_VALUE;
     if (status != CUDA_SUCCESS) return call.end(status);
   }
   return call.end(CUDA_SUCCESS);

@@ -29,7 +29,8 @@ void Session::add_context(Context* context) {
   contexts_.push_back(context);
 }
 
-// -- sending ---------------------------------------------------------------------------------------------------------------
+// -- sending
+// ---------------------------------------------------------------------------------------------------------------
 
 namespace {
 
@@ -78,7 +79,8 @@ CUresult Session::after_post(uint64_t sequence) {
   return CUDA_SUCCESS;
 }
 
-CUresult Session::start(Pending& pending, uint16_t call, Context* context, Bytes arguments, Parts trailing, Bytes bulk) {
+CUresult Session::start(Pending& pending, uint16_t call, Context* context, Bytes arguments, Parts trailing,
+                        Bytes bulk) {
   const size_t bytes = total_bytes(arguments, trailing);
   if (bytes + sizeof(wire::FrameHeader) > wire::kMaxFrameBytes) return CUDA_ERROR_INVALID_VALUE;
   bool sent = false;
@@ -104,7 +106,8 @@ CUresult Session::start(Pending& pending, uint16_t call, Context* context, Bytes
   return pending.status = lost_status();
 }
 
-// -- receiving: the first thread that waits receives for all, the others sleep until it has something for them -----------------
+// -- receiving: the first thread that waits receives for all, the others sleep until it has something for them
+// -----------------
 
 CUresult Session::wait(Pending& pending) {
   round_trips_.fetch_add(1, std::memory_order_relaxed);
@@ -238,7 +241,8 @@ void Session::lose() {
              "). Every CUDA call on its GPUs fails from now on; start the program again.");
 }
 
-// -- due data ----------------------------------------------------------------------------------------------------------------
+// -- due data
+// ----------------------------------------------------------------------------------------------------------------
 
 CUresult Session::start_due(std::shared_ptr<Pending> pending, uint16_t call, Context* context, Bytes arguments) {
   CUresult status = start(*pending, call, context, arguments);
@@ -278,7 +282,8 @@ CUresult Session::limit_due(size_t count) {
   }
 }
 
-// -- the end -----------------------------------------------------------------------------------------------------------------
+// -- the end
+// -----------------------------------------------------------------------------------------------------------------
 
 void Session::end() {
   ending_ = true;
@@ -289,8 +294,8 @@ void Session::end() {
         if (std::byte* room = link_->begin(sizeof(wire::FrameHeader)); room != nullptr) {
           const uint64_t sequence = sequence_.load() + 1;
           sequence_.store(sequence);
-          wire::FrameHeader header{sizeof(wire::FrameHeader), static_cast<uint16_t>(wire::Message::goodbye), 0, sequence,
-                                   0, 0, 0};
+          wire::FrameHeader header{
+              sizeof(wire::FrameHeader), static_cast<uint16_t>(wire::Message::goodbye), 0, sequence, 0, 0, 0};
           std::memcpy(room, &header, sizeof header);
           (void)link_->send();
           (void)link_->flush();

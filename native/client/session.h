@@ -1,5 +1,5 @@
-// One connection to one worker: sending under a short lock, receiving by whoever waits, errors, and the objects that live
-// there. Lock order: Frame (send) → receive_mutex_. Neither is ever held while application code runs.
+// One connection to one worker: sending under a short lock, receiving by whoever waits, errors, and the objects that
+// live there. Lock order: Frame (send) → receive_mutex_. Neither is ever held while application code runs.
 #pragma once
 
 #include <atomic>
@@ -58,16 +58,18 @@ class Session {
     return slab(kind).find(handle);
   }
 
-  // -- sending -----------------------------------------------------------------------------------------------------------
-  // Queues one frame. CUDA_SUCCESS, or what a lost session answers.
+  // -- sending
+  // ----------------------------------------------------------------------------------------------------------- Queues
+  // one frame. CUDA_SUCCESS, or what a lost session answers.
   CUresult post(uint16_t call, Context* context, Bytes arguments, Parts trailing = {}, Bytes bulk = {});
   template <typename Arguments>
   CUresult post(wire::Message message, Context* context, const Arguments& arguments, Bytes bulk = {}) {
-    return post(static_cast<uint16_t>(message), context, std::as_bytes(std::span<const Arguments, 1>(&arguments, 1)), {},
-                bulk);
+    return post(static_cast<uint16_t>(message), context, std::as_bytes(std::span<const Arguments, 1>(&arguments, 1)),
+                {}, bulk);
   }
   // Sends a question; `wait` takes its answer. `pending` must live until then.
-  CUresult start(Pending& pending, uint16_t call, Context* context, Bytes arguments, Parts trailing = {}, Bytes bulk = {});
+  CUresult start(Pending& pending, uint16_t call, Context* context, Bytes arguments, Parts trailing = {},
+                 Bytes bulk = {});
   CUresult wait(Pending& pending);
   template <typename Arguments>
   CUresult ask(wire::Message message, Context* context, const Arguments& arguments, Pending& pending, Bytes bulk = {}) {
@@ -86,14 +88,16 @@ class Session {
   uint64_t last_sequence() const { return sequence_.load(std::memory_order_acquire); }
 
   // -- due data: copies to pinned host memory that have been asked for, and whose bytes belong there at the next
-  //    synchronisation ------------------------------------------------------------------------------------------------------
+  //    synchronisation
+  //    ------------------------------------------------------------------------------------------------------
   CUresult start_due(std::shared_ptr<Pending> pending, uint16_t call, Context* context, Bytes arguments);
   // Waits for all that was asked up to `sequence`. The first error among them.
   CUresult settle_due(uint64_t sequence);
   // Waits until at most `count` are outstanding: their bytes occupy the link until they are taken.
   CUresult limit_due(size_t count);
 
-  // -- state -------------------------------------------------------------------------------------------------------------
+  // -- state
+  // -------------------------------------------------------------------------------------------------------------
   bool lost() const { return lost_.load(std::memory_order_acquire); }
   CUresult lost_status() const;
   void add_context(Context* context);

@@ -51,7 +51,8 @@ extern "C" CUresult cuStreamCreate(CUstream* phStream, unsigned int Flags) {
 extern "C" CUresult cuStreamDestroy_v2(CUstream hStream) {
   Call call(calls::Id::cuStreamDestroy_v2, "cuStreamDestroy_v2");
   calls::cuStreamDestroy_v2_arguments arguments{};
-  if (call.ok() && wire::is_special_stream(reinterpret_cast<uint64_t>(hStream))) return call.end(CUDA_ERROR_INVALID_HANDLE);
+  if (call.ok() && wire::is_special_stream(reinterpret_cast<uint64_t>(hStream)))
+    return call.end(CUDA_ERROR_INVALID_HANDLE);
   arguments.hStream = call.destroyed(hStream);
   return call.post(arguments);
 }
@@ -81,7 +82,8 @@ extern "C" CUresult cuStreamWaitEvent(CUstream hStream, CUevent hEvent, unsigned
   return call.post(arguments);
 }
 
-// -- questions -------------------------------------------------------------------------------------------------------------------
+// -- questions
+// -------------------------------------------------------------------------------------------------------------------
 
 extern "C" CUresult cuStreamGetFlags(CUstream hStream, unsigned int* flags) {
   Call call("cuStreamGetFlags");

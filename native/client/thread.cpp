@@ -14,9 +14,13 @@ std::vector<Context*>& below() {
 
 }  // namespace
 
-Context* current_context() { return t_current; }
+Context* current_context() {
+  return t_current;
+}
 
-void set_current_context(Context* context) { t_current = context; }
+void set_current_context(Context* context) {
+  t_current = context;
+}
 
 void push_context(Context* context) {
   below().push_back(t_current);

@@ -78,7 +78,8 @@ void watch(const char* name, CUresult result) {
   }
   if (state.trace < 0) return;
   char line[160];
-  const int length = std::snprintf(line, sizeof line, "%ld %s %d\n", syscall(SYS_gettid), name, static_cast<int>(result));
+  const int length =
+      std::snprintf(line, sizeof line, "%ld %s %d\n", syscall(SYS_gettid), name, static_cast<int>(result));
   write_all(state.trace, std::string_view(line, static_cast<size_t>(std::clamp(length, 0, 159))));
 }
 
@@ -98,7 +99,8 @@ void write_statistics() {
     received += session->counters().bytes_received;
   }
   if (state.trace >= 0) {
-    std::sort(counts.begin(), counts.end(), [](const auto& a, const auto& b) { return a.second.calls > b.second.calls; });
+    std::sort(counts.begin(), counts.end(),
+              [](const auto& a, const auto& b) { return a.second.calls > b.second.calls; });
     std::string table = "calls failed name\n";
     for (const auto& [name, count] : counts)
       table += std::to_string(count.calls) + " " + std::to_string(count.failed) + " " + std::string(name) + "\n";

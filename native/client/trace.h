@@ -1,4 +1,5 @@
-// Counting and tracing of calls, for GPOOL_TRACE and GPOOL_STATS. When neither is set a call costs one load of `g_watched`.
+// Counting and tracing of calls, for GPOOL_TRACE and GPOOL_STATS. When neither is set a call costs one load of
+// `g_watched`.
 #pragma once
 
 #include <atomic>

@@ -1,11 +1,12 @@
-// Virtual memory management: addresses come from the device's arena, physical memory is taken when a handle is mapped. A handle
-// can be mapped in one place at a time; sharing it with other processes is not supported.
+// Virtual memory management: addresses come from the device's arena, physical memory is taken when a handle is mapped.
+// A handle can be mapped in one place at a time; sharing it with other processes is not supported.
 #include <atomic>
 #include <map>
 #include <mutex>
 
 #include "client/call.h"
 #include "client/driver.h"
+#include "client/virtual_memory.h"
 
 namespace gpool::client {
 namespace {
@@ -28,9 +29,16 @@ Physical* physical(Call& call, CUmemGenericAllocationHandle handle) {
   return call.ok() ? static_cast<Physical*>(call.object()->data.load()) : nullptr;
 }
 
+// Under physical_mutex.
+std::map<const Device*, uint64_t>& promises() {
+  static auto& by_device = *new std::map<const Device*, uint64_t>;
+  return by_device;
+}
+
 // Under physical_mutex: the handle dies when nobody refers to it and it is mapped nowhere.
 void drop_if_unused(Session& session, wire::Handle handle, Physical* memory) {
   if (memory->references > 0 || memory->address != 0) return;
+  promises()[memory->device] -= memory->bytes;
   session.slab(wire::Kind::memory).destroy(handle);
   delete memory;
 }
@@ -46,6 +54,13 @@ Context* context_for(Device& device) {
 }
 
 }  // namespace
+
+uint64_t promised_bytes(const Device& device) {
+  std::lock_guard lock(physical_mutex());
+  auto at = promises().find(&device);
+  return at != promises().end() ? at->second : 0;
+}
+
 }  // namespace gpool::client
 
 using namespace gpool;
@@ -95,10 +110,12 @@ extern "C" CUresult cuMemCreate(CUmemGenericAllocationHandle* handle, size_t siz
   if (size == 0 || size % device->memory.granularity() != 0) return call.end(CUDA_ERROR_INVALID_VALUE);
   // Memory is taken at the mapping; what could not be had then is refused now, when programs expect it.
   wire::MemoryInfoReply left{};
-  const CUresult asked = device->session->ask(wire::Message::memory_info, context_for(*device),
-                                              wire::MemoryInfo{device->index}, left);
+  const CUresult asked =
+      device->session->ask(wire::Message::memory_info, context_for(*device), wire::MemoryInfo{device->index}, left);
   if (asked != CUDA_SUCCESS) return call.end(asked);
-  if (size > left.free_bytes) return call.end(CUDA_ERROR_OUT_OF_MEMORY);
+  std::lock_guard lock(physical_mutex());
+  uint64_t& promised = promises()[device];
+  if (size > left.free_bytes || promised > left.free_bytes - size) return call.end(CUDA_ERROR_OUT_OF_MEMORY);
   Slab& slab = device->session->slab(wire::Kind::memory);
   wire::Handle minted = 0;
   Object* object = slab.create(wire::Kind::memory, device->session->slot(), minted);
@@ -109,6 +126,7 @@ extern "C" CUresult cuMemCreate(CUmemGenericAllocationHandle* handle, size_t siz
   memory->bytes = size;
   object->data = memory;
   slab.publish(object, minted);
+  promised += size;
   *handle = minted;
   return call.end(CUDA_SUCCESS);
 }
@@ -132,10 +150,12 @@ extern "C" CUresult cuMemMap(CUdeviceptr ptr, size_t size, size_t offset, CUmemG
   if (memory == nullptr) return call.result();
   if (flags != 0 || offset != 0 || size != memory->bytes || memory->references == 0)
     return call.end(CUDA_ERROR_INVALID_VALUE);
+  if (memory->address == ptr) return call.end(CUDA_ERROR_INVALID_VALUE);
   if (memory->address != 0 || !memory->device->memory.contains(ptr)) return call.end(CUDA_ERROR_NOT_SUPPORTED);
   const CUresult status = memory->device->memory.map(context_for(*memory->device), ptr, size);
   if (status != CUDA_SUCCESS) return call.end(status);
   memory->address = ptr;
+  promises()[memory->device] -= size;
   mapped()[ptr] = handle;
   return call.end(CUDA_SUCCESS);
 }
@@ -153,6 +173,7 @@ extern "C" CUresult cuMemUnmap(CUdeviceptr ptr, size_t size) {
     auto* memory = object != nullptr ? static_cast<Physical*>(object->data.load()) : nullptr;
     if (memory != nullptr) {
       memory->address = 0;
+      promises()[memory->device] += memory->bytes;
       drop_if_unused(*device->session, at->second, memory);
     }
     at = mapped().erase(at);
@@ -165,12 +186,14 @@ extern "C" CUresult cuMemSetAccess(CUdeviceptr ptr, size_t size, const CUmemAcce
   Call call("cuMemSetAccess");
   if (call.required(desc) == nullptr || !call.ok()) return call.result();
   Device* device = device_of_address(ptr);
-  if (device == nullptr || count == 0 || !device->memory.covers(ptr, size)) return call.end(CUDA_ERROR_INVALID_VALUE);
+  if (device == nullptr || count == 0 || size == 0) return call.end(CUDA_ERROR_INVALID_VALUE);
+  bool accessible = false;
   for (size_t i = 0; i < count; i++) {
     if (desc[i].location.type != CU_MEM_LOCATION_TYPE_DEVICE) return call.end(CUDA_ERROR_NOT_SUPPORTED);
     if (driver().device(desc[i].location.id) == nullptr) return call.end(CUDA_ERROR_INVALID_DEVICE);
+    accessible |= desc[i].flags != CU_MEM_ACCESS_FLAGS_PROT_NONE;
   }
-  return call.end(CUDA_SUCCESS);
+  return call.end(device->memory.set_access(ptr, size, accessible));
 }
 
 extern "C" CUresult cuMemGetAccess(unsigned long long* flags, const CUmemLocation* location, CUdeviceptr ptr) {
@@ -178,12 +201,13 @@ extern "C" CUresult cuMemGetAccess(unsigned long long* flags, const CUmemLocatio
   if (call.required(flags) == nullptr || call.required(location) == nullptr || !call.ok()) return call.result();
   Device* device = device_of_address(ptr);
   if (device == nullptr || location->type != CU_MEM_LOCATION_TYPE_DEVICE) return call.end(CUDA_ERROR_INVALID_VALUE);
-  const bool own = driver().device(location->id) == device && device->memory.find(ptr);
+  const bool own = driver().device(location->id) == device && device->memory.covers(ptr, 1);
   *flags = own ? CU_MEM_ACCESS_FLAGS_PROT_READWRITE : CU_MEM_ACCESS_FLAGS_PROT_NONE;
   return call.end(CUDA_SUCCESS);
 }
 
-extern "C" CUresult cuMemGetAllocationPropertiesFromHandle(CUmemAllocationProp* prop, CUmemGenericAllocationHandle handle) {
+extern "C" CUresult cuMemGetAllocationPropertiesFromHandle(CUmemAllocationProp* prop,
+                                                           CUmemGenericAllocationHandle handle) {
   Call call("cuMemGetAllocationPropertiesFromHandle");
   std::lock_guard lock(physical_mutex());
   Physical* memory = physical(call, handle);

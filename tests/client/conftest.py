@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
 from driver.conftest import DriverUnderTest, pytest_pyfunc_call
 from harness.workerd import Workerd
 

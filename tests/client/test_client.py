@@ -6,14 +6,16 @@ import ctypes
 import json
 import os
 import signal
+import subprocess
+import sys
 import threading
 from ctypes import byref, c_float, c_int, c_size_t, c_uint64, c_void_p
 from pathlib import Path
 
 import pytest
+
 from cuda import driver as cuda
 from cuda.driver import Driver
-from driver.conftest import DriverUnderTest
 from harness.workerd import Workerd
 
 VECTOR_ADD = b"""
@@ -98,30 +100,24 @@ def test_large_copies_come_back_whole(driver: Driver) -> None:
     driver.check("cuMemFreeHost", pinned)
 
 
-def test_two_nodes_are_one_list_of_devices(driver: DriverUnderTest, workerd: Workerd) -> None:
-    loaded = driver
-    assert isinstance(loaded, Driver)
-    loaded.check("cuInit", 0)
+@pytest.mark.environment(GPOOL_ENDPOINTS="ENDPOINT,ENDPOINT")
+def test_two_nodes_are_one_list_of_devices(driver: Driver) -> None:
+    driver.check("cuInit", 0)
     count = c_int()
-    loaded.check("cuDeviceGetCount", byref(count))
+    driver.check("cuDeviceGetCount", byref(count))
     assert count.value == 4
     reachable = c_int()
-    loaded.check("cuDeviceCanAccessPeer", byref(reachable), 0, 2)
+    driver.check("cuDeviceCanAccessPeer", byref(reachable), 0, 2)
     assert reachable.value == 0
     contexts = [c_void_p(), c_void_p()]
     for context, device in zip(contexts, (1, 3), strict=True):
-        loaded.check("cuDevicePrimaryCtxRetain", byref(context), device)
-    loaded.check("cuCtxSetCurrent", contexts[0])
-    here = loaded.uploaded(b"between two nodes")
-    loaded.check("cuCtxSetCurrent", contexts[1])
-    there = loaded.allocate(64)
-    loaded.check("cuMemcpy", c_uint64(there), c_uint64(here), c_size_t(17))
-    assert loaded.download(there, 17) == b"between two nodes"
-
-
-test_two_nodes_are_one_list_of_devices = pytest.mark.environment(GPOOL_ENDPOINTS="ENDPOINT,ENDPOINT")(
-    test_two_nodes_are_one_list_of_devices
-)
+        driver.check("cuDevicePrimaryCtxRetain", byref(context), device)
+    driver.check("cuCtxSetCurrent", contexts[0])
+    here = driver.uploaded(b"between two nodes")
+    driver.check("cuCtxSetCurrent", contexts[1])
+    there = driver.allocate(64)
+    driver.check("cuMemcpy", c_uint64(there), c_uint64(here), c_size_t(17))
+    assert driver.download(there, 17) == b"between two nodes"
 
 
 def test_a_child_after_fork_is_not_initialised(driver: Driver) -> None:
@@ -137,9 +133,6 @@ def test_a_child_after_fork_is_not_initialised(driver: Driver) -> None:
 
 def test_a_training_step_asks_only_when_it_must(native: Path, workerd: Workerd, tmp_path: Path) -> None:
     """Launches, fills and questions about contexts cost no round trip."""
-    import subprocess
-    import sys
-
     program = (
         "import sys; sys.path.insert(0, sys.argv[2])\n"
         "from ctypes import *\n"
@@ -175,9 +168,6 @@ def test_a_training_step_asks_only_when_it_must(native: Path, workerd: Workerd, 
 def test_without_a_gpu_one_sentence_says_what_to_do(
     native: Path, variables: dict[str, str], code: int, words: str
 ) -> None:
-    import subprocess
-    import sys
-
     program = "import ctypes, sys; d = ctypes.CDLL(sys.argv[1]); d.cuInit(0); print(d.cuInit(0))"
     done = subprocess.run(
         [sys.executable, "-c", program, str(native / "client" / "libcuda.so.1")],

@@ -16,12 +16,12 @@ namespace {
 
 int g_failures = 0;
 
-#define EXPECT(condition)                                              \
-  do {                                                                 \
-    if (!(condition)) {                                                \
-      std::printf("%s:%d: %s\n", __FILE__, __LINE__, #condition);      \
-      g_failures++;                                                    \
-    }                                                                  \
+#define EXPECT(condition)                                         \
+  do {                                                            \
+    if (!(condition)) {                                           \
+      std::printf("%s:%d: %s\n", __FILE__, __LINE__, #condition); \
+      g_failures++;                                               \
+    }                                                             \
   } while (false)
 
 constexpr uint64_t kGranule = uint64_t{2} << 20;
@@ -140,8 +140,10 @@ void leases_are_read_exactly() {
       "vgpu session=1 uuid=GPU-00112233-4455-6677-8899-aabbccddeeff memory=8589934592 compute=500\nend\n";
   EXPECT(parse_broker_answer(good, lease));
   EXPECT(lease.id == "l-1" && lease.sessions.size() == 2 && lease.gpus.size() == 1);
-  EXPECT(lease.sessions[0].ticket.size() == 3 && lease.sessions[1].tcp_host == "::1" && lease.sessions[1].tcp_port == 5);
-  EXPECT(lease.gpus[0].session == 1 && lease.gpus[0].memory_bytes == 8589934592 && lease.gpus[0].compute_permille == 500);
+  EXPECT(lease.sessions[0].ticket.size() == 3 && lease.sessions[1].tcp_host == "::1" &&
+         lease.sessions[1].tcp_port == 5);
+  EXPECT(lease.gpus[0].session == 1 && lease.gpus[0].memory_bytes == 8589934592 &&
+         lease.gpus[0].compute_permille == 500);
   EXPECT(format_uuid(lease.gpus[0].uuid.data()) == "GPU-00112233-4455-6677-8899-aabbccddeeff");
   for (size_t cut = 0; cut < good.size(); cut++) EXPECT(!parse_broker_answer(good.substr(0, cut), lease));
   const gpool::Status refused = parse_broker_answer("error the lease is gone\n", lease);
