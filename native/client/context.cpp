@@ -6,8 +6,8 @@
 
 #include "calls/generated/arguments.h"
 #include "client/call.h"
-#include "export_tables/export_tables.h"
 #include "client/driver.h"
+#include "export_tables/export_tables.h"
 
 namespace gpool::client {
 namespace {

@@ -1,5 +1,9 @@
 #include "client/driver.h"
 
+#include <pthread.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
 #include <algorithm>
 #include <cstdio>
 #include <cstdlib>
@@ -7,10 +11,6 @@
 #include <new>
 #include <random>
 #include <string_view>
-
-#include <pthread.h>
-#include <sys/mman.h>
-#include <unistd.h>
 
 #include "base/log.h"
 #include "client/lease.h"

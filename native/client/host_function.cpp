@@ -2,12 +2,12 @@
 // to the stream afterwards comes after them. The call itself waits for the stream, lets that thread run the function,
 // and returns when it is done. Known limit: a function that waits for what the calling thread does after the call never
 // ends.
+#include <pthread.h>
+
 #include <condition_variable>
 #include <deque>
 #include <mutex>
 #include <new>
-
-#include <pthread.h>
 
 #include "client/call.h"
 #include "client/capture.h"

@@ -1,11 +1,11 @@
 #include "client/host_memory.h"
 
+#include <sys/mman.h>
+#include <unistd.h>
+
 #include <atomic>
 #include <map>
 #include <shared_mutex>
-
-#include <sys/mman.h>
-#include <unistd.h>
 
 #include "client/call.h"
 #include "client/context.h"

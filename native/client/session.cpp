@@ -1,10 +1,10 @@
 #include "client/session.h"
 
+#include <unistd.h>
+
 #include <algorithm>
 #include <chrono>
 #include <thread>
-
-#include <unistd.h>
 
 #include "base/log.h"
 #include "client/context.h"

@@ -1,12 +1,13 @@
 // Virtual memory management: addresses come from the device's arena, physical memory is taken when a handle is mapped.
 // A handle can be mapped in one place at a time; sharing it with other processes is not supported.
+#include "client/virtual_memory.h"
+
 #include <atomic>
 #include <map>
 #include <mutex>
 
 #include "client/call.h"
 #include "client/driver.h"
-#include "client/virtual_memory.h"
 
 namespace gpool::client {
 namespace {

@@ -32,6 +32,8 @@ struct FrameHeader {
 };
 static_assert(sizeof(FrameHeader) == 32);
 
-inline constexpr size_t padded(size_t bytes) { return (bytes + 7) & ~size_t{7}; }
+inline constexpr size_t padded(size_t bytes) {
+  return (bytes + 7) & ~size_t{7};
+}
 
 }  // namespace gpool::wire

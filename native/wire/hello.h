@@ -54,15 +54,15 @@ struct DeviceRecord {
   uint32_t luid_valid;
   char name[128];
   char pci_bus_id[32];
-  uint64_t memory_bytes;    // of the vGPU: its limit
-  uint64_t arena_address;   // what the worker really reserved
+  uint64_t memory_bytes;   // of the vGPU: its limit
+  uint64_t arena_address;  // what the worker really reserved
   uint64_t arena_bytes;
-  uint64_t granularity;     // of memory_map, bytes
+  uint64_t granularity;  // of memory_map, bytes
   int32_t stream_priority_least;
   int32_t stream_priority_greatest;
-  uint64_t limits[16];      // CUlimit 0…15 as cuCtxGetLimit of a fresh context; UINT64_MAX: unknown
+  uint64_t limits[16];  // CUlimit 0…15 as cuCtxGetLimit of a fresh context; UINT64_MAX: unknown
   uint32_t compute_permille;
-  uint32_t peer_mask_low;   // bit i: cuDeviceCanAccessPeer(this, i) within the session
+  uint32_t peer_mask_low;  // bit i: cuDeviceCanAccessPeer(this, i) within the session
   int32_t attributes[kAttributes];
 };
 static_assert(sizeof(DeviceRecord) == 1008);

@@ -21,17 +21,17 @@ enum class Message : uint16_t {
   memory_info = 7,     // ask. MemoryInfo → MemoryInfoReply
   copy_to_device = 8,  // post. CopyLinear + bulk: one piece; `bytes` == bulk_bytes
   copy_to_host = 9,    // ask. CopyLinear; reply when the bytes are there, with them as bulk; the asker sends pieces
-  copy_3d = 10,        // ask. Copy3D [+ bulk: packed rows of the host source] → [bulk: packed rows for a host destination]
-  launch = 11,         // post. Launch + parameters
-  wait = 12,           // ask. Wait: replied when done, with the sticky error if there is one
-  query = 13,          // ask. Wait: replied at once with CUDA_SUCCESS, CUDA_ERROR_NOT_READY or the sticky error
-  module_load = 14,    // ask. ModuleLoad + bulk (image), or in several pieces → ModuleRecord (native/wire/module_record.h)
+  copy_3d = 10,  // ask. Copy3D [+ bulk: packed rows of the host source] → [bulk: packed rows for a host destination]
+  launch = 11,   // post. Launch + parameters
+  wait = 12,     // ask. Wait: replied when done, with the sticky error if there is one
+  query = 13,    // ask. Wait: replied at once with CUDA_SUCCESS, CUDA_ERROR_NOT_READY or the sticky error
+  module_load = 14,    // ask. ModuleLoad + bulk (image), or in several pieces → ModuleRecord (wire/module_record.h)
   module_unload = 15,  // post. ModuleUnload
   event_elapsed = 16,  // ask. EventElapsed → EventElapsedReply
   function_attribute = 17,  // post. FunctionAttribute
   occupancy = 18,           // ask. Occupancy → OccupancyReply
   error_text = 19,          // ask. ErrorText → ErrorTextReply
-  module_global = 20,       // ask. ModuleGlobal + name → ModuleGlobalReply; NOT_FOUND: no such global. The client keeps it
+  module_global = 20,  // ask. ModuleGlobal + name → ModuleGlobalReply; NOT_FOUND: no such global. The client keeps it
 
   push_error = 32,   // push. PushError: an asynchronous call has failed
   push_output = 33,  // push. bulk: what kernels printed
@@ -112,7 +112,7 @@ struct Wait {
 
 struct ModuleLoad {
   enum Flags : uint32_t {
-    library = 1,     // a CUlibrary; else a CUmodule of the frame's context
+    library = 1,        // a CUlibrary; else a CUmodule of the frame's context
     image_follows = 2,  // bulk holds this piece of the image at `offset`; the last piece asks, the others are posted
   };
   Handle module;       // minted: module or library
@@ -150,7 +150,7 @@ struct FunctionAttribute {
   Handle function;
   int32_t attribute;
   int32_t value;
-  int32_t device;  // of a CUkernel's per-device attribute; -1 for a function
+  int32_t device;        // of a CUkernel's per-device attribute; -1 for a function
   int32_t cache_config;  // CUfunc_cache when attribute is -1
 };
 

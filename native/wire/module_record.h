@@ -37,10 +37,10 @@ struct GlobalRecord {
   uint64_t bytes;
 };
 
-// The worker binds the handles of a module's kernels itself, so that finding a function costs no message. Kernel `number`
-// of a module whose handle has the index `m` is the handle
+// The worker binds the handles of a module's kernels itself, so that finding a function costs no message. Kernel
+// `number` of a module whose handle has the index `m` is the handle
 //   make_handle(Kind::function or Kind::kernel, session, generation of the module, function_base(m) + number)
-// where function_base is dense: the client counts kernels of loaded modules per session in the order of their load replies,
-// and so does the worker (bases are never reused within a session).
+// where function_base is dense: the client counts kernels of loaded modules per session in the order of their load
+// replies, and so does the worker (bases are never reused within a session).
 
 }  // namespace gpool::wire

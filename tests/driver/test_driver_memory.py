@@ -89,7 +89,8 @@ def test_copy_of_a_box(driver: Driver) -> None:
     pointer = driver.uploaded(bytes(120))
     host = ctypes.create_string_buffer(source, 120)
     shape = cuda.Copy3D(src_type=1, src_host=ctypes.addressof(host), src_pitch=6, src_height=5, src_z=1,
-                        dst_type=2, dst_device=pointer, dst_pitch=4, dst_height=3, width=4, height=3, depth=2)  # fmt: skip
+                        dst_type=2, dst_device=pointer, dst_pitch=4, dst_height=3,
+                        width=4, height=3, depth=2)  # fmt: skip
     driver.check("cuMemcpy3D_v2", byref(shape))
     expected = b"".join(source[z * 30 + y * 6 :][:4] for z in (1, 2) for y in range(3))
     assert driver.download(pointer, 24) == expected

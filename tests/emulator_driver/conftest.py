@@ -32,7 +32,8 @@ def program(emulator: Path, tmp_path: Path) -> Run:
     """Starts Python source in which `driver` is a Driver on the emulated GPU; `environment` as keyword arguments."""
 
     def start(source: str, **environment: str) -> subprocess.Popen[str]:
-        preamble = f"import sys\nfrom cuda.driver import *\nfrom cuda import driver as cuda\ndriver = Driver({str(emulator / 'libcuda.so.1')!r})\n"
+        preamble = "import sys\nfrom cuda.driver import *\nfrom cuda import driver as cuda\n"
+        preamble += f"driver = Driver({str(emulator / 'libcuda.so.1')!r})\n"
         env = {name: value for name, value in os.environ.items() if not name.startswith(("GPOOL_", "CUDA_"))}
         env |= {"PYTHONPATH": str(ROOT / "tests"), "GPOOL_EMULATOR_NODE": f"test-{os.getpid()}",
                 "XDG_RUNTIME_DIR": str(tmp_path), "PYTHONUNBUFFERED": "1"}  # fmt: skip

@@ -1,7 +1,8 @@
-// The seam between the emulated driver (native/emulator/driver) and the PTX machine (native/emulator/ptx): parse a module,
-// ask what is in it, run a kernel. No CUDA types, no streams, no handles here.
+// The seam between the emulated driver (native/emulator/driver) and the PTX machine (native/emulator/ptx): parse a
+// module, ask what is in it, run a kernel. No CUDA types, no streams, no handles here.
 //
-// Device addresses are host addresses. What a kernel may touch is said per launch (Regions); everything else is a fault.
+// Device addresses are host addresses. What a kernel may touch is said per launch (Regions); everything else is a
+// fault.
 #pragma once
 
 #include <cstddef>
@@ -23,10 +24,10 @@ struct Kernel {
   std::string name;
   std::vector<Parameter> parameters;
   uint32_t parameter_bytes = 0;
-  uint32_t shared_bytes = 0;  // static
-  uint32_t local_bytes = 0;   // per thread
-  uint32_t registers = 0;     // a plausible number, for attributes
-  uint32_t max_threads = 1024;           // from .maxntid, or 1024
+  uint32_t shared_bytes = 0;               // static
+  uint32_t local_bytes = 0;                // per thread
+  uint32_t registers = 0;                  // a plausible number, for attributes
+  uint32_t max_threads = 1024;             // from .maxntid, or 1024
   uint32_t required_block[3] = {0, 0, 0};  // from .reqntid
 };
 
@@ -85,17 +86,24 @@ struct Launch {
 
 struct Fault {
   enum class Kind : uint8_t {
-    none, illegal_address, misaligned_address, trap, assert_failed, illegal_instruction, timeout, stopped
+    none,
+    illegal_address,
+    misaligned_address,
+    trap,
+    assert_failed,
+    illegal_instruction,
+    timeout,
+    stopped
   };
   Kind kind = Kind::none;
   std::string sentence;  // kernel, PTX line, block, thread, address
 };
 
 struct Hooks {
-  std::function<void(std::string_view)> print;                    // device printf and assert, complete lines or pieces
-  std::function<uint64_t(uint64_t bytes)> allocate;               // device malloc; 0: out of memory
-  std::function<void(uint64_t address)> free;                     // device free
-  std::function<bool()> stop;                                     // polled now and then; true ends the launch (stopped)
+  std::function<void(std::string_view)> print;       // device printf and assert, complete lines or pieces
+  std::function<uint64_t(uint64_t bytes)> allocate;  // device malloc; 0: out of memory
+  std::function<void(uint64_t address)> free;        // device free
+  std::function<bool()> stop;                        // polled now and then; true ends the launch (stopped)
 };
 
 // Runs kernels on `threads` host threads; several launches may run at the same time and share them.

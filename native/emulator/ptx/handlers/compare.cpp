@@ -149,17 +149,29 @@ Handler by_relation(Relation relation, bool ordered_only, F make) {
   switch (relation) {
 #define GPOOL_RELATION(name) \
   case Relation::name:       \
-    return make.template operator()<Relation::name>();
-    GPOOL_RELATION(eq)
-    GPOOL_RELATION(ne) GPOOL_RELATION(lt) GPOOL_RELATION(le) GPOOL_RELATION(gt) GPOOL_RELATION(ge) default : break;
+    return make.template operator()<Relation::name>()
+    GPOOL_RELATION(eq);
+    GPOOL_RELATION(ne);
+    GPOOL_RELATION(lt);
+    GPOOL_RELATION(le);
+    GPOOL_RELATION(gt);
+    GPOOL_RELATION(ge);
+    default:
+      break;
   }
   if (ordered_only) return nullptr;
   switch (relation) {
-    GPOOL_RELATION(equ)
-    GPOOL_RELATION(neu) GPOOL_RELATION(ltu) GPOOL_RELATION(leu) GPOOL_RELATION(gtu) GPOOL_RELATION(geu)
-        GPOOL_RELATION(num) GPOOL_RELATION(nan)
+    GPOOL_RELATION(equ);
+    GPOOL_RELATION(neu);
+    GPOOL_RELATION(ltu);
+    GPOOL_RELATION(leu);
+    GPOOL_RELATION(gtu);
+    GPOOL_RELATION(geu);
+    GPOOL_RELATION(num);
+    GPOOL_RELATION(nan);
 #undef GPOOL_RELATION
-            default : return nullptr;
+    default:
+      return nullptr;
   }
 }
 
