@@ -10,28 +10,26 @@ import structlog
 __all__ = ["configure_logs"]
 
 
-def configure_logs(*, as_json: bool | None = None, level: int = logging.INFO) -> None:
-    """Send structlog and the standard library's `logging` to stderr, from `level` on.
-
-    as_json: None means JSON unless stderr is a terminal.
-    """
-    if as_json is None:
-        as_json = not sys.stderr.isatty()
+def configure_logs(level: str = "info") -> None:
+    """Send structlog's and the standard library's records to stderr. `level`: debug, info, warning or error."""
     shared: list[structlog.typing.Processor] = [
         structlog.contextvars.merge_contextvars,
         structlog.stdlib.add_log_level,
         structlog.stdlib.add_logger_name,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
-        structlog.processors.format_exc_info,
     ]
+    renderer: structlog.typing.Processor
+    if sys.stderr.isatty():
+        # Not the richer formatters: they print local variables, and some of those are keys and tokens.
+        renderer = structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)
+    else:
+        shared.append(structlog.processors.format_exc_info)
+        renderer = structlog.processors.JSONRenderer()
     structlog.configure(
         processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
-        wrapper_class=structlog.make_filtering_bound_logger(level),
         logger_factory=structlog.stdlib.LoggerFactory(),
+        wrapper_class=structlog.stdlib.BoundLogger,
         cache_logger_on_first_use=True,
-    )
-    renderer: structlog.typing.Processor = (
-        structlog.processors.JSONRenderer() if as_json else structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())
     )
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(
@@ -42,6 +40,7 @@ def configure_logs(*, as_json: bool | None = None, level: int = logging.INFO) ->
     )
     root = logging.getLogger()
     root.handlers = [handler]
-    root.setLevel(level)
-    # It says at this level what we say ourselves.
-    logging.getLogger("websockets").setLevel(logging.WARNING)
+    root.setLevel(level.upper())
+    # These tell what our own records tell better.
+    for name in ("alembic", "uvicorn.access", "uvicorn.error", "aiosqlite", "websockets"):
+        logging.getLogger(name).setLevel(logging.WARNING)

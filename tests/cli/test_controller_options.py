@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
+from gpool import logs
 from gpool.cli.main import main
-from gpool.controller import logs
 
 
 @pytest.mark.parametrize(

@@ -40,9 +40,9 @@ def command(listen: str, state: Path | None, database: str | None, log_level: st
     import asyncio
 
     from gpool.api.app import create_app
-    from gpool.controller.logs import configure_logs
     from gpool.controller.process import run_controller
     from gpool.controller.settings import ControllerSettings
+    from gpool.logs import configure_logs
     from gpool.store.database import database_file
 
     host, port = _address(listen)
