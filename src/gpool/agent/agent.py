@@ -52,6 +52,7 @@ class Agent:
         self._in_force = 0
         self._desired: Desired | None = None
         self._connected = False
+        self._said = ""  # why there is no connection, as the log has it already
         self._told = asyncio.Event()
 
     def stop(self) -> None:
@@ -89,25 +90,28 @@ class Agent:
 
     async def _converse_for_ever(self) -> None:
         pauses = pauses_s(random.Random())
-        said = ""
         while True:
             began = time.monotonic()
             try:
                 async with connection_to(self._address, self._token) as connection:
-                    said = ""
                     await self._converse(connection)
             except LostError as error:
-                if str(error) != said:
+                if str(error) != self._said:
                     log.warning("no connection to the controller; trying again", join=self._join, reason=str(error))
-                    said = str(error)
+                    self._said = str(error)
             if time.monotonic() - began > STABLE_S:
                 pauses = pauses_s(random.Random())
             await asyncio.sleep(next(pauses))
 
     async def _converse(self, connection: Connection) -> None:
         older_sessions = self._workerd.ledger.leases_with_sessions()
-        await connection.send(Hello(version=VERSION, node=self._node, boot_id=boot_id(), generation=self._generation))
+        # A controller that refuses our token closes before it has heard us; why stands in what it said before that.
+        with contextlib.suppress(LostError):
+            await connection.send(
+                Hello(version=VERSION, node=self._node, boot_id=boot_id(), generation=self._generation)
+            )
         welcome = await self._welcome(connection)
+        self._said = ""
         log.info("connected", join=self._join, controller=welcome.version)
         self._gpus = self._source.gpus()
         self._workerd.equip(welcome.node_key, [gpu.uuid for gpu in self._gpus])
