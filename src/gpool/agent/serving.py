@@ -65,8 +65,9 @@ def serve_agent(*, node: str, join: str, token: str, source: GpuSource, data: st
     command = [workerd_program(), "--node", node, "--state", str(state)]
     command += ["--driver", emulator_folder() if emulated else "", "--tcp", data]
     settings = WorkerdSettings(command, source.environment(), state)
+    agent = Agent(node=node, join=join, token=token, gpus=source, workerd=settings)
     with _own(state):
-        asyncio.run(_serve(Agent(node=node, join=join, token=token, gpus=source, workerd=settings)))
+        asyncio.run(_serve(agent))
 
 
 async def _serve(agent: Agent) -> None:
