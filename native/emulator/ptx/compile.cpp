@@ -724,6 +724,7 @@ class BodyCompiler {
     in.run = choice.run;
     in.line = line_;
     in.imm = choice.imm;
+    in.r[9] = choice.note;
     if (choice.touches_memory) in.site = program_.sites++;
     std::vector<uint32_t>& rows = operand_rows_;
     rows.clear();
