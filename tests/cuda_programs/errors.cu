@@ -19,8 +19,10 @@ int main() {
   EXPECT(devices >= 1);
 
   DeviceArray<int> out(4096);
-  // NVIDIA's own pair of driver and runtime says InvalidConfiguration; a driver below a runtime of another make can
-  // only say InvalidValue. Every driver here must say the same: the code is part of the output.
+  // The runtime hands the driver's code on as it is (its translation is the identity), and what cuLaunchKernel
+  // documents for such a shape is CUDA_ERROR_INVALID_VALUE. NVIDIA's driver tells its own runtime InvalidConfiguration,
+  // a code that the driver's interface does not have. Every driver here must say the same: the code is part of the
+  // output.
   write_index<<<1, 4096>>>(out.data());  // more threads than a block may have
   const cudaError_t refused = cudaPeekAtLastError();
   EXPECT(refused == cudaErrorInvalidConfiguration || refused == cudaErrorInvalidValue);

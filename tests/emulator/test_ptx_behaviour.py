@@ -269,6 +269,22 @@ def test_local_memory_and_the_bracketed_address(machine: Machine) -> None:
     assert run(machine, entry(body), np.zeros(32, U32))[0].tolist() == [10 * i + 5 for i in range(32)]
 
 
+def test_an_element_of_a_variable_is_counted_in_elements(machine: Machine) -> None:
+    head = ".global .align 4 .u32 table[4] = {7, 8, 9, 10};"
+    body = """
+    .shared .align 16 .b8 bytes[256]; .shared .b32 words[8]; .local .b64 wide[4];
+    mov.u64 %d1, bytes[0]; st.shared.u32 [%d1+12], 5; ld.shared.u32 %r1, [bytes[12]];
+    mov.u32 %r9, words[3]; st.shared.u32 [%r9], 600; ld.shared.u32 %r2, [words+12];
+    st.local.u64 [wide[2]], 4000; ld.local.u64 %d3, [wide+16]; cvt.u32.u64 %r3, %d3;
+    mov.u64 %d4, table[2]; ld.global.u32 %r4, [%d4]; ld.global.u32 %r5, [table[3]];
+    add.u32 %r1, %r1, %r2; add.u32 %r1, %r1, %r3; add.u32 %r1, %r1, %r4; add.u32 %r1, %r1, %r5;
+    st.global.u32 [%o], %r1;"""
+    module = machine.load(entry(body, head=head))
+    assert machine.ask(f"variables {module}") == "table:16"
+    got = machine.run(module, "k", 1, 32, np.zeros(32, U32))[0]
+    assert got.tolist() == [5 + 600 + 4000 + 9 + 10] * 32
+
+
 @pytest.mark.parametrize(
     ("body", "kind", "words"),
     [

@@ -25,6 +25,7 @@ struct Name {
   uint32_t offset = 0;    // in local memory, shared memory or the parameters
   uint32_t bytes = 0;
   uint32_t first = 0, count = 0;  // of registers: in `rows`; of targets: in `target_names`
+  uint32_t element_bytes = 0;     // of variables and parameters
 };
 
 struct SpecialName {
@@ -261,8 +262,9 @@ class BodyCompiler {
       uint64_t offset = 0;
       for (const Declaration& parameter : source_.parameters) {
         offset = aligned(offset, parameter.alignment);
-        declare(parameter.name, {Name::Kind::kernel_param, parameter.type, kNoRow, static_cast<uint32_t>(offset),
-                                 static_cast<uint32_t>(parameter.bytes())});
+        declare(parameter.name,
+                {Name::Kind::kernel_param, parameter.type, kNoRow, static_cast<uint32_t>(offset),
+                 static_cast<uint32_t>(parameter.bytes()), 0, 0, parameter.vector * bytes_of(parameter.type)});
         offset += parameter.bytes();
       }
       return;
@@ -284,7 +286,7 @@ class BodyCompiler {
   Slice place_local(const Declaration& one, Name::Kind kind) {
     local_ = aligned(local_, one.alignment);
     Slice slice{static_cast<uint32_t>(local_), static_cast<uint32_t>(one.bytes())};
-    declare(one.name, {kind, one.type, kNoRow, slice.offset, slice.bytes});
+    declare(one.name, {kind, one.type, kNoRow, slice.offset, slice.bytes, 0, 0, one.vector * bytes_of(one.type)});
     local_ += one.bytes();
     if (local_ > 1u << 24) fail(one.line, "more than 16 MiB of local memory per thread");
     return slice;
@@ -409,6 +411,7 @@ class BodyCompiler {
           scoped_names_.push_back(std::make_unique<std::string>(function_.name + "/" + std::string(one.name)));
           name.offset = place_shared(persistent(*scoped_names_.back()), one.bytes(), one.alignment);
         }
+        name.element_bytes = one.vector * bytes_of(one.type);
         declare(one.name, name);
       } else if (space == ".local") {
         place_local(one, Name::Kind::local);
@@ -631,6 +634,17 @@ class BodyCompiler {
     return symbol_row(operand.name, operand.offset, row) || fail("'" + std::string(operand.name) + "' is not declared");
   }
 
+  // Turns the number of an element into a displacement in bytes.
+  bool place_element(Operand& operand) {
+    auto found = names_.find(operand.name);
+    const bool here = found != names_.end();
+    const bool array = here && found->second.kind != Name::Kind::reg && found->second.kind != Name::Kind::registers;
+    const unsigned bytes = array ? found->second.element_bytes : here ? 0 : module_.element_bytes(operand.name);
+    if (bytes == 0) return fail("'" + std::string(operand.name) + "' has no elements");
+    operand.offset += operand.element * static_cast<int64_t>(bytes);
+    return true;
+  }
+
   void describe(Request& request, const std::vector<Operand>& operands) {
     request.operands = static_cast<unsigned>(operands.size());
     for (size_t i = 0; i < operands.size() && i < 8; ++i) {
@@ -677,6 +691,7 @@ class BodyCompiler {
       for (;;) {
         // The target of a branch and the name of a function read like any other name.
         if (!read_operand(lexer_, operands_.emplace_back(), error_)) return;
+        if (operands_.back().element && !place_element(operands_.back())) return;
         if (lexer_.accept(',')) continue;
         if (lexer_.accept(';')) break;
         fail(lexer_.line(), "';' was expected after an instruction, not '" + std::string(lexer_.peek().text) + "'");
@@ -709,6 +724,7 @@ class BodyCompiler {
     in.run = choice.run;
     in.line = line_;
     in.imm = choice.imm;
+    in.r[9] = choice.note;
     if (choice.touches_memory) in.site = program_.sites++;
     std::vector<uint32_t>& rows = operand_rows_;
     rows.clear();

@@ -46,6 +46,7 @@ Cta::Cta(Job& owner, uint32_t worker_index) : job(&owner), worker(worker_index) 
     warp.local = local + i * local_each * kLanes;
     warp.parameters = owner.parameters.data();
     warp.parameter_bytes = owner.parameters.size();
+    warp.extra = program.extra.data();
   }
 }
 

@@ -282,6 +282,7 @@ bool ModuleText::read_variables(Lexer& lexer, Space space, bool external, Syntax
   if (!read_declarations(lexer, false, declarations, error)) return false;
   for (const Declaration& one : declarations) {
     if (one.bytes() > kMostBytes) return fail(error, one.line, "a variable is larger than 4 TiB");
+    element_bytes_.emplace(one.name, one.vector * bytes_of(one.type));
     if (space == Space::shared) {
       if (!shared_index_.contains(one.name)) {
         shared_index_.emplace(one.name, static_cast<uint32_t>(shared_.size()));
@@ -363,6 +364,11 @@ int32_t ModuleText::find_variable(std::string_view name) const {
 const SharedSource* ModuleText::find_shared(std::string_view name) const {
   auto found = shared_index_.find(name);
   return found == shared_index_.end() ? nullptr : &shared_[found->second];
+}
+
+unsigned ModuleText::element_bytes(std::string_view variable) const {
+  auto found = element_bytes_.find(variable);
+  return found == element_bytes_.end() ? 0 : found->second;
 }
 
 const Program& ModuleText::program(size_t kernel) {

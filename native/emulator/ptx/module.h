@@ -52,7 +52,8 @@ class ModuleText final : public Module {
   int32_t find_function(std::string_view name) const;
   int32_t find_variable(std::string_view name) const;
   const SharedSource* find_shared(std::string_view name) const;
-  // Module-scope prototypes are rare but legal.
+  unsigned element_bytes(std::string_view variable) const;  // 0: no variable of the module
+                                                            // Module-scope prototypes are rare but legal.
 
  private:
   bool read_function(Lexer& lexer, bool entry, bool external, SyntaxError& error);
@@ -69,7 +70,7 @@ class ModuleText final : public Module {
   std::vector<uint64_t> addresses_;
   std::vector<FunctionSource> functions_;
   std::vector<SharedSource> shared_;
-  std::unordered_map<std::string_view, uint32_t> function_index_, variable_index_, shared_index_;
+  std::unordered_map<std::string_view, uint32_t> function_index_, variable_index_, shared_index_, element_bytes_;
   struct Compiled {
     std::once_flag once;
     Program program;

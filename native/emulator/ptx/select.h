@@ -39,6 +39,7 @@ struct Choice {
   Handler run = nullptr;
   const char* shape = "";
   uint64_t imm = 0;
+  uint32_t note = 0;  // for Instruction::r[9], of instructions with fewer rows
   bool touches_memory = false;
   bool ignores_last = false;  // a cache policy ends the operands
 };

@@ -78,6 +78,15 @@ bool read_initial(Lexer& lexer, std::vector<InitialValue>& out, SyntaxError& err
   return true;
 }
 
+// The element in `name[8]`, in an address or as one.
+bool read_element(Lexer& lexer, Operand& out, SyntaxError& error) {
+  if (!lexer.accept('[')) return true;
+  Literal number;
+  if (!read_number(lexer, number, error)) return false;
+  out.element = static_cast<int64_t>(number.bits);
+  return lexer.accept(']') || fail(error, out.line, "']' is missing after the number of an element");
+}
+
 }  // namespace
 
 bool read_declarations(Lexer& lexer, bool parameter, std::vector<Declaration>& out, SyntaxError& error) {
@@ -202,11 +211,7 @@ bool read_operand(Lexer& lexer, Operand& out, SyntaxError& error) {
     if (lexer.peek().kind == Token::Kind::word) {
       out.has_name = true;
       out.name = lexer.take().text;
-      // Some renderers write an element of a variable as `local0[8]`, the number in bytes.
-      if (lexer.accept('[')) {
-        if (!add_number()) return false;
-        if (!lexer.accept(']')) return fail(error, out.line, "']' is missing in an address");
-      }
+      if (!read_element(lexer, out, error)) return false;
     } else if (!lexer.peek().is(']') && !add_number()) {
       return false;
     }
@@ -229,6 +234,7 @@ bool read_operand(Lexer& lexer, Operand& out, SyntaxError& error) {
       out.kind = Operand::Kind::sink;
     } else {
       out.kind = Operand::Kind::name;
+      if (!read_element(lexer, out, error)) return false;
       while (lexer.peek().is('+') || lexer.peek().is('-')) {
         Literal number;
         if (!read_number(lexer, number, error)) return false;

@@ -59,7 +59,8 @@ struct Operand {
   std::string_view name;          // register or symbol
   std::string_view second;        // of %p|%q
   Literal literal;                // negative integers are in two's complement
-  int64_t offset = 0;             // of an address, or name+offset
+  int64_t offset = 0;             // of an address, or name+offset; in bytes
+  int64_t element = 0;            // of name[element]
   std::vector<Operand> elements;  // of {a, b} and (a, b); of a texture address: its coordinates
 };
 

@@ -35,6 +35,10 @@ unsigned bytes_of(Type type) {
   return kTypes[static_cast<unsigned>(type)].bytes;
 }
 
+bool Opcode::operator==(const char* name) const {
+  return text == std::string_view(name);
+}
+
 Form::Form(std::string_view opcode) {
   size_t at = 0;
   bool first = true;

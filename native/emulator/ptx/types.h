@@ -41,16 +41,16 @@ enum class Type : uint8_t {
 Type type_named(std::string_view word);
 unsigned bytes_of(Type type);
 
-inline bool is_signed(Type t) {
+[[gnu::always_inline]] inline bool is_signed(Type t) {
   return t == Type::s8 || t == Type::s16 || t == Type::s32 || t == Type::s64;
 }
-inline bool is_float(Type t) {
+[[gnu::always_inline]] inline bool is_float(Type t) {
   return t == Type::f32 || t == Type::f64;
 }
-inline bool is_half(Type t) {
+[[gnu::always_inline]] inline bool is_half(Type t) {
   return t == Type::f16 || t == Type::bf16 || t == Type::f16x2 || t == Type::bf16x2;
 }
-inline bool is_integer(Type t) {
+[[gnu::always_inline]] inline bool is_integer(Type t) {
   switch (t) {
     case Type::b8:
     case Type::u8:
@@ -70,6 +70,13 @@ inline bool is_integer(Type t) {
   }
 }
 
+// The base of an opcode, for comparison with a name. The comparison is no inline function: the files that compare are
+// compiled for several instruction-set levels, and the linker would keep one copy for all of them.
+struct Opcode {
+  std::string_view text;
+  bool operator==(const char* name) const;
+};
+
 // "ld.global.nc.v2.f32" as base "ld" and modifiers. A selector takes each modifier it understands; one that nobody took
 // makes the instruction unknown, so a modifier is never silently ignored.
 class Form {
@@ -77,12 +84,13 @@ class Form {
   explicit Form(std::string_view opcode);
 
   std::string_view base() const { return base_; }
+  [[gnu::always_inline]] Opcode opcode() const { return {base_}; }
   // True, and marks it, when the modifier is present and was not taken before.
   bool take(std::string_view modifier);
   bool has(std::string_view modifier) const;
   // The types in the order written. Types are taken by being read.
-  unsigned type_count() const { return type_count_; }
-  Type type(unsigned index) const { return index < type_count_ ? types_[index] : Type::none; }
+  [[gnu::always_inline]] unsigned type_count() const { return type_count_; }
+  [[gnu::always_inline]] Type type(unsigned index) const { return index < type_count_ ? types_[index] : Type::none; }
   // The first modifier that nobody took, or an empty view.
   std::string_view untaken() const;
 

@@ -56,6 +56,7 @@ struct alignas(64) Warp {
   uint64_t local_stride = 0;
   const std::byte* parameters = nullptr;
   uint64_t parameter_bytes = 0;
+  const uint32_t* extra = nullptr;  // Program::extra
   Frame* frame = nullptr;
   int64_t steps = 0;                             // backward branches and calls left in this turn
   alignas(64) uint32_t mask_words[kLanes] = {};  // all ones for each lane of `mask`

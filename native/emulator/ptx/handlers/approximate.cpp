@@ -52,7 +52,7 @@ Handler choose(bool ftz) {
 
 bool select_approximate(Request& request, Choice& choice) {
   Form& form = request.form;
-  std::string_view base = form.base();
+  const Opcode base = form.opcode();
   if (form.type_count() != 1 || !form.take("approx")) return false;
   const bool ftz = form.take("ftz");
   if (form.type(0) == Type::f64 && base == "rsqrt") {

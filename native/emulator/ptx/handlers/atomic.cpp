@@ -178,7 +178,7 @@ const char* shape_of(bool red, bool cas, unsigned bytes, bool is_f) {
 
 bool select_atomic(Request& request, Choice& choice) {
   Form& form = request.form;
-  const bool red = form.base() == "red";
+  const bool red = form.opcode() == "red";
   if (form.type_count() != 1 || form.has("async")) return false;
   const Type type = form.type(0);
   for (std::string_view modifier :

@@ -216,7 +216,7 @@ const Instruction* dp2a(Warp& w, const Instruction* in) {
 
 bool select_bits(Request& request, Choice& choice) {
   Form& form = request.form;
-  std::string_view base = form.base();
+  const Opcode base = form.opcode();
   Type type = form.type(0);
   const bool wide = bytes_of(type) == 8;
   if (bytes_of(type) != 4 && !wide) return false;

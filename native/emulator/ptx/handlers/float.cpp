@@ -264,7 +264,7 @@ bool extreme(Form& form, Type type, Choice& choice) {
 
 bool select_float(Request& request, Choice& choice) {
   Form& form = request.form;
-  std::string_view base = form.base();
+  const Opcode base = form.opcode();
   Type type = form.type(0);
   if (form.type_count() != 1) return false;
   if (type == Type::f32x2) {

@@ -186,7 +186,7 @@ Handler extreme_of(Type type) {
 
 bool select_half(Request& request, Choice& choice) {
   Form& form = request.form;
-  std::string_view base = form.base();
+  const Opcode base = form.opcode();
   const Type type = form.type(0);
   if (!is_half(type) || form.type_count() != 1) return false;
   const bool packed = bytes_of(type) == 4;

@@ -359,7 +359,7 @@ Handler carry_mad_of(bool high, bool reads, bool writes) {
 bool select_integer(Request& request, Choice& choice) {
   Form& form = request.form;
   Type type = form.type(0);
-  std::string_view base = form.base();
+  const Opcode base = form.opcode();
   // u16x2 and s16x2 are types of add, min and max only.
   if (const bool sgn = form.take("s16x2"); sgn || form.take("u16x2")) {
     choice.shape = "www";
@@ -376,8 +376,8 @@ bool select_integer(Request& request, Choice& choice) {
   const bool carry_out = form.take("cc");
   if (base == "add" || base == "sub" || base == "addc" || base == "subc") {
     choice.shape = shape_of(type, "hhh", "www", "qqq");
-    bool subtract = base[0] == 's';
-    bool reads = base.size() == 4;
+    bool subtract = base.text[0] == 's';
+    bool reads = base.text.size() == 4;
     if (carry_out || reads) {
       choice.run = subtract ? carry_of<true>(type, reads, carry_out) : carry_of<false>(type, reads, carry_out);
       return choice.run;
@@ -442,7 +442,7 @@ bool select_integer(Request& request, Choice& choice) {
     return choice.run;
   }
   if (base == "mul24" || base == "mad24") {
-    const bool three = base[1] == 'a';
+    const bool three = base.text[1] == 'a';
     const bool high = form.take("hi");
     if ((!high && !form.take("lo")) || bytes_of(type) != 4) return false;
     choice.shape = three ? "wwww" : "www";
@@ -468,7 +468,7 @@ bool select_integer(Request& request, Choice& choice) {
   if (base == "div") choice.run = binary_of<Div>(type);
   if (base == "rem") choice.run = binary_of<Rem>(type);
   if (base == "min" || base == "max") {
-    const bool max = base[1] == 'a';
+    const bool max = base.text[1] == 'a';
     if (form.take("relu")) {
       if (type != Type::s32) return false;
       choice.run = max ? binary<MaxRelu, int32_t> : binary<MinRelu, int32_t>;

@@ -129,7 +129,7 @@ Handler binary_of(Type type) {
 
 bool select_logic(Request& request, Choice& choice) {
   Form& form = request.form;
-  std::string_view base = form.base();
+  const Opcode base = form.opcode();
   Type type = form.type(0);
   if (type == Type::pred) {
     choice.shape = base == "not" ? "Pp" : "Ppp";

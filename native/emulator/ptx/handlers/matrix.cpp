@@ -3,7 +3,6 @@
 //   A: row g + 8 (r & 1), column E t + 4 E (r >> 1) + e      B: row E t + 4 E r + e, column g
 //   C, D: row g + 8 (r >> 1), column 2 t + (r & 1)           (f16: two columns per register)
 // for 16 rows; with 8 rows the terms in 8 fall away.
-#include "../cta.h"
 #include "rows.h"
 #include "small_floats.h"
 
@@ -85,7 +84,7 @@ const Instruction* mma(Warp& w, const Instruction* in) {
   constexpr unsigned kN = 8;
   constexpr unsigned kA = kM * kK / (32 * kE), kB = kK * kN / (32 * kE), kC = kM * kN / 32;
   const Plan plan = cast_bits<Plan>(in->imm);
-  const uint32_t* rows = w.cta->job->program->extra.data() + in->r[0];
+  const uint32_t* rows = w.extra + in->r[0];
   const unsigned d_registers = plan.half_d ? kC / 2 : kC, c_registers = plan.half_c ? kC / 2 : kC;
   const uint32_t* a_rows = rows + d_registers;
   const uint32_t* b_rows = a_rows + kA;
@@ -273,14 +272,14 @@ bool element_of(Type type, Element& out) {
 
 bool select_matrix(Request& request, Choice& choice) {
   Form& form = request.form;
-  std::string_view base = form.base();
+  const Opcode base = form.opcode();
   if (!form.take("sync")) return false;
   form.take("aligned");
   if (base == "ldmatrix" || base == "stmatrix") {
     if (!form.take("m8n8") || form.type(0) != Type::b16) return false;
     if (!form.take("shared")) form.take("shared::cta");
     const unsigned count = form.take("x4") ? 4 : form.take("x2") ? 2 : form.take("x1") ? 1 : 0;
-    const bool trans = form.take("trans"), store = base[0] == 's';
+    const bool trans = form.take("trans"), store = base == "stmatrix";
     const bool narrow = request.widths[store ? 0 : 1] == 4;
     choice.shape = store ? "mVw" : "Vwm";
     choice.touches_memory = true;

@@ -94,8 +94,8 @@ enum class Pattern : uint8_t { unit, same, scattered, bad };
 
 // One pass over the addresses: bounds by sign bits (addresses stay below 2^63), alignment, unit stride, broadcast.
 // `bad` may also mean that the lanes touch several regions: the caller then looks at each.
-template <Where kWhere, unsigned kBytes>
-GPOOL_INLINE Pattern pattern(Warp& w, const Instruction* in, const uint64_t* a) {
+template <Where kWhere>
+GPOOL_INLINE Pattern pattern(Warp& w, const Instruction* in, const uint64_t* a, const unsigned bytes) {
   if constexpr (kWhere == Where::local) return Pattern::bad;
   uint64_t begin, end;
   if constexpr (kWhere == Where::shared) {
@@ -108,18 +108,18 @@ GPOOL_INLINE Pattern pattern(Warp& w, const Instruction* in, const uint64_t* a) 
     begin = w.sites[in->site].begin;
     end = w.sites[in->site].end;
   }
-  const uint64_t last = end - kBytes;
+  const uint64_t last = end - bytes;
   if (w.mask == kFull) {
     const uint64_t first = a[0];
     uint64_t not_unit = 0, not_same = 0, outside = 0, low_bits = 0;
     GPOOL_LANES
     for (unsigned l = 0; l < kLanes; ++l) {
-      not_unit |= a[l] ^ (first + l * kBytes);
+      not_unit |= a[l] ^ (first + l * bytes);
       not_same |= a[l] ^ first;
       outside |= (a[l] - begin) | (last - a[l]);
       low_bits |= a[l];
     }
-    if (static_cast<int64_t>(outside) < 0 || low_bits % kBytes) return Pattern::bad;
+    if (static_cast<int64_t>(outside) < 0 || (low_bits & (bytes - 1))) return Pattern::bad;
     return not_unit == 0 ? Pattern::unit : not_same == 0 ? Pattern::same : Pattern::scattered;
   }
   uint64_t outside = 0, low_bits = 0;
@@ -130,20 +130,16 @@ GPOOL_INLINE Pattern pattern(Warp& w, const Instruction* in, const uint64_t* a) 
     outside |= ((a[l] - begin) | (last - a[l])) & active;
     low_bits |= a[l] & active;
   }
-  return static_cast<int64_t>(outside) < 0 || low_bits % kBytes ? Pattern::bad : Pattern::scattered;
+  return static_cast<int64_t>(outside) < 0 || (low_bits & (bytes - 1)) ? Pattern::bad : Pattern::scattered;
 }
 // Stores remember only regions that may be written, so that a site's region suffices.
 
 // Full-mask paths of a load: 32 consecutive elements, one element for all, one per lane.
 template <class M, class R, unsigned kCount>
 GPOOL_INLINE void load_unit(R* const* d, const M* from) {
-  if constexpr (sizeof(M) == 16) {
-    __builtin_memcpy(d[0], from, 16 * kLanes);
-  } else {
-    GPOOL_LANES
-    for (unsigned l = 0; l < kLanes; ++l) {
-      for (unsigned i = 0; i < kCount; ++i) d[i][l] = static_cast<R>(from[l * kCount + i]);
-    }
+  GPOOL_LANES
+  for (unsigned l = 0; l < kLanes; ++l) {
+    for (unsigned i = 0; i < kCount; ++i) d[i][l] = static_cast<R>(from[l * kCount + i]);
   }
 }
 template <class M, class R, unsigned kCount>
@@ -151,25 +147,16 @@ GPOOL_INLINE void load_same(R* const* d, const void* from) {
   M values[kCount];
   __builtin_memcpy(values, from, sizeof values);
   for (unsigned i = 0; i < kCount; ++i) {
-    if constexpr (sizeof(M) == 16) {
-      for (unsigned l = 0; l < kLanes; ++l) d[i][l] = values[i];
-    } else {
-      const R value = static_cast<R>(values[i]);
-      GPOOL_LANES
-      for (unsigned l = 0; l < kLanes; ++l) d[i][l] = value;
-    }
+    const R value = static_cast<R>(values[i]);
+    GPOOL_LANES
+    for (unsigned l = 0; l < kLanes; ++l) d[i][l] = value;
   }
 }
 template <class M, class R, unsigned kCount>
 GPOOL_INLINE void load_one(R* const* d, unsigned l, const void* from) {
   M values[kCount];
   __builtin_memcpy(values, from, sizeof values);
-  for (unsigned i = 0; i < kCount; ++i) {
-    if constexpr (sizeof(M) == 16)
-      d[i][l] = values[i];
-    else
-      d[i][l] = static_cast<R>(values[i]);
-  }
+  for (unsigned i = 0; i < kCount; ++i) d[i][l] = static_cast<R>(values[i]);
 }
 
 // The usual load of shared memory, with 32-bit addresses and all lanes: half the work of the general path. False: not
@@ -213,7 +200,7 @@ GPOOL_INLINE const Instruction* load(Warp& w, const Instruction* in) {
   }
   alignas(64) uint64_t a[kLanes];
   addresses<kWhere, A>(w, in, in->r[kCount], a);
-  switch (pattern<kWhere, kBytes>(w, in, a)) {
+  switch (pattern<kWhere>(w, in, a, kBytes)) {
     case Pattern::unit:
       load_unit<M, R, kCount>(d, reinterpret_cast<const M*>(a[0]));
       return in + 1;
@@ -236,28 +223,6 @@ GPOOL_INLINE const Instruction* load(Warp& w, const Instruction* in) {
   return in + 1;
 }
 
-// A parameter of the kernel: the same for all lanes.
-template <class M, class R, unsigned kCount>
-const Instruction* load_parameter(Warp& w, const Instruction* in) {
-  const uint64_t at = row<uint64_t>(w, in->r[kCount])[0] + in->imm;
-  constexpr unsigned kBytes = sizeof(M) * kCount;
-  if (at + kBytes > w.parameter_bytes || at + kBytes < at) {
-    return fault_address(w, in, static_cast<unsigned>(__builtin_ctz(w.mask)), at, "read of parameters");
-  }
-  M values[kCount];
-  __builtin_memcpy(values, w.parameters + at, kBytes);
-  for (unsigned i = 0; i < kCount; ++i) {
-    if constexpr (sizeof(M) == 16) {
-      R* d = row<R>(w, in->r[i]);
-      for (uint32_t left = w.mask; left; left &= left - 1) d[__builtin_ctz(left)] = values[i];
-    } else {
-      const R value = static_cast<R>(values[i]);
-      each(w, row<R>(w, in->r[i]), [=](unsigned) { return value; });
-    }
-  }
-  return in + 1;
-}
-
 template <class A, Where kWhere, class M, class R, unsigned kCount>
 GPOOL_INLINE const Instruction* store(Warp& w, const Instruction* in) {
   constexpr unsigned kBytes = sizeof(M) * kCount;
@@ -265,16 +230,12 @@ GPOOL_INLINE const Instruction* store(Warp& w, const Instruction* in) {
   addresses<kWhere, A>(w, in, in->r[0], a);
   const R* s[kCount];
   for (unsigned i = 0; i < kCount; ++i) s[i] = row<R>(w, in->r[1 + i]);
-  switch (pattern<kWhere, kBytes>(w, in, a)) {
+  switch (pattern<kWhere>(w, in, a, kBytes)) {
     case Pattern::unit: {
       M* to = reinterpret_cast<M*>(a[0]);
-      if constexpr (sizeof(M) == 16) {
-        __builtin_memcpy(to, s[0], 16 * kLanes);
-      } else {
-        GPOOL_LANES
-        for (unsigned l = 0; l < kLanes; ++l) {
-          for (unsigned i = 0; i < kCount; ++i) to[l * kCount + i] = static_cast<M>(s[i][l]);
-        }
+      GPOOL_LANES
+      for (unsigned l = 0; l < kLanes; ++l) {
+        for (unsigned i = 0; i < kCount; ++i) to[l * kCount + i] = static_cast<M>(s[i][l]);
       }
       return in + 1;
     }
@@ -291,12 +252,7 @@ GPOOL_INLINE const Instruction* store(Warp& w, const Instruction* in) {
   for (uint32_t left = w.mask; left; left &= left - 1) {
     unsigned l = static_cast<unsigned>(__builtin_ctz(left));
     M values[kCount];
-    for (unsigned i = 0; i < kCount; ++i) {
-      if constexpr (sizeof(M) == 16)
-        values[i] = s[i][l];
-      else
-        values[i] = static_cast<M>(s[i][l]);
-    }
+    for (unsigned i = 0; i < kCount; ++i) values[i] = static_cast<M>(s[i][l]);
     __builtin_memcpy(reinterpret_cast<void*>(a[l]), values, kBytes);
   }
   return in + 1;
@@ -310,99 +266,188 @@ const Instruction* access(Warp& w, const Instruction* in) {
     return load<A, kWhere, M, R, kCount>(w, in);
 }
 
-template <class M, class R, unsigned kCount, bool kStore>
-Handler by_place(Where where, bool narrow_address) {
-  switch (where) {
+// ---- the general handlers: any place, any type, lane by lane ----
+
+// What they need to know, in Instruction::r[9].
+struct Plan {
+  Where where;
+  uint8_t element;  // bytes in memory
+  uint8_t width;    // bytes of the register: loads extend, stores cut off
+  uint8_t count : 6, narrow : 1, extend_sign : 1;
+};
+
+template <Where kWhere, class A>
+[[gnu::noinline]] static const Instruction* locate(Warp& w, const Instruction* in, uint32_t address_row, unsigned bytes,
+                                                   bool write, uint64_t* a) {
+  addresses<kWhere, A>(w, in, address_row, a);
+  if (pattern<kWhere>(w, in, a, bytes) != Pattern::bad) return in;
+  bool misaligned = false;
+  const unsigned lane = bad_lane<kWhere>(w, in, a, bytes, write, misaligned);
+  return lane < kLanes ? report<kWhere>(w, in, lane, a[lane], bytes, write, misaligned) : in;
+}
+// nullptr: an access is bad, and reported.
+static const Instruction* locate_any(Warp& w, const Instruction* in, Plan plan, uint32_t address_row, bool write,
+                                     uint64_t* a) {
+  const unsigned bytes = plan.element * plan.count;
+  switch (plan.where) {
     case Where::generic:
-      return narrow_address ? nullptr : access<uint64_t, Where::generic, M, R, kCount, kStore>;
+      return locate<Where::generic, uint64_t>(w, in, address_row, bytes, write, a);
     case Where::shared:
-      return narrow_address ? access<uint32_t, Where::shared, M, R, kCount, kStore>
-                            : access<uint64_t, Where::shared, M, R, kCount, kStore>;
+      return plan.narrow ? locate<Where::shared, uint32_t>(w, in, address_row, bytes, write, a)
+                         : locate<Where::shared, uint64_t>(w, in, address_row, bytes, write, a);
     case Where::local:
-      return narrow_address ? access<uint32_t, Where::local, M, R, kCount, kStore>
-                            : access<uint64_t, Where::local, M, R, kCount, kStore>;
-    case Where::parameter:
-      if constexpr (kStore)
-        return nullptr;
-      else
-        return load_parameter<M, R, kCount>;
+      return plan.narrow ? locate<Where::local, uint32_t>(w, in, address_row, bytes, write, a)
+                         : locate<Where::local, uint64_t>(w, in, address_row, bytes, write, a);
     case Where::parameters:
-      if constexpr (kStore)
-        return nullptr;
-      else
-        return narrow_address ? nullptr : access<uint64_t, Where::parameters, M, R, kCount, false>;
+      return locate<Where::parameters, uint64_t>(w, in, address_row, bytes, write, a);
+    case Where::parameter:
+      break;
   }
-  return nullptr;
+  // A parameter of the kernel by its name: the same address for all lanes.
+  const uint64_t at = row<uint64_t>(w, address_row)[0] + in->imm;
+  if (at + bytes > w.parameter_bytes || at + bytes < at) {
+    return fault_address(w, in, static_cast<unsigned>(__builtin_ctz(w.mask)), at, "read of parameters");
+  }
+  for (unsigned l = 0; l < kLanes; ++l) a[l] = reinterpret_cast<uint64_t>(w.parameters) + at;
+  return in;
 }
-template <class M, class R, bool kStore>
-Handler by_count(unsigned count, Where where, bool narrow_address) {
-  switch (count) {
+
+template <class M, class R>
+static void load_lanes(Warp& w, R* d, const uint64_t* a, unsigned skip) {
+  for (uint32_t left = w.mask; left; left &= left - 1) {
+    const unsigned l = static_cast<unsigned>(__builtin_ctz(left));
+    M value;
+    __builtin_memcpy(&value, reinterpret_cast<const void*>(a[l] + skip), sizeof value);
+    if constexpr (sizeof(M) == 16)
+      d[l] = value;
+    else
+      d[l] = static_cast<R>(value);
+  }
+}
+template <class M>
+static void load_wide(Warp& w, std::byte* d, unsigned width, const uint64_t* a, unsigned skip) {
+  if (width == 2) {
+    if constexpr (sizeof(M) <= 2) load_lanes<M>(w, reinterpret_cast<uint16_t*>(d), a, skip);
+  } else if (width == 4) {
+    if constexpr (sizeof(M) <= 4) load_lanes<M>(w, reinterpret_cast<uint32_t*>(d), a, skip);
+  } else {
+    load_lanes<M>(w, reinterpret_cast<uint64_t*>(d), a, skip);
+  }
+}
+template <unsigned kBytes>
+static void store_lanes(Warp& w, const std::byte* s, unsigned width, const uint64_t* a, unsigned skip) {
+  for (uint32_t left = w.mask; left; left &= left - 1) {
+    const unsigned l = static_cast<unsigned>(__builtin_ctz(left));
+    __builtin_memcpy(reinterpret_cast<void*>(a[l] + skip), s + l * width, kBytes);
+  }
+}
+
+// A kernel parameter by its name: every kernel begins with some.
+template <class T>
+const Instruction* load_parameter(Warp& w, const Instruction* in) {
+  const uint64_t at = row<uint64_t>(w, in->r[1])[0] + in->imm;
+  if (at + sizeof(T) > w.parameter_bytes || at + sizeof(T) < at) {
+    return fault_address(w, in, static_cast<unsigned>(__builtin_ctz(w.mask)), at, "read of parameters");
+  }
+  T value;
+  __builtin_memcpy(&value, w.parameters + at, sizeof value);
+  each(w, row<T>(w, in->r[0]), [=](unsigned) { return value; });
+  return in + 1;
+}
+
+const Instruction* load_any(Warp& w, const Instruction* in) {
+  const Plan plan = cast_bits<Plan>(in->r[9]);
+  alignas(64) uint64_t a[kLanes];
+  if (!locate_any(w, in, plan, in->r[plan.count], false, a)) return nullptr;
+  for (unsigned i = 0; i < plan.count; ++i) {
+    std::byte* d = row<std::byte>(w, in->r[i]);
+    const unsigned skip = i * plan.element, width = plan.width;
+    switch (plan.element) {
+      case 1:
+        plan.extend_sign ? load_wide<int8_t>(w, d, width, a, skip) : load_wide<uint8_t>(w, d, width, a, skip);
+        break;
+      case 2:
+        plan.extend_sign ? load_wide<int16_t>(w, d, width, a, skip) : load_wide<uint16_t>(w, d, width, a, skip);
+        break;
+      case 4:
+        plan.extend_sign ? load_wide<int32_t>(w, d, width, a, skip) : load_wide<uint32_t>(w, d, width, a, skip);
+        break;
+      case 8:
+        load_wide<uint64_t>(w, d, width, a, skip);
+        break;
+      default:
+        load_lanes<Sixteen>(w, reinterpret_cast<Sixteen*>(d), a, skip);
+    }
+  }
+  return in + 1;
+}
+const Instruction* store_any(Warp& w, const Instruction* in) {
+  const Plan plan = cast_bits<Plan>(in->r[9]);
+  alignas(64) uint64_t a[kLanes];
+  if (!locate_any(w, in, plan, in->r[0], true, a)) return nullptr;
+  for (unsigned i = 0; i < plan.count; ++i) {
+    const std::byte* s = row<std::byte>(w, in->r[1 + i]);
+    const unsigned skip = i * plan.element, width = plan.width;
+    switch (plan.element) {
+      case 1:
+        store_lanes<1>(w, s, width, a, skip);
+        break;
+      case 2:
+        store_lanes<2>(w, s, width, a, skip);
+        break;
+      case 4:
+        store_lanes<4>(w, s, width, a, skip);
+        break;
+      case 8:
+        store_lanes<8>(w, s, width, a, skip);
+        break;
+      default:
+        store_lanes<16>(w, s, width, a, skip);
+    }
+  }
+  return in + 1;
+}
+
+// ---- the choice ----
+
+// Handlers of their own have the frequent accesses: global and shared memory, registers of the size of the element.
+template <class M, class R, unsigned kCount, bool kStore>
+Handler by_place(const Plan& plan) {
+  if (plan.where == Where::generic) return access<uint64_t, Where::generic, M, R, kCount, kStore>;
+  if (plan.where != Where::shared) return nullptr;
+  return plan.narrow ? access<uint32_t, Where::shared, M, R, kCount, kStore>
+                     : access<uint64_t, Where::shared, M, R, kCount, kStore>;
+}
+template <class M, bool kStore>
+Handler by_count(const Plan& plan) {
+  switch (plan.count) {
     case 1:
-      return by_place<M, R, 1, kStore>(where, narrow_address);
+      return by_place<M, M, 1, kStore>(plan);
     case 2:
-      if constexpr (sizeof(M) <= 8) return by_place<M, R, 2, kStore>(where, narrow_address);
-      break;
+      return by_place<M, M, 2, kStore>(plan);
     case 4:
-      if constexpr (sizeof(M) <= 8) return by_place<M, R, 4, kStore>(where, narrow_address);
-      break;
-    case 8:
-      if constexpr (sizeof(M) == 4) return by_place<M, R, 8, kStore>(where, narrow_address);
+      if constexpr (sizeof(M) <= 4) return by_place<M, M, 4, kStore>(plan);
       break;
   }
   return nullptr;
 }
-// The register may be wider than the memory: loads extend, stores cut off.
 template <bool kStore>
-Handler by_type(Type type, unsigned width, unsigned count, Where where, bool narrow) {
-  const bool extend = is_signed(type) && !kStore;
-  switch (bytes_of(type)) {
-    case 1:
-      if (extend) {
-        switch (width) {
-          case 2:
-            return by_count<int8_t, uint16_t, kStore>(count, where, narrow);
-          case 4:
-            return by_count<int8_t, uint32_t, kStore>(count, where, narrow);
-          case 8:
-            return by_count<int8_t, uint64_t, kStore>(count, where, narrow);
-        }
-        return nullptr;
-      }
-      switch (width) {
-        case 2:
-          return by_count<uint8_t, uint16_t, kStore>(count, where, narrow);
-        case 4:
-          return by_count<uint8_t, uint32_t, kStore>(count, where, narrow);
-        case 8:
-          return by_count<uint8_t, uint64_t, kStore>(count, where, narrow);
-      }
-      return nullptr;
-    case 2:
-      if (extend && width > 2) {
-        return width == 4 ? by_count<int16_t, uint32_t, kStore>(count, where, narrow)
-                          : by_count<int16_t, uint64_t, kStore>(count, where, narrow);
-      }
-      switch (width) {
-        case 2:
-          return by_count<uint16_t, uint16_t, kStore>(count, where, narrow);
-        case 4:
-          return by_count<uint16_t, uint32_t, kStore>(count, where, narrow);
-        case 8:
-          return by_count<uint16_t, uint64_t, kStore>(count, where, narrow);
-      }
-      return nullptr;
-    case 4:
-      if (width == 8)
-        return extend ? by_count<int32_t, uint64_t, kStore>(count, where, narrow)
-                      : by_count<uint32_t, uint64_t, kStore>(count, where, narrow);
-      return by_count<uint32_t, uint32_t, kStore>(count, where, narrow);
-    case 8:
-      return by_count<uint64_t, uint64_t, kStore>(count, where, narrow);
-    case 16:
-      return by_count<Sixteen, Sixteen, kStore>(count, where, narrow);
-    default:
-      return nullptr;
+Handler by_type(const Plan& plan) {
+  Handler fast = nullptr;
+  if (plan.where == Where::parameter) {
+    if (plan.count == 1 && plan.element == plan.width && plan.element == 4) return load_parameter<uint32_t>;
+    if (plan.count == 1 && plan.element == plan.width && plan.element == 8) return load_parameter<uint64_t>;
+    return load_any;
   }
+  if (plan.element == 1 && plan.width == 2 && plan.count == 1 && !plan.extend_sign)
+    fast = by_place<uint8_t, uint16_t, 1, kStore>(plan);
+  else if (plan.element == plan.width && plan.element == 2)
+    fast = by_count<uint16_t, kStore>(plan);
+  else if (plan.element == plan.width && plan.element == 4)
+    fast = by_count<uint32_t, kStore>(plan);
+  else if (plan.element == plan.width && plan.element == 8)
+    fast = by_count<uint64_t, kStore>(plan);
+  return fast ? fast : kStore ? store_any : load_any;
 }
 
 // cp.async: copies at once. r: shared address, generic address [, bytes of the source that are read; the rest is zero].
@@ -510,7 +555,7 @@ void take_hints(Form& form) {
 
 bool select_memory(Request& request, Choice& choice) {
   Form& form = request.form;
-  std::string_view base = form.base();
+  const Opcode base = form.opcode();
   choice.touches_memory = true;
   if (base == "cp") {
     if (!form.take("async") || form.has("bulk")) return false;
@@ -556,8 +601,14 @@ bool select_memory(Request& request, Choice& choice) {
   if (width == 0) width = natural;
   if (width < bytes_of(type) || (request.elements[data] ? request.elements[data] : 1u) != count) return false;
   const bool narrow = request.widths[address] == 4;
-  choice.run =
-      is_store ? by_type<true>(type, width, count, where, narrow) : by_type<false>(type, width, count, where, narrow);
+  if (bytes_of(type) * count > 32) return false;
+  if (narrow && where != Where::shared && where != Where::local) return false;
+  if (is_store && (where == Where::parameters || where == Where::parameter)) return false;
+  const Plan plan{
+      where,  static_cast<uint8_t>(bytes_of(type)), static_cast<uint8_t>(width), static_cast<uint8_t>(count & 63),
+      narrow, is_signed(type) && !is_store};
+  choice.run = is_store ? by_type<true>(plan) : by_type<false>(plan);
+  choice.note = cast_bits<uint32_t>(plan);
   choice.shape = vector_shape(is_store, width, is_float(type));
   choice.ignores_last = hint;
   return choice.run && choice.shape;

@@ -88,7 +88,7 @@ const Instruction* is_in_space(Warp& w, const Instruction* in) {
 
 bool select_move(Request& request, Choice& choice) {
   Form& form = request.form;
-  std::string_view base = form.base();
+  const Opcode base = form.opcode();
   Type type = form.type(0);
   const unsigned bytes = bytes_of(type);
   if (base == "mov") {
@@ -137,9 +137,10 @@ bool select_move(Request& request, Choice& choice) {
     return choice.run;
   }
   const bool to = base == "cvta" && form.take("to");
-  auto space = [&](std::string_view name) {
-    return form.take(name) || (name == "shared" && (form.take("shared::cta") || form.take("shared::cluster"))) ||
-           (name == "param" && (form.take("param::entry") || form.take("param::func")));
+  auto space = [&](const char* name) {
+    const Opcode word{name};
+    return form.take(name) || (word == "shared" && (form.take("shared::cta") || form.take("shared::cluster"))) ||
+           (word == "param" && (form.take("param::entry") || form.take("param::func")));
   };
   if (base == "isspacep") {
     choice.imm = space("shared")                     ? 0

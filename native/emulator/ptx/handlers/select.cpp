@@ -90,7 +90,7 @@ constexpr Entry kOpcodes[] = {
 
 bool select_any(Request& request, Choice& choice) {
   for (const Entry& entry : kOpcodes) {
-    if (request.form.base() != entry.base) continue;
+    if (request.form.opcode() != entry.base) continue;
     for (Family family : entry.families) {
       if (!family) return false;
       Request attempt = request;  // a family may take modifiers before it gives up

@@ -180,7 +180,7 @@ Handler redux_of(Form& form) {
 
 bool select_warp(Request& request, Choice& choice) {
   Form& form = request.form;
-  std::string_view base = form.base();
+  const Opcode base = form.opcode();
   const bool sync = form.take("sync");
   choice.imm = sync;
   if (base == "shfl") {
