@@ -4,10 +4,19 @@
 
 #include "client/context.h"
 #include "client/driver.h"
+#include "client/host_memory.h"
 #include "client/session.h"
 
 namespace gpool::client {
 namespace {
+
+// The range among them that holds the address; nullptr: none.
+const Allocation* holder(const std::map<uint64_t, Allocation>& ranges, uint64_t address) {
+  auto at = ranges.upper_bound(address);
+  if (at == ranges.begin()) return nullptr;
+  --at;
+  return address - at->first < at->second.bytes ? &at->second : nullptr;
+}
 
 constexpr uint64_t round_up(uint64_t value, uint64_t unit) {
   return (value + unit - 1) / unit * unit;
@@ -207,24 +216,22 @@ CUresult DeviceMemory::unmap(Context* context, uint64_t address, uint64_t bytes)
 
 std::optional<Allocation> DeviceMemory::find(uint64_t address) const {
   std::shared_lock lock(mutex_);
-  auto at = allocations_.upper_bound(address);
-  if (at == allocations_.begin()) return {};
-  --at;
-  if (address - at->first >= at->second.bytes) return {};
-  return at->second;
+  const Allocation* found = holder(contains(address) ? allocations_ : globals_, address);
+  return found != nullptr ? std::optional(*found) : std::nullopt;
 }
 
 std::optional<Allocation> DeviceMemory::find_reservation(uint64_t address) const {
   std::shared_lock lock(mutex_);
-  auto at = reservations_.upper_bound(address);
-  if (at == reservations_.begin()) return {};
-  --at;
-  if (address - at->first >= at->second.bytes) return {};
-  return at->second;
+  const Allocation* found = holder(reservations_, address);
+  return found != nullptr ? std::optional(*found) : std::nullopt;
 }
 
 bool DeviceMemory::covers(uint64_t address, uint64_t bytes) const {
   std::shared_lock lock(mutex_);
+  if (!contains(address)) {
+    const Allocation* global = holder(globals_, address);
+    return global != nullptr && bytes <= global->bytes - (address - global->address);
+  }
   while (bytes > 0) {
     auto at = allocations_.upper_bound(address);
     if (at == allocations_.begin()) return false;
@@ -282,9 +289,35 @@ uint64_t DeviceMemory::pool_bytes() const {
   return total;
 }
 
+void DeviceMemory::add_global(Context* context, uint64_t address, uint64_t bytes) {
+  if (bytes == 0 || contains(address) || address + bytes < address) return;
+  std::unique_lock lock(mutex_);
+  Allocation& global = globals_[address];
+  global.address = address;
+  global.bytes = bytes;
+  global.kind = Allocation::Kind::global;
+  global.context = context;
+  global_count_ = globals_.size();
+}
+
+void DeviceMemory::remove_global(uint64_t address) {
+  std::unique_lock lock(mutex_);
+  globals_.erase(address);
+  global_count_ = globals_.size();
+}
+
+bool DeviceMemory::holds_global(uint64_t address) const {
+  if (global_count_.load(std::memory_order_relaxed) == 0) return false;
+  std::shared_lock lock(mutex_);
+  return holder(globals_, address) != nullptr;
+}
+
 Device* device_of_address(uint64_t address) {
   for (const std::unique_ptr<Device>& device : driver().all_devices)
     if (device->memory.contains(address)) return device.get();
+  // Nobody keeps this process from having memory of its own where a worker has a global: pinned memory goes first.
+  for (const std::unique_ptr<Device>& device : driver().all_devices)
+    if (device->memory.holds_global(address) && !find_host_range(address)) return device.get();
   return nullptr;
 }
 

@@ -1,6 +1,7 @@
 // One device's memory as the client sees it: which addresses are allocated, and the messages that map and unmap them.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <map>
 #include <mutex>
@@ -16,7 +17,7 @@ struct Context;
 struct Device;
 
 struct Allocation {
-  enum class Kind : uint8_t { plain, managed, pool, reserved };
+  enum class Kind : uint8_t { plain, managed, pool, reserved, global };
   uint64_t address = 0;
   uint64_t bytes = 0;   // as asked for
   uint64_t mapped = 0;  // whole granules of its own; 0: it shares one
@@ -44,6 +45,11 @@ class DeviceMemory {
   CUresult unmap(Context* context, uint64_t address, uint64_t bytes);
 
   bool contains(uint64_t address) const { return address >= begin_ && address < end_; }
+  // Variables of loaded code lie where the worker's driver has put them, outside the arena. They count as allocated
+  // from the moment the client learns of them until their code is unloaded.
+  void add_global(Context* context, uint64_t address, uint64_t bytes);
+  void remove_global(uint64_t address);
+  bool holds_global(uint64_t address) const;
   // The allocation (or mapped part of a reservation) that holds `address`.
   std::optional<Allocation> find(uint64_t address) const;
   // The reservation that holds `address`.
@@ -66,6 +72,8 @@ class DeviceMemory {
   SmallBlocks small_;
   std::map<uint64_t, Allocation> allocations_;   // by address
   std::map<uint64_t, Allocation> reservations_;  // by address
+  std::map<uint64_t, Allocation> globals_;       // by address
+  std::atomic<size_t> global_count_{0};
 };
 
 // The device whose arena holds the address; nullptr: it is no device address of ours.

@@ -74,6 +74,10 @@ bool read_record(Bytes record, Code& code, uint32_t first_function) {
   return true;
 }
 
+Device* device_in_session(const Session& session, uint32_t index) {
+  return index < session.devices.size() ? session.devices[index] : nullptr;
+}
+
 class Loading {
  public:
   Loading(Session& session, Context* context, Bytes image, std::span<const JitOption> options, wire::Handle handle,
@@ -174,6 +178,12 @@ CUresult unload_code(Call& call, Code& code) {
   Session& session = *code.session;
   Slab& functions = session.slab(wire::Kind::function);
   for (uint32_t i = 0; i < code.kernel_count; i++) functions.retire(code.kernels[i].function);
+  {
+    std::lock_guard lock(code.mutex);
+    for (const auto& [key, global] : code.globals)
+      if (Device* device = device_in_session(session, key.second)) device->memory.remove_global(global.address);
+    code.globals.clear();
+  }
   session.slab(wire::kind_of(code.handle)).destroy(code.handle);
   if (code.module_of_library != 0) session.slab(wire::Kind::module).destroy(code.module_of_library);
   return call.end(session.post(wire::Message::module_unload, call.context(), wire::ModuleUnload{code.handle}));
@@ -202,6 +212,9 @@ CUresult find_global(Call& call, Code& code, const char* name, Global& global) {
   if (status == CUDA_SUCCESS) status = code.session->wait(pending);
   if (status != CUDA_SUCCESS) return status;
   global = code.globals[key] = {reply.address, reply.bytes};
+  // It counts as allocated memory now: copies and fills may go there.
+  if (Device* device = device_in_session(*code.session, arguments.device))
+    device->memory.add_global(context, reply.address, reply.bytes);
   return CUDA_SUCCESS;
 }
 
