@@ -17,19 +17,22 @@ from fake_controller import PATIENCE_S, FakeController
 from launcher_process import GpoolRun
 
 COUNTING = """
-import signal, sys
+import os, signal, sys
 counts = {}
+def say(*words):
+    # Not print: a signal may come in the middle of one, and a buffered stream cannot be entered twice.
+    os.write(1, (" ".join(map(str, words)) + "\\n").encode())
 def count(number, frame):
     counts[number] = counts.get(number, 0) + 1
-    print("heard", signal.Signals(number).name, counts[number], flush=True)
+    say("heard", signal.Signals(number).name, counts[number])
 for name in sys.argv[1:]:
     signal.signal(signal.Signals[name], count)
-print("ready", flush=True)
+say("ready")
 while True:
     line = sys.stdin.readline()
     if not line or line == "end\\n":
         break
-    print("read", line.strip(), flush=True)
+    say("read", line.strip())
 sys.exit(sum(counts.values()))
 """
 """Says which signals it hears; ends with their number when it reads `end`."""
