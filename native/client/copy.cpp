@@ -3,12 +3,13 @@
 // Towards the device the source is captured before the call returns, for pinned memory too: that is always safe.
 // Towards the host the worker answers each piece when its bytes are there; they land in place. A copy to pinned memory
 // of an …Async call returns at once and is due at the next synchronisation of its session.
+#include "client/copy.h"
+
 #include <algorithm>
 #include <array>
 
 #include "client/call.h"
 #include "client/capture.h"
-#include "client/copy.h"
 #include "client/driver.h"
 #include "client/host_memory.h"
 
