@@ -149,14 +149,13 @@ def choice_of_compiler() -> dict[str, str]:
     """tinygrad's own variables. NVRTC makes the quicker kernels for the emulated GPU; it comes from PyPI.
 
     Its PTX may be too new for the driver of a real GPU; there tinygrad writes older PTX itself.
-    JIT=2 launches kernel by kernel: the client driver does not serve graphs that are built node by node yet.
     """
     if has_nvidia_gpu():
-        return {"DEV": "CUDA:PTX", "JIT": "2"}
+        return {"DEV": "CUDA:PTX"}
     libraries = sorted((Path(sysconfig.get_paths()["platlib"]) / "nvidia" / "cu13" / "lib").glob("libnvrtc.so.*"))
     if not libraries:
         stop("NVRTC is missing; `make demo` installs it (dependency group `demo` of pyproject.toml)")
-    return {"DEV": "CUDA", "JIT": "2", "NVRTC_PATH": str(libraries[0])}
+    return {"DEV": "CUDA", "NVRTC_PATH": str(libraries[0])}
 
 
 def train(environment: dict[str, str], losses: Path) -> None:

@@ -3,6 +3,7 @@
 #include "calls/not_supported.h"
 #include "client/context.h"
 #include "client/driver.h"
+#include "client/host_function.h"
 #include "client/module.h"
 #include "client/session.h"
 #include "client/trace.h"
@@ -17,6 +18,10 @@ Call::Call(calls::Id id, const char* name, Needs needs) noexcept : id_(id), name
   const Phase phase = driver().phase.load(std::memory_order_acquire);
   if (phase != Phase::ready) {
     result_ = usable(phase);
+    return;
+  }
+  if (in_host_function()) [[unlikely]] {
+    result_ = CUDA_ERROR_NOT_PERMITTED;
     return;
   }
   context_ = current_context();
@@ -56,7 +61,10 @@ wire::Handle Call::check_number(uint64_t handle, wire::Kind kind) {
   Session* session = found == kind || either ? driver().session_of(handle) : nullptr;
   Object* object = session != nullptr ? session->find(handle) : nullptr;
   if (object == nullptr) {
-    refuse(kind == wire::Kind::context ? CUDA_ERROR_INVALID_CONTEXT : CUDA_ERROR_INVALID_HANDLE);
+    const bool of_graph = kind >= wire::Kind::graph && kind <= wire::Kind::graph_node;
+    refuse(kind == wire::Kind::context ? CUDA_ERROR_INVALID_CONTEXT
+           : of_graph                  ? CUDA_ERROR_INVALID_VALUE
+                                       : CUDA_ERROR_INVALID_HANDLE);
     return 0;
   }
   if (session_ == nullptr || (context_ != nullptr && session_ == context_->session && object_ == nullptr)) {

@@ -163,6 +163,11 @@ class Call {
   // The same call as another frame: hand-written messages below 64.
   void as(wire::Message message) { id_ = static_cast<calls::Id>(static_cast<uint16_t>(message)); }
 
+  // Device memory that a hand-written call is about to fill: refuses what is not allocated.
+  void check_fill(uint64_t address, uint64_t pitch, uint64_t width, uint64_t height, uint64_t element_bytes) {
+    check_rows(address, pitch, width, height, element_bytes);
+  }
+
  private:
   template <typename T>
   static constexpr wire::Kind kind_of_type();

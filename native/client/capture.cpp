@@ -12,6 +12,9 @@ namespace {
 std::atomic<uint32_t> g_captures{0};  // in progress; the usual answer is found here
 std::atomic<uint32_t> g_next{1};
 
+// Bit of a stream's Object::flags, above CUDA's: something has been done that a capture does not survive.
+constexpr uint32_t kInvalidated = 1u << 31;
+
 Object* find(uint64_t handle) {
   if (!wire::is_handle(handle)) return nullptr;
   Session* session = driver().session_of(handle);
@@ -32,8 +35,19 @@ uint64_t capture_of(CUstream stream) {
   return object != nullptr ? object->mark.load(std::memory_order_relaxed) : 0;
 }
 
+void invalidate_capture(CUstream stream) {
+  Object* object = find(stream);
+  if (object == nullptr || capture_of(stream) == 0) return;
+  const uint32_t capture = object->mark.load();
+  // The whole capture is lost, whichever of its streams it was: the origin is asked when it ends.
+  driver().session_of(reinterpret_cast<uint64_t>(stream))->slab(wire::Kind::stream).for_each([&](Object& one) {
+    if (one.mark.load() == capture) one.flags.fetch_or(kInvalidated);
+  });
+}
+
 void begin_capture(CUstream stream) {
   if (Object* object = find(stream)) {
+    object->flags.fetch_and(~kInvalidated);
     object->mark = g_next.fetch_add(1);
     g_captures++;
   }
@@ -46,6 +60,7 @@ void end_capture(CUstream stream) {
   Session* session = driver().session_of(reinterpret_cast<uint64_t>(stream));
   auto leave = [&](Object& object) {
     uint32_t expected = capture;
+    if (object.mark.load() == capture) object.flags.fetch_and(~kInvalidated);
     object.mark.compare_exchange_strong(expected, 0);
   };
   session->slab(wire::Kind::stream).for_each(leave);
@@ -95,8 +110,14 @@ extern "C" CUresult cuStreamEndCapture(CUstream hStream, CUgraph* phGraph) {
   if (capture_of(hStream) == 0) return call.end(CUDA_ERROR_ILLEGAL_STATE);
   arguments.created = call.mint(phGraph);
   calls::cuStreamEndCapture_reply reply{};
-  if (call.ok()) end_capture(hStream);
-  return call.ask_created(arguments, reply, phGraph);
+  if (!call.ok()) return call.result();
+  const bool invalidated = (find(hStream)->flags.load() & kInvalidated) != 0;
+  end_capture(hStream);
+  const CUresult status = call.ask_created(arguments, reply, phGraph);
+  if (status != CUDA_SUCCESS || !invalidated) return status;
+  (void)cuGraphDestroy(*phGraph);
+  *phGraph = nullptr;
+  return call.end(CUDA_ERROR_STREAM_CAPTURE_INVALIDATED);
 }
 
 extern "C" CUresult cuStreamIsCapturing(CUstream hStream, CUstreamCaptureStatus* captureStatus) {

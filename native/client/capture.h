@@ -11,6 +11,8 @@ namespace gpool::client {
 // 0: the stream is not capturing; else the capture's id.
 uint64_t capture_of(CUstream stream);
 void begin_capture(CUstream stream);
+// Something that a capture does not survive was asked of the stream: its end will say so.
+void invalidate_capture(CUstream stream);
 // All streams and events of the stream's capture are free again.
 void end_capture(CUstream stream);
 // An event recorded in a capturing stream carries the capture; a stream that waits for it joins.

@@ -15,6 +15,9 @@ namespace {
 constexpr unsigned kContextFlags = CU_CTX_FLAGS_MASK;
 
 CUresult send_context(const Device& device, Context& context, wire::DeviceContext::Action action, uint32_t flags) {
+  // The worker ends a context only when its streams are done, and hears of functions that are done from here.
+  if (action != wire::DeviceContext::retain_primary && action != wire::DeviceContext::create)
+    context.session->wait_for_host_functions();
   wire::DeviceContext arguments{};
   arguments.action = action;
   arguments.device = device.index;

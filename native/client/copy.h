@@ -11,5 +11,7 @@ CUresult copy_to_device(Call& call, uint64_t to, const void* from, uint64_t byte
 CUresult copy_to_host(Call& call, void* to, uint64_t from, uint64_t bytes, CUstream stream, bool synchronous);
 // Between GPUs of two nodes, through this process. Waits.
 CUresult copy_between_sessions(Call& call, uint64_t to, uint64_t from, uint64_t bytes);
+// The message for a copy within device memory, checked; CUDA_ERROR_NOT_SUPPORTED for other sides.
+CUresult device_copy(Call& call, const CUDA_MEMCPY3D* copy, wire::Copy3D& arguments);
 
 }  // namespace gpool::client

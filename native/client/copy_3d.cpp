@@ -5,6 +5,7 @@
 
 #include "client/call.h"
 #include "client/capture.h"
+#include "client/copy.h"
 #include "client/driver.h"
 #include "client/host_memory.h"
 
@@ -149,14 +150,15 @@ CUresult copy_on_host(Call& call, const Box& box, CUstream stream) {
   return call.end(CUDA_SUCCESS);
 }
 
-CUresult copy(Call& call, const CUDA_MEMCPY3D* copy, CUstream stream, bool synchronous) {
-  const wire::Handle on = call.handle(stream);
+// The struct as a box, checked. `empty`: there is nothing to copy.
+CUresult read_box(Call& call, const CUDA_MEMCPY3D* copy, Box& box, bool& empty) {
+  empty = false;
   if (call.required(copy) == nullptr || !call.ok()) return call.result();
-  Box box;
   box.width = copy->WidthInBytes;
   box.height = copy->Height;
   box.depth = copy->Depth;
-  if (box.width == 0 || box.height == 0 || box.depth == 0) return call.end(CUDA_SUCCESS);
+  empty = box.width == 0 || box.height == 0 || box.depth == 0;
+  if (empty) return CUDA_SUCCESS;
   constexpr uint64_t kMost = uint64_t{1} << 40;
   if (box.width > kMost || box.height > kMost || box.depth > kMost) return call.end(CUDA_ERROR_INVALID_VALUE);
   if (!set_side(call, box.source, copy->srcMemoryType, copy->srcHost, copy->srcDevice, copy->srcArray, copy->srcPitch,
@@ -165,6 +167,15 @@ CUresult copy(Call& call, const CUDA_MEMCPY3D* copy, CUstream stream, bool synch
                 copy->dstPitch, copy->dstHeight, copy->dstXInBytes, copy->dstY, copy->dstZ, copy->dstLOD) ||
       !is_sound(box.source, box) || !is_sound(box.destination, box))
     return call.end(CUDA_ERROR_INVALID_VALUE);
+  return CUDA_SUCCESS;
+}
+
+CUresult copy(Call& call, const CUDA_MEMCPY3D* copy, CUstream stream, bool synchronous) {
+  const wire::Handle on = call.handle(stream);
+  Box box;
+  bool empty = false;
+  if (const CUresult status = read_box(call, copy, box, empty); status != CUDA_SUCCESS || empty)
+    return call.end(status);
   if (box.source.type == wire::CopySide::host && box.destination.type == wire::CopySide::host)
     return copy_on_host(call, box, stream);
   if (capture_of(stream) != 0 &&
@@ -205,6 +216,23 @@ CUresult copy_flat(Call& call, const CUDA_MEMCPY2D* flat, CUstream stream, bool 
 }
 
 }  // namespace
+
+CUresult device_copy(Call& call, const CUDA_MEMCPY3D* copy, wire::Copy3D& arguments) {
+  Box box;
+  bool empty = false;
+  if (const CUresult status = read_box(call, copy, box, empty); status != CUDA_SUCCESS) return status;
+  if (empty) return call.end(CUDA_ERROR_INVALID_VALUE);
+  if (box.source.type != wire::CopySide::device || box.destination.type != wire::CopySide::device)
+    return call.end(CUDA_ERROR_NOT_SUPPORTED);
+  arguments = {};
+  arguments.source = box.source;
+  arguments.destination = box.destination;
+  arguments.width_bytes = box.width;
+  arguments.height = box.height;
+  arguments.depth = box.depth;
+  return CUDA_SUCCESS;
+}
+
 }  // namespace gpool::client
 
 using namespace gpool::client;

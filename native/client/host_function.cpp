@@ -1,115 +1,143 @@
-// Functions of the application that a stream calls. They run on a thread of their own, one after the other; work queued
-// to the stream afterwards comes after them. The call itself waits for the stream, lets that thread run the function,
-// and returns when it is done. Known limit: a function that waits for what the calling thread does after the call never
-// ends.
-#include <pthread.h>
+// Functions of the application that a stream calls. The worker stops the stream where the function stands and says so;
+// a thread of this session calls the function and lets the stream go on. One thread per session, started with the first
+// function: they run one after the other, as CUDA allows, and may wait for other threads of the application.
+#include "client/host_function.h"
 
-#include <condition_variable>
-#include <deque>
+#include <pthread.h>
+#include <signal.h>
+
 #include <mutex>
-#include <new>
+#include <unordered_map>
 
 #include "client/call.h"
 #include "client/capture.h"
 #include "client/driver.h"
 
 namespace gpool::client {
+
+std::atomic<uint32_t> g_host_functions_running{0};
+
 namespace {
+
+thread_local bool t_host_functions = false;
 
 struct Job {
   CUhostFn function = nullptr;
   CUstreamCallback callback = nullptr;
   CUstream stream = nullptr;
-  CUresult status = CUDA_SUCCESS;
   void* data = nullptr;
-  bool done = false;
 };
 
-// Functions must not call CUDA, and may wait for other threads of the application: they never run under a lock of ours.
-class Runner {
- public:
-  bool run(Job& job) {
-    std::unique_lock lock(mutex_);
-    if (!started_) {
-      pthread_attr_t attributes;
-      pthread_attr_init(&attributes);
-      pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
-      pthread_t thread;
-      started_ = pthread_create(&thread, &attributes, &Runner::main, this) == 0;
-      pthread_attr_destroy(&attributes);
-      if (!started_) return false;
-    }
-    jobs_.push_back(&job);
-    arrived_.notify_one();
-    done_.wait(lock, [&] { return job.done; });
-    return true;
-  }
-
- private:
-  static void* main(void* self) {
-    static_cast<Runner*>(self)->loop();
-    return nullptr;
-  }
-  void loop() {
-    std::unique_lock lock(mutex_);
-    while (true) {
-      arrived_.wait(lock, [&] { return !jobs_.empty(); });
-      Job& job = *jobs_.front();
-      jobs_.pop_front();
-      lock.unlock();
-      if (job.function != nullptr) {
-        job.function(job.data);
-      } else {
-        job.callback(job.stream, job.status, job.data);
-      }
-      lock.lock();
-      job.done = true;
-      done_.notify_all();
-    }
-  }
-
-  std::mutex mutex_;
-  std::condition_variable arrived_, done_;
-  std::deque<Job*> jobs_;
-  bool started_ = false;
+// Functions that have been posted and not yet called, by the number under which the worker knows them.
+struct Jobs {
+  std::mutex mutex;
+  uint64_t next = 1;
+  std::unordered_map<uint64_t, Job> waiting;
+  std::unordered_map<Session*, bool> has_thread;
 };
+Jobs& jobs() {
+  static Jobs& all = *new Jobs;  // never destroyed: the threads outlive static destructors
+  return all;
+}
 
-CUresult run(Call& call, Job& job) {
-  const CUresult waited = cuStreamSynchronize(job.stream);
-  if (job.function != nullptr && waited != CUDA_SUCCESS) return call.end(waited);
-  job.status = waited;
-  static Runner& runner = *new Runner;
-  return call.end(runner.run(job) ? CUDA_SUCCESS : CUDA_ERROR_OPERATING_SYSTEM);
+void* run_host_functions(void* argument) {
+  t_host_functions = true;
+  Session& session = *static_cast<Session*>(argument);
+  wire::PushHostFunction reached{};
+  while (session.next_host_function(reached)) {
+    Job job;
+    {
+      std::lock_guard lock(jobs().mutex);
+      auto at = jobs().waiting.find(reached.id);
+      if (at == jobs().waiting.end()) continue;
+      job = at->second;
+      jobs().waiting.erase(at);
+    }
+    g_host_functions_running++;
+    // After an error functions are not called; callbacks are, and are told.
+    if (job.callback != nullptr) {
+      job.callback(job.stream, static_cast<CUresult>(reached.status), job.data);
+    } else if (reached.status == CUDA_SUCCESS) {
+      job.function(job.data);
+    }
+    g_host_functions_running--;
+    (void)session.post(wire::Message::host_function_done, nullptr, wire::HostFunctionDone{reached.id});
+    session.flush();
+    session.finish_host_function();
+  }
+  return nullptr;
+}
+
+bool start_thread(Session& session) {
+  pthread_attr_t attributes;
+  pthread_attr_init(&attributes);
+  pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
+  // The application's signals are for its own threads.
+  sigset_t all, before;
+  sigfillset(&all);
+  pthread_sigmask(SIG_SETMASK, &all, &before);
+  pthread_t thread;
+  const bool started = pthread_create(&thread, &attributes, run_host_functions, &session) == 0;
+  pthread_sigmask(SIG_SETMASK, &before, nullptr);
+  pthread_attr_destroy(&attributes);
+  return started;
+}
+
+CUresult enqueue(Call& call, Job job) {
+  wire::HostFunction arguments{};
+  arguments.stream = call.handle(job.stream);
+  if (!call.ok()) return call.result();
+  // A graph would call the function at every launch, and there is no telling which were the last.
+  if (capture_of(job.stream) != 0) return call.end(CUDA_ERROR_STREAM_CAPTURE_UNSUPPORTED);
+  Session& session = *call.session();
+  {
+    std::lock_guard lock(jobs().mutex);
+    bool& has_thread = jobs().has_thread[&session];
+    if (!has_thread && !start_thread(session)) return call.end(CUDA_ERROR_OPERATING_SYSTEM);
+    has_thread = true;
+    arguments.id = jobs().next++;
+    jobs().waiting[arguments.id] = job;
+  }
+  call.as(wire::Message::host_function);
+  session.expect_host_function();
+  const CUresult status = call.post(arguments);
+  if (status != CUDA_SUCCESS) {
+    session.finish_host_function();
+    std::lock_guard lock(jobs().mutex);
+    jobs().waiting.erase(arguments.id);
+  } else {
+    session.flush();
+  }
+  return status;
 }
 
 }  // namespace
+
+bool on_host_function_thread() {
+  return t_host_functions;
+}
+
 }  // namespace gpool::client
 
 using namespace gpool::client;
 
 extern "C" CUresult cuLaunchHostFunc_v2(CUstream hStream, CUhostFn fn, void* userData, unsigned int) {
   Call call("cuLaunchHostFunc_v2", Needs::context);
-  call.handle(hStream);
   if (fn == nullptr) return call.end(CUDA_ERROR_INVALID_VALUE);
-  if (!call.ok()) return call.result();
-  if (capture_of(hStream) != 0) return call.end(CUDA_ERROR_STREAM_CAPTURE_UNSUPPORTED);
   Job job;
   job.function = fn;
   job.stream = hStream;
   job.data = userData;
-  return run(call, job);
+  return enqueue(call, job);
 }
 
 extern "C" CUresult cuStreamAddCallback(CUstream hStream, CUstreamCallback callback, void* userData,
                                         unsigned int flags) {
   Call call("cuStreamAddCallback", Needs::context);
-  call.handle(hStream);
   if (callback == nullptr || flags != 0) return call.end(CUDA_ERROR_INVALID_VALUE);
-  if (!call.ok()) return call.result();
-  if (capture_of(hStream) != 0) return call.end(CUDA_ERROR_STREAM_CAPTURE_UNSUPPORTED);
   Job job;
   job.callback = callback;
   job.stream = hStream;
   job.data = userData;
-  return run(call, job);
+  return enqueue(call, job);
 }

@@ -1,5 +1,8 @@
 // Launches: the hot path. From the handle to the kernel in two loads, parameters packed straight into the link's
 // memory, no lock but the session's own while the frame is written, no allocation, no answer.
+#include "client/launch.h"
+
+#include <algorithm>
 #include <cstring>
 
 #include "client/call.h"
@@ -7,14 +10,8 @@
 #include "client/module.h"
 
 namespace gpool::client {
-namespace {
 
-struct Shape {
-  uint32_t grid[3], block[3], shared_bytes;
-};
-
-// What a driver refuses at the call itself.
-CUresult check(const Kernel& kernel, const Device& device, const Shape& shape) {
+CUresult check_shape(const Kernel& kernel, const Device& device, const Shape& shape) {
   const int32_t* attributes = device.record.attributes;
   uint64_t threads = 1;
   for (int i = 0; i < 3; i++) {
@@ -36,6 +33,8 @@ CUresult check(const Kernel& kernel, const Device& device, const Shape& shape) {
   }
   return CUDA_SUCCESS;
 }
+
+namespace {
 
 // The packed form: {CU_LAUNCH_PARAM_BUFFER_POINTER, p, CU_LAUNCH_PARAM_BUFFER_SIZE, &bytes, CU_LAUNCH_PARAM_END}.
 bool read_extra(void** extra, const void*& buffer, size_t& bytes) {
@@ -81,7 +80,8 @@ CUresult launch(Call& call, CUfunction function, const Shape& shape, CUstream st
   if (!call.ok()) return call.result();
   Context* context = call.context();
   if (context == nullptr) return call.end(CUDA_ERROR_INVALID_CONTEXT);
-  if (const CUresult status = check(*kernel, *context->device, shape); status != CUDA_SUCCESS) return call.end(status);
+  if (const CUresult status = check_shape(*kernel, *context->device, shape); status != CUDA_SUCCESS)
+    return call.end(status);
   if (const int32_t sticky = context->sticky.load(std::memory_order_relaxed); sticky != 0) [[unlikely]]
     return call.end(static_cast<CUresult>(sticky));
   const void* packed = nullptr;
@@ -89,11 +89,8 @@ CUresult launch(Call& call, CUfunction function, const Shape& shape, CUstream st
   if (parameters == nullptr && extra != nullptr) {
     size_t given = 0;
     if (!read_extra(extra, packed, given)) return call.end(CUDA_ERROR_INVALID_VALUE);
-    // Programs may leave out padding at the end; what is missing reads as zeros.
-    if (given > bytes + 8) return call.end(CUDA_ERROR_INVALID_VALUE);
-    const size_t copied = std::min(given, bytes);
-    bytes = kernel->parameter_bytes;
-    if (copied < bytes && copied + 8 <= bytes) return call.end(CUDA_ERROR_INVALID_VALUE);
+    // What is behind the last parameter is padding, which programs may give or leave out.
+    if (given < bytes || given > bytes + 8) return call.end(CUDA_ERROR_INVALID_VALUE);
   } else if (parameters == nullptr && kernel->parameter_count > 0) {
     return call.end(CUDA_ERROR_INVALID_VALUE);
   }
@@ -123,12 +120,8 @@ CUresult launch(Call& call, CUfunction function, const Shape& shape, CUstream st
       head->attribute_count = static_cast<uint32_t>(attributes.size());
       auto* room = reinterpret_cast<std::byte*>(head + 1);
       if (packed != nullptr) {
-        size_t given = 0;
-        const void* same = nullptr;
-        read_extra(extra, same, given);
-        const size_t copied = std::min(given, bytes);
-        std::memcpy(room, packed, copied);
-        std::memset(room + copied, 0, padded - copied);
+        std::memcpy(room, packed, bytes);
+        std::memset(room + bytes, 0, padded - bytes);
       } else {
         size_t end = 0;
         for (uint32_t i = 0; i < kernel->parameter_count; i++) {
@@ -154,6 +147,25 @@ CUresult launch(Call& call, CUfunction function, const Shape& shape, CUstream st
 }
 
 }  // namespace
+
+CUresult pack_parameters(const Kernel& kernel, void** parameters, void** extra, std::vector<std::byte>& packed) {
+  packed.assign(kernel.parameter_bytes, std::byte{0});
+  if (parameters == nullptr && extra != nullptr) {
+    const void* buffer = nullptr;
+    size_t given = 0;
+    if (!read_extra(extra, buffer, given)) return CUDA_ERROR_INVALID_VALUE;
+    if (given < packed.size() || given > packed.size() + 8) return CUDA_ERROR_INVALID_VALUE;
+    std::memcpy(packed.data(), buffer, packed.size());
+    return CUDA_SUCCESS;
+  }
+  if (parameters == nullptr) return kernel.parameter_count > 0 ? CUDA_ERROR_INVALID_VALUE : CUDA_SUCCESS;
+  for (uint32_t i = 0; i < kernel.parameter_count; i++) {
+    if (parameters[i] == nullptr) return CUDA_ERROR_INVALID_VALUE;
+    std::memcpy(packed.data() + kernel.parameters[i].offset, parameters[i], kernel.parameters[i].bytes);
+  }
+  return CUDA_SUCCESS;
+}
+
 }  // namespace gpool::client
 
 using namespace gpool;

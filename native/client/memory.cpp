@@ -26,6 +26,8 @@ CUresult free_address(Call& call, CUdeviceptr address) {
   if (device == nullptr) return call.end(CUDA_ERROR_INVALID_VALUE);
   const std::optional<Allocation> allocation = device->memory.find(address);
   if (!allocation || allocation->address != address) return call.end(CUDA_ERROR_INVALID_VALUE);
+  if (const int32_t sticky = allocation->context != nullptr ? allocation->context->sticky.load() : 0)
+    return call.end(static_cast<CUresult>(sticky));
   return call.end(device->memory.free(allocation->context, address));
 }
 

@@ -176,6 +176,8 @@ CUresult load_code(Call& call, const void* image, bool library, std::span<const 
 
 CUresult unload_code(Call& call, Code& code) {
   Session& session = *code.session;
+  // Drivers unload when the code's kernels are done, and the worker hears of functions they wait for from here.
+  session.wait_for_host_functions();
   Slab& functions = session.slab(wire::Kind::function);
   for (uint32_t i = 0; i < code.kernel_count; i++) functions.retire(code.kernels[i].function);
   {

@@ -219,6 +219,14 @@ void Session::handle_push(const transport::Received& frame) {
     }
     return;
   }
+  if (message == wire::Message::push_host_function && frame.argument_bytes() >= sizeof(wire::PushHostFunction)) {
+    wire::PushHostFunction reached;
+    std::memcpy(&reached, frame.arguments(), sizeof reached);
+    std::lock_guard lock(receive_mutex_);
+    reached_.push_back(reached);
+    if (followers_ > 0) received_.notify_all();
+    return;
+  }
   if (message != wire::Message::push_error || frame.argument_bytes() < sizeof(wire::PushError)) return;
   wire::PushError error;
   std::memcpy(&error, frame.arguments(), sizeof error);
@@ -280,6 +288,70 @@ CUresult Session::limit_due(size_t count) {
     const CUresult status = settle_due(oldest);
     if (first == CUDA_SUCCESS) first = status;
   }
+}
+
+// -- host functions
+// ----------------------------------------------------------------------------------------------------------------
+
+void Session::expect_host_function() {
+  std::lock_guard lock(receive_mutex_);
+  expected_++;
+  expected_changed_.notify_all();
+}
+
+bool Session::next_host_function(wire::PushHostFunction& reached) {
+  std::unique_lock lock(receive_mutex_);
+  while (true) {
+    if (!reached_.empty()) {
+      reached = reached_.front();
+      reached_.pop_front();
+      return true;
+    }
+    if (lost_.load()) return false;
+    if (expected_ == 0) {
+      // Nothing can come for this thread, so it leaves receiving to those who wait for answers.
+      expected_changed_.wait(lock);
+      continue;
+    }
+    if (receiving_) {
+      followers_++;
+      received_.wait(lock, [&] { return !reached_.empty() || !receiving_; });
+      followers_--;
+      continue;
+    }
+    receiving_ = true;
+    while (reached_.empty() && !lost_.load()) {
+      lock.unlock();
+      transport::Received frame;
+      const transport::Outcome outcome = link_->receive(frame, transport::kForever);
+      if (outcome == transport::Outcome::done) {
+        handle_frame(frame);
+        link_->release(frame);
+      } else if (outcome == transport::Outcome::broken) {
+        lose();
+      }
+      lock.lock();
+    }
+    receiving_ = false;
+    if (followers_ > 0) received_.notify_all();
+  }
+}
+
+void Session::finish_host_function() {
+  std::lock_guard lock(receive_mutex_);
+  expected_--;
+  expected_changed_.notify_all();
+}
+
+void Session::wait_for_host_functions() {
+  std::unique_lock lock(receive_mutex_);
+  // Whoever loses the session tells nobody here, hence the looks in between.
+  while (expected_ > 0 && !lost_.load()) expected_changed_.wait_for(lock, std::chrono::milliseconds(50));
+}
+
+void Session::flush() {
+  std::lock_guard lock(send_mutex_);
+  if (!lost_.load()) (void)link_->flush();
 }
 
 // -- the end

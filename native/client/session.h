@@ -96,6 +96,18 @@ class Session {
   // Waits until at most `count` are outstanding: their bytes occupy the link until they are taken.
   CUresult limit_due(size_t count);
 
+  // -- host functions (host_function.cpp)
+  // One more has been posted.
+  void expect_host_function();
+  // For the thread that runs them: waits until a stream has reached one, and receives for all meanwhile. False: the
+  // session has ended.
+  bool next_host_function(wire::PushHostFunction& reached);
+  void finish_host_function();
+  // Waits until all that were posted have been run, or can no more be.
+  void wait_for_host_functions();
+  // Sends what has been posted at once.
+  void flush();
+
   // -- state
   // -------------------------------------------------------------------------------------------------------------
   bool lost() const { return lost_.load(std::memory_order_acquire); }
@@ -136,6 +148,10 @@ class Session {
   unsigned followers_ = 0;          // threads waiting for it
   std::vector<Pending*> pendings_;  // asked and not yet answered
   std::deque<std::shared_ptr<Pending>> due_;
+  // Guarded by receive_mutex_.
+  std::deque<wire::PushHostFunction> reached_;
+  uint32_t expected_ = 0;  // host functions posted and not yet run
+  std::condition_variable expected_changed_;
 
   std::atomic<bool> lost_{false};
   std::atomic<bool> ending_{false};

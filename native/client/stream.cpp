@@ -16,7 +16,10 @@ CUresult ask_stream(Call& call, CUstream stream, wire::Message message, bool set
   if (!call.ok()) return call.result();
   Context* context = call.context();
   if (context == nullptr) return call.end(CUDA_ERROR_INVALID_CONTEXT);
-  if (capture_of(stream) != 0) return call.end(CUDA_ERROR_STREAM_CAPTURE_UNSUPPORTED);
+  if (capture_of(stream) != 0) {
+    invalidate_capture(stream);
+    return call.end(CUDA_ERROR_STREAM_CAPTURE_UNSUPPORTED);
+  }
   const uint64_t before = context->session->last_sequence();
   Pending pending;
   const CUresult status = context->session->ask(message, context, arguments, pending);
@@ -89,7 +92,7 @@ extern "C" CUresult cuStreamGetFlags(CUstream hStream, unsigned int* flags) {
   Call call("cuStreamGetFlags");
   call.handle(hStream);
   if (call.required(flags) == nullptr || !call.ok()) return call.result();
-  *flags = call.object() != nullptr ? call.object()->flags.load() : 0;
+  *flags = call.object() != nullptr ? call.object()->flags.load() & CU_STREAM_NON_BLOCKING : 0;
   return call.end(CUDA_SUCCESS);
 }
 

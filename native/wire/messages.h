@@ -25,16 +25,23 @@ enum class Message : uint16_t {
   launch = 11,   // post. Launch + parameters
   wait = 12,     // ask. Wait: replied when done, with the sticky error if there is one
   query = 13,    // ask. Wait: replied at once with CUDA_SUCCESS, CUDA_ERROR_NOT_READY or the sticky error
-  module_load = 14,    // ask. ModuleLoad + bulk (image), or in several pieces → ModuleRecord (wire/module_record.h)
-  module_unload = 15,  // post. ModuleUnload
-  event_elapsed = 16,  // ask. EventElapsed → EventElapsedReply
+  module_load =
+      14,  // ask. ModuleLoad + bulk (image), or in several pieces → ModuleRecord (native/wire/module_record.h)
+  module_unload = 15,       // post. ModuleUnload
+  event_elapsed = 16,       // ask. EventElapsed → EventElapsedReply
   function_attribute = 17,  // post. FunctionAttribute
   occupancy = 18,           // ask. Occupancy → OccupancyReply
   error_text = 19,          // ask. ErrorText → ErrorTextReply
   module_global = 20,  // ask. ModuleGlobal + name → ModuleGlobalReply; NOT_FOUND: no such global. The client keeps it
+  host_function = 21,  // post. HostFunction: the stream stops there until host_function_done
+  host_function_done = 22,  // post. HostFunctionDone: the function has been called, the stream goes on
+  graph_node = 23,          // post. GraphNode: adds a node, or gives one other parameters
+  graph_edges = 24,         // post. GraphEdges + the handles `from`, then those `to`
+  graph_list = 25,          // ask. GraphList + offered handles → GraphListReply + the nodes' handles
 
-  push_error = 32,   // push. PushError: an asynchronous call has failed
-  push_output = 33,  // push. bulk: what kernels printed
+  push_error = 32,          // push. PushError: an asynchronous call has failed
+  push_output = 33,         // push. bulk: what kernels printed
+  push_host_function = 34,  // push. PushHostFunction: a stream has reached the function
 };
 
 struct Fence {
@@ -179,6 +186,57 @@ struct PushError {
   uint16_t call;   // which call failed
   uint16_t sticky;
   char text[240];  // for the log
+};
+
+// The function itself stays with the client, under a number of its own.
+struct HostFunction {
+  Handle stream;
+  uint64_t id;
+};
+struct HostFunctionDone {
+  uint64_t id;
+};
+struct PushHostFunction {
+  uint64_t id;
+  int32_t status;  // CUresult of the work before it
+  uint32_t reserved;
+};
+
+struct GraphNode {
+  enum Action : uint32_t { add = 1, set = 2, set_in_exec = 3 };
+  enum Type : uint32_t { empty = 0, kernel = 1, copy = 2, memset = 3 };
+  uint32_t action;
+  uint32_t type;
+  Handle graph;               // add: the graph; set_in_exec: the executable graph; set: 0
+  Handle node;                // add: minted by the client
+  uint32_t dependency_count;  // add: that many handles of nodes follow, at most kMaxDependencies
+  uint32_t reserved;
+  static constexpr uint32_t kMaxDependencies = 65536;
+  // Then the parameters: kernel: Launch (its stream is 0, it has no attributes) + parameters; copy: Copy3D between
+  // device memory; memset: GraphMemset; empty: nothing.
+};
+struct GraphMemset {
+  uint64_t address, pitch;
+  uint32_t value, element_bytes;
+  uint64_t width, height;  // in elements, in rows
+};
+struct GraphEdges {
+  Handle graph;
+  uint32_t count;
+  uint32_t remove;  // 0: add them
+};
+// Nodes that a capture has made have no handles yet: those that the asker offers become theirs, in order.
+struct GraphList {
+  enum What : uint32_t { nodes = 1, roots = 2, edges = 3, dependencies = 4, dependents = 5, type = 6 };
+  uint32_t what;
+  uint32_t offered;  // at most GraphNode::kMaxDependencies
+  Handle object;     // a graph; from `dependencies` on a node
+};
+struct GraphListReply {
+  uint32_t count;     // nodes there are; of edges, twice their number: all `from`, then all `to`
+  uint32_t returned;  // handles that follow: all of them, or none when too few handles were offered
+  uint32_t taken;     // of the offered handles, the first so many are in use now
+  uint32_t type;      // CUgraphNodeType, for `type`
 };
 
 }  // namespace gpool::wire

@@ -37,6 +37,7 @@ void Session::after_stream(StreamState& stream, Done done) {
          if (result == CUDA_SUCCESS && uses > state->done_uses) state->done_uses = uses;
          done(result);
        }});
+  completions_.back().number = ++completion_number_;
 }
 
 void Session::after_device(uint32_t device, int64_t only_context, Done done) {
@@ -77,6 +78,7 @@ void Session::orphan(StreamState& stream) {
 
 void Session::after_event(CUevent event, uint32_t context, Done done) {
   completions_.push_back({event, context, false, -1, std::move(done)});
+  completions_.back().number = ++completion_number_;
 }
 
 bool Session::waited_for(CUevent event) const {

@@ -113,6 +113,7 @@ CUresult Session::change_context(const wire::DeviceContext& message) {
     return CUDA_SUCCESS;
   };
   auto end = [&](uint32_t index) {
+    open_gates();
     drain_context(index);
     for (StreamState& stream : streams)
       if (stream.context == index) stream.live = false;

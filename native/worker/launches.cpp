@@ -26,14 +26,14 @@ bool translate(Invoke& invoke, CUlaunchAttribute& attribute) {
   }
 }
 
-FunctionState* state_of(Session& session, wire::Handle function) {
+}  // namespace
+
+FunctionState* function_state(Session& session, wire::Handle function) {
   wire::Kind kind = wire::kind_of(function);
   if (kind != wire::Kind::function && kind != wire::Kind::kernel) return nullptr;
   Slab::Entry* entry = session.slab(kind).find(function);
   return entry && entry->extra < session.functions.size() ? &session.functions[entry->extra] : nullptr;
 }
-
-}  // namespace
 
 void carry_out_launch(Session& session, Invoke& invoke) {
   const auto& launch = invoke.arguments<wire::Launch>();
@@ -44,7 +44,7 @@ void carry_out_launch(Session& session, Invoke& invoke) {
       invoke.valid() ? invoke.array<CUlaunchAttribute>(launch.attribute_count) : std::span<const CUlaunchAttribute>();
   StreamState* stream = session.use_stream(launch.stream, invoke.frame().context);
   if (!stream) invoke.reject(CUDA_ERROR_INVALID_HANDLE);
-  FunctionState* state = state_of(session, launch.function);
+  FunctionState* state = function_state(session, launch.function);
   // Fewer bytes than the kernel reads would let it read the worker's memory.
   if (state && launch.parameter_bytes < state->parameter_bytes) invoke.reject(CUDA_ERROR_INVALID_VALUE);
   if (!invoke.valid()) {

@@ -57,6 +57,7 @@ int Session::serve(std::unique_ptr<transport::Link> link) {
     bool progress = send_kept();
     progress |= take_frames();
     if (!completions_.empty() || !doomed_.empty()) progress |= poll_completions();
+    progress |= push_host_functions();
     progress |= push_output();
     link_->flush();
     if (link_->broken()) {
@@ -179,6 +180,10 @@ Frame Session::carry_out(const transport::Received& frame) {
     StreamState* stream = wire::is_special_stream(arguments.hStream) ? nullptr : find_stream(arguments.hStream, 0);
     if (stream && stream->busy()) orphan(*stream);
   }
+  if (id == calls::Id::cuGraphDestroy) {
+    Invoke look(*this, header, frame.arguments(), frame.argument_bytes(), frame.bulk);
+    forget_nodes(look.arguments<calls::cuGraphDestroy_arguments>().hGraph);
+  }
   // Calls without a stream work in the context's legacy one.
   if (ContextState* context = context_of_frame(header.context)) ++streams[context->legacy_stream].uses;
   calls::dispatch(id, invoke);
@@ -252,6 +257,21 @@ Frame Session::carry_out_message(wire::Message message, Invoke& invoke, const tr
       break;
     case Message::error_text:
       carry_out_error_text(*this, invoke);
+      break;
+    case Message::host_function:
+      carry_out_host_function(*this, invoke);
+      break;
+    case Message::host_function_done:
+      carry_out_host_function_done(*this, invoke);
+      break;
+    case Message::graph_node:
+      carry_out_graph_node(*this, invoke);
+      break;
+    case Message::graph_edges:
+      carry_out_graph_edges(*this, invoke);
+      break;
+    case Message::graph_list:
+      carry_out_graph_list(*this, invoke);
       break;
     default:
       invoke.finish(CUDA_ERROR_NOT_SUPPORTED);

@@ -11,6 +11,7 @@
 #include <memory>
 #include <span>
 #include <string>
+#include <unordered_map>
 #include <vector>
 
 #include "calls/driver_table.h"
@@ -128,6 +129,8 @@ class Session {
   void answer_with_bulk(const wire::FrameHeader& question, CUresult status, std::byte* bulk, size_t bulk_bytes);
   // Sends what kernels have printed. False: there is nothing, or no room for it now.
   bool push_output();
+  void push(wire::Message message, CUresult status, std::span<const std::byte> arguments, std::byte* bulk,
+            size_t bulk_bytes);
   void push_error(const ContextState* context, uint16_t call, CUresult status, const std::string& text);
   // Keeps the error of an asynchronous call and tells the client at once.
   void note_error(uint32_t frame_context, uint16_t call, CUresult status, const std::string& text = "");
@@ -151,6 +154,24 @@ class Session {
   void drain_context(uint32_t context);
   bool bulk_is_pinned() const { return bulk_is_pinned_; }
 
+  // Host functions (host_functions.cpp): a stream that has reached one stands still until the client has called it.
+  struct Gate;
+  CUresult stop_for_host_function(StreamState& stream, uint64_t id);
+  void host_function_done(uint64_t id);
+  // Tells the client of functions that streams have reached. False: of none.
+  bool push_host_functions();
+  // Before a context goes: its streams may not stand still any more.
+  void open_gates();
+
+  // Graphs (graphs.cpp): which handles the nodes have, both ways.
+  struct NodeName {
+    wire::Handle node, graph;
+  };
+  std::unordered_map<CUgraphNode, NodeName> node_names;
+  std::unordered_map<wire::Handle, std::vector<wire::Handle>> nodes_of_graph;
+  // The nodes' handles end with their graph.
+  void forget_nodes(wire::Handle graph);
+
   // Ledger (memory.cpp).
   bool reserve_memory(Device& device, uint64_t bytes);
   void release_memory(Device& device, uint64_t bytes);
@@ -171,6 +192,7 @@ class Session {
     bool own = false;  // goes back to the context's free events
     int waiter = -1;
     Done done;
+    uint64_t number = 0;
   };
   struct Outgoing {
     std::vector<std::byte> frame;
@@ -191,8 +213,6 @@ class Session {
   // The same, recorded behind everything that is in the stream.
   CUevent mark(StreamState& stream, CUresult& status);
   void pin_bulk();
-  void push(wire::Message message, CUresult status, std::span<const std::byte> arguments, std::byte* bulk,
-            size_t bulk_bytes);
   void rest(std::chrono::steady_clock::time_point last_progress);
 
   Ledger ledger_;
@@ -204,7 +224,9 @@ class Session {
   bool stalled_ = false;
   transport::Received stalled_frame_;
   std::vector<Completion> completions_;
+  uint64_t completion_number_ = 0;  // of the newest
   std::vector<CUevent> doomed_;
+  std::map<uint64_t, std::shared_ptr<Gate>> gates_;  // by the function's number
   std::unique_ptr<Waiters> waiters_;
   bool bulk_is_pinned_ = false;
   bool goodbye_ = false;
@@ -230,6 +252,15 @@ void carry_out_event_elapsed(Session& session, Invoke& invoke);
 void carry_out_function_attribute(Session& session, Invoke& invoke);
 void carry_out_occupancy(Session& session, Invoke& invoke);
 void carry_out_error_text(Session& session, Invoke& invoke);
+
+void carry_out_host_function(Session& session, Invoke& invoke);
+void carry_out_host_function_done(Session& session, Invoke& invoke);
+void carry_out_graph_node(Session& session, Invoke& invoke);
+void carry_out_graph_edges(Session& session, Invoke& invoke);
+void carry_out_graph_list(Session& session, Invoke& invoke);
+
+// What is known of a function or kernel; nullptr: there is none.
+FunctionState* function_state(Session& session, wire::Handle function);
 
 bool is_sticky(CUresult error);
 

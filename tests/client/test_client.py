@@ -176,3 +176,103 @@ def test_without_a_gpu_one_sentence_says_what_to_do(
     assert int(done.stdout) == code
     assert words in done.stderr
     assert len(done.stderr.splitlines()) == 1
+
+
+def test_a_sticky_error_is_the_answer_of_every_call(driver: Driver) -> None:
+    """Also of those that the client answers by itself."""
+    context = driver.start()
+    module, function = c_void_p(), c_void_p()
+    driver.check("cuModuleLoadData", byref(module), VECTOR_ADD)
+    driver.check("cuModuleGetFunction", byref(function), module, b"vadd")
+    kept = driver.allocate(16)
+    nowhere, length = c_uint64(64), c_int(1)
+    parameters = (c_void_p * 4)(*(ctypes.addressof(value) for value in (nowhere, nowhere, nowhere, length)))
+    driver.check("cuLaunchKernel", function, 1, 1, 1, 1, 1, 1, 0, None, parameters, None)
+    assert driver.code("cuCtxSynchronize") == cuda.ILLEGAL_ADDRESS
+    assert driver.code("cuMemAlloc_v2", byref(c_void_p()), 16) == cuda.ILLEGAL_ADDRESS
+    assert driver.code("cuMemFree_v2", kept) == cuda.ILLEGAL_ADDRESS
+    assert driver.code("cuStreamSynchronize", 0) == cuda.ILLEGAL_ADDRESS
+    assert context
+
+
+def test_a_host_function_sees_the_copies_before_it(driver: Driver) -> None:
+    """Copies to pinned memory land before the function that follows them in the stream, without a synchronisation."""
+    driver.start()
+    stream = driver.stream(cuda.NON_BLOCKING)
+    size = 5 << 20
+    pointer = driver.uploaded(b"\x05" * size)
+    host = driver.pinned(size)
+    seen: list[bytes] = []
+    called = threading.Event()
+
+    def look() -> None:
+        seen.append(ctypes.string_at(host, size))
+        called.set()
+
+    for _ in range(20):
+        ctypes.memset(host, 0, size)
+        called.clear()
+        driver.check("cuMemcpyDtoHAsync_v2", host, pointer, size, stream)
+        kept = driver.on_host(stream, look)
+        assert called.wait(60)
+        assert seen.pop() == b"\x05" * size
+    del kept
+
+
+def test_a_stream_waits_for_what_the_caller_does_after_the_call(driver: Driver) -> None:
+    """Two functions in two streams, each held up until the thread that queued them goes on."""
+    driver.start()
+    go = threading.Event()
+    order: list[int] = []
+    kept = []
+    streams = [driver.stream(cuda.NON_BLOCKING) for _ in range(2)]
+    for number, stream in enumerate(streams):
+        kept.append(driver.on_host(stream, lambda: go.wait(60) and None))
+        kept.append(driver.on_host(stream, lambda number=number: order.append(number)))
+    assert driver.code("cuStreamQuery", streams[0]) == cuda.NOT_READY
+    go.set()
+    for stream in streams:
+        driver.check("cuStreamSynchronize", stream)
+    assert sorted(order) == [0, 1]
+
+
+def test_a_graph_lists_its_nodes_and_edges(driver: Driver) -> None:
+    """Those that were added have the handles that adding gave; those of a capture get handles when they are listed."""
+    driver.start()
+    graph = driver.made("cuGraphCreate", c_void_p, 0)
+    first = driver.made("cuGraphAddEmptyNode", c_void_p, graph, None, 0)
+    second = driver.made("cuGraphAddEmptyNode", c_void_p, graph, (c_void_p * 1)(first), 1)
+    third = driver.made("cuGraphAddEmptyNode", c_void_p, graph, None, 0)
+    driver.check("cuGraphAddDependencies", graph, (c_void_p * 1)(second), (c_void_p * 1)(third), 1)
+    count, nodes = c_size_t(5), (c_void_p * 5)()
+    driver.check("cuGraphGetNodes", graph, nodes, byref(count))
+    assert (count.value, list(nodes)) == (3, [first, second, third, None, None])
+    edges, sources, targets = c_size_t(2), (c_void_p * 2)(), (c_void_p * 2)()
+    driver.check("cuGraphGetEdges", graph, sources, targets, byref(edges))
+    assert set(zip(sources, targets, strict=True)) == {(first, second), (second, third)}
+    driver.check("cuGraphDestroy", graph)
+    assert driver.code("cuGraphGetNodes", graph, None, byref(count)) == cuda.INVALID_VALUE
+    kind = c_int()
+    assert driver.code("cuGraphNodeGetType", first, byref(kind)) == cuda.INVALID_VALUE
+
+    stream = driver.stream(cuda.NON_BLOCKING)
+    pointer = driver.allocate(16)
+    driver.check("cuStreamBeginCapture_v2", stream, 0)
+    driver.check("cuMemsetD8Async", pointer, c_int(1), 16, stream)
+    captured = driver.made_last("cuStreamEndCapture", stream)
+    count, nodes = c_size_t(1), (c_void_p * 1)()
+    for _ in range(2):
+        driver.check("cuGraphGetNodes", captured, nodes, byref(count))
+        driver.check("cuGraphNodeGetType", nodes[0], byref(kind))
+        assert kind.value == 2
+    driver.check("cuGraphDestroy", captured)
+
+
+def test_a_graph_does_not_copy_host_memory(driver: Driver) -> None:
+    driver.start()
+    graph = driver.made("cuGraphCreate", c_void_p, 0)
+    host = ctypes.create_string_buffer(16)
+    shape = cuda.Copy3D(src_type=1, src_host=ctypes.addressof(host), dst_type=2, dst_device=driver.allocate(16),
+                        width=16, height=1, depth=1)  # fmt: skip
+    code = driver.code("cuGraphAddMemcpyNode", byref(c_void_p()), graph, None, 0, byref(shape), None)
+    assert code == cuda.NOT_SUPPORTED

@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
-from driver import test_driver_memory, test_driver_start, test_driver_streams, test_driver_virtual_memory
+from driver import (
+    test_driver_graphs,
+    test_driver_kernels,
+    test_driver_memory,
+    test_driver_start,
+    test_driver_streams,
+    test_driver_virtual_memory,
+)
 
 _NOT_FOR_A_CLIENT = frozenset(
     {
@@ -13,14 +20,19 @@ _NOT_FOR_A_CLIENT = frozenset(
         "test_pointer_attributes_of_known_and_unknown_memory",
         # The client captures sources when a copy is queued, pinned ones too.
         "test_pinned_sources_are_read_when_the_stream_gets_there",
-        # Host functions run before the call that queues them returns, so they cannot hold a stream.
-        "test_work_of_a_stream_waits_for_what_is_before_it",
-        "test_the_legacy_stream_waits_for_blocking_streams_only",
-        "test_blocking_streams_wait_for_the_legacy_stream",
-        "test_streams_wait_for_events",
+        # All threads of the program share the worker's one per-thread stream.
         "test_per_thread_streams_are_streams_of_their_own",
-        "test_pageable_sources_are_read_before_the_call_returns",
-        "test_host_functions_may_not_call_cuda",
+        # What only the worker's driver finds out comes with the next synchronisation.
+        "test_launch_limits_of_a_kernel",
+        "test_an_unknown_instruction_spoils_its_kernel_only",
+        # Memory is mapped in granules of 2 MiB: what is beside an allocation, or just freed, may still be there.
+        "test_an_illegal_address_poisons_the_context",
+        "test_freed_memory_is_no_longer_the_kernels",
+        # Kernels do not reach host memory.
+        "test_kernels_write_pinned_memory",
+        # The compiler's words stay in the worker's log.
+        "test_broken_ptx_is_invalid_and_says_why",
+        "test_linking_two_texts",
         "test_physical_memory_is_limited",
         # Addresses come from the device's arena, a handle is mapped in one place, and none is shared between processes.
         "test_a_wanted_address_is_given_when_it_is_free",
@@ -29,7 +41,14 @@ _NOT_FOR_A_CLIENT = frozenset(
     }
 )
 
-for _module in (test_driver_memory, test_driver_start, test_driver_streams, test_driver_virtual_memory):
+for _module in (
+    test_driver_graphs,
+    test_driver_kernels,
+    test_driver_memory,
+    test_driver_start,
+    test_driver_streams,
+    test_driver_virtual_memory,
+):
     for _name, _body in vars(_module).items():
         if _name.startswith("test_") and callable(_body) and _name not in _NOT_FOR_A_CLIENT:
             globals()[_name] = _body

@@ -50,8 +50,7 @@ def tinygrad_environment(tmp_path_factory: pytest.TempPathFactory) -> dict[str, 
     if importlib.util.find_spec("tinygrad") is None:
         missing("tinygrad")
     folder = tmp_path_factory.mktemp("tinygrad")
-    # JIT=2 launches kernel by kernel: the client driver does not serve graphs that are built node by node yet.
-    return {"NVRTC_PATH": str(nvrtc), "XDG_CACHE_HOME": str(folder), "PYTHONPATH": "", "JIT": "2"}
+    return {"NVRTC_PATH": str(nvrtc), "XDG_CACHE_HOME": str(folder), "PYTHONPATH": ""}
 
 
 @pytest.fixture(scope="session")

@@ -62,13 +62,6 @@ extern "C" CUresult cuGraphCreate(CUgraph *phGraph, unsigned int flags) {
   return call.post_created(arguments, phGraph);
 }
 
-extern "C" CUresult cuGraphDestroy(CUgraph hGraph) {
-  client::Call call(calls::Id::cuGraphDestroy, "cuGraphDestroy", client::Needs::context);
-  calls::cuGraphDestroy_arguments arguments{};
-  arguments.hGraph = call.destroyed(hGraph);
-  return call.post(arguments);
-}
-
 extern "C" CUresult cuGraphExecDestroy(CUgraphExec hGraphExec) {
   client::Call call(calls::Id::cuGraphExecDestroy, "cuGraphExecDestroy", client::Needs::context);
   calls::cuGraphExecDestroy_arguments arguments{};
