@@ -9,6 +9,7 @@ from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
 from gpool.errors import BodyTooLarge, GpoolError, InvalidInput, MalformedBody, NotAuthenticated
+from gpool.model.ids import NODE_NAME_PATTERN, TOKEN_NAME_PATTERN
 from gpool.model.views import Problem
 
 __all__ = ["PROBLEMS", "answer_problem", "install_problems"]
@@ -17,6 +18,12 @@ log = structlog.get_logger("gpool.api")
 
 _MEDIA_TYPE = "application/problem+json"
 _SHOWN_FAULTS = 3
+
+# What a text should have looked like, for people who do not read regular expressions.
+_SHAPES = {
+    NODE_NAME_PATTERN: "is no node name; use up to 31 small letters, digits, '-' and '.', such as node-a",
+    TOKEN_NAME_PATTERN: "is no name of a token; use up to 63 letters, digits, '.', '_', '@' and '-', such as alice",
+}
 
 
 def PROBLEMS(*statuses: int) -> dict[int | str, dict[str, object]]:  # noqa: N802 - reads as a table in the routes
@@ -86,5 +93,14 @@ def _fault(fault: dict[str, object]) -> str:
     message = str(fault["msg"])
     message = message[:1].lower() + message[1:]
     given = fault.get("input")
+    context = fault.get("ctx")
+    shape = _SHAPES.get(str(context.get("pattern"))) if isinstance(context, dict) else None
+    if shape is not None:
+        return f"{name}: {_shortened(given)} {shape}"
     shown = f" (it is {given!r})" if isinstance(given, int | float | str | None) and len(repr(given)) < 60 else ""
     return f"{name}: {message}" + ("" if fault["type"] == "missing" else shown)
+
+
+def _shortened(given: object) -> str:
+    shown = repr(given)
+    return shown if len(shown) < 60 else f"{shown[:57]}..."

@@ -6,11 +6,11 @@ from typing import Annotated
 from pydantic import StringConstraints
 
 from gpool.model.base import Instant, Model
-from gpool.model.ids import TOKEN_ID_PATTERN
+from gpool.model.ids import TOKEN_ID_PATTERN, TOKEN_NAME_PATTERN
 
 __all__ = ["Role", "Token", "TokenName"]
 
-TokenName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._@-]{0,62}$")]
+TokenName = Annotated[str, StringConstraints(pattern=TOKEN_NAME_PATTERN)]
 
 
 class Role(StrEnum):
