@@ -159,34 +159,63 @@ GPOOL_INLINE void load_one(R* const* d, unsigned l, const void* from) {
   for (unsigned i = 0; i < kCount; ++i) d[i][l] = static_cast<R>(values[i]);
 }
 
+// Half a warp of a load from shared memory. Halves are looked at apart: in blocks 16 wide, the usual tiles, each is a
+// row.
+template <class M, class R, unsigned kCount>
+GPOOL_INLINE void load_half(R* const* d, unsigned begin, const std::byte* shared, const uint32_t* offsets,
+                            uint32_t not_unit, uint32_t not_same) {
+  constexpr unsigned kHalf = kLanes / 2;
+  const std::byte* from = shared + offsets[begin];
+  if (not_unit == 0) {
+    GPOOL_LANES
+    for (unsigned l = 0; l < kHalf; ++l) {
+      for (unsigned i = 0; i < kCount; ++i) {
+        M value;
+        __builtin_memcpy(&value, from + (l * kCount + i) * sizeof(M), sizeof value);
+        d[i][begin + l] = static_cast<R>(value);
+      }
+    }
+  } else if (not_same == 0) {
+    M values[kCount];
+    __builtin_memcpy(values, from, sizeof values);
+    for (unsigned i = 0; i < kCount; ++i) {
+      const R value = static_cast<R>(values[i]);
+      GPOOL_LANES
+      for (unsigned l = 0; l < kHalf; ++l) d[i][begin + l] = value;
+    }
+  } else {
+#pragma GCC unroll 8
+    for (unsigned l = begin; l < begin + kHalf; ++l) load_one<M, R, kCount>(d, l, shared + offsets[l]);
+  }
+}
+
 // The usual load of shared memory, with 32-bit addresses and all lanes: half the work of the general path. False: not
 // simply inside, look closer.
 template <class M, class R, unsigned kCount>
 GPOOL_INLINE bool load_shared(Warp& w, const Instruction* in, R* const* d) {
   constexpr uint32_t kBytes = sizeof(M) * kCount;
+  constexpr unsigned kHalf = kLanes / 2;
   const uint32_t* a = row<uint32_t>(w, in->r[kCount]);
-  const uint32_t displacement = static_cast<uint32_t>(in->imm), first = a[0] + displacement;
+  const uint32_t displacement = static_cast<uint32_t>(in->imm);
+  const uint32_t first[2] = {a[0] + displacement, a[kHalf] + displacement};
   alignas(64) uint32_t offsets[kLanes];
-  uint32_t not_unit = 0, not_same = 0, low_bits = 0, high = 0;
+  uint32_t not_unit[2] = {}, not_same[2] = {}, low_bits = 0, high = 0;
   GPOOL_LANES
-  for (uint32_t l = 0; l < kLanes; ++l) {
-    const uint32_t offset = a[l] + displacement;
-    offsets[l] = offset;
-    not_unit |= offset ^ (first + l * kBytes);
-    not_same |= offset ^ first;
-    low_bits |= offset;
-    high = offset > high ? offset : high;
+  for (uint32_t l = 0; l < kHalf; ++l) {
+    const uint32_t lower = a[l] + displacement, upper = a[kHalf + l] + displacement;
+    offsets[l] = lower;
+    offsets[kHalf + l] = upper;
+    not_unit[0] |= lower ^ (first[0] + l * kBytes);
+    not_unit[1] |= upper ^ (first[1] + l * kBytes);
+    not_same[0] |= lower ^ first[0];
+    not_same[1] |= upper ^ first[1];
+    low_bits |= lower | upper;
+    high = lower > high ? lower : high;
+    high = upper > high ? upper : high;
   }
   if (low_bits % kBytes || uint64_t{high} + kBytes > w.shared_bytes) return false;
-  if (not_unit == 0) {
-    load_unit<M, R, kCount>(d, reinterpret_cast<const M*>(w.shared + first));
-  } else if (not_same == 0) {
-    load_same<M, R, kCount>(d, w.shared + first);
-  } else {
-    const std::byte* shared = w.shared;
-#pragma GCC unroll 8
-    for (unsigned l = 0; l < kLanes; ++l) load_one<M, R, kCount>(d, l, shared + offsets[l]);
-  }
+  load_half<M, R, kCount>(d, 0, w.shared, offsets, not_unit[0], not_same[0]);
+  load_half<M, R, kCount>(d, kHalf, w.shared, offsets, not_unit[1], not_same[1]);
   return true;
 }
 
