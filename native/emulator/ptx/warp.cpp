@@ -120,6 +120,10 @@ void fill_row(std::byte* row, unsigned bytes, uint64_t value) {
 
 void set_mask(Warp& w, uint32_t mask) {
   w.mask = mask;
+  if (mask == kFull) {
+    std::memset(w.mask_words, 0xff, sizeof w.mask_words);
+    return;
+  }
   for (unsigned lane = 0; lane < kLanes; ++lane) w.mask_words[lane] = -(mask >> lane & 1);
 }
 
