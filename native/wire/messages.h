@@ -38,6 +38,7 @@ enum class Message : uint16_t {
   graph_node = 23,          // post. GraphNode: adds a node, or gives one other parameters
   graph_edges = 24,         // post. GraphEdges + the handles `from`, then those `to`
   graph_list = 25,          // ask. GraphList + offered handles → GraphListReply + the nodes' handles
+  link = 26,                // add, destroy: post; complete: ask → LinkReply; read: ask → bulk. Link [+ bulk]
 
   push_error = 32,          // push. PushError: an asynchronous call has failed
   push_output = 33,         // push. bulk: what kernels printed
@@ -237,6 +238,19 @@ struct GraphListReply {
   uint32_t returned;  // handles that follow: all of them, or none when too few handles were offered
   uint32_t taken;     // of the offered handles, the first so many are in use now
   uint32_t type;      // CUgraphNodeType, for `type`
+};
+
+// The JIT linker. The client collects the inputs and sends them when they are to be linked.
+struct Link {
+  enum Action : uint32_t { add = 1, complete = 2, read = 3, destroy = 4 };
+  uint32_t action;
+  uint32_t type;  // add: CUjitInputType
+  Handle link;
+  uint64_t offset;  // add: of this piece in its input, 0 begins the next one; read: in the result
+  uint64_t bytes;   // add: of the whole input; read: of this piece, at most kBulkPieceBytes
+};
+struct LinkReply {
+  uint64_t bytes;  // of the result
 };
 
 }  // namespace gpool::wire

@@ -16,7 +16,9 @@ struct Session::Gate {
   bool open = false;     // under `mutex`
   bool reached = false;  // under `mutex`
   CUresult status = CUDA_SUCCESS;
-  bool told = false;  // of the dispatching thread alone
+  // Of the dispatching thread alone.
+  bool before_done = false;  // an event just before the gate says so; what is older in the stream says so as well then
+  bool told = false;
 
   // In a thread of the driver. A callback and no host function, because those are not called after an error, and the
   // client waits for each of its functions.
@@ -38,6 +40,7 @@ CUresult Session::stop_for_host_function(StreamState& stream, uint64_t id) {
   if (gates_.size() >= kMaxGates || gates_.contains(id)) return CUDA_ERROR_INVALID_VALUE;
   auto gate = std::make_shared<Gate>();
   gate->link = link_.get();
+  after_stream(stream, [gate](CUresult) { gate->before_done = true; });
   gate->completions_before = completion_number_;
   auto held = std::make_unique<std::shared_ptr<Gate>>(gate);
   const CUresult status = driver.cuStreamAddCallback(stream.cu, &Gate::stand, held.get(), 0);
@@ -55,7 +58,7 @@ CUresult Session::stop_for_host_function(StreamState& stream, uint64_t id) {
 bool Session::push_host_functions() {
   bool progress = false;
   for (auto& [id, gate] : gates_) {
-    if (gate->told) continue;
+    if (gate->told || !gate->before_done) continue;
     wire::PushHostFunction reached{};
     {
       std::lock_guard lock(gate->mutex);

@@ -273,6 +273,8 @@ Frame Session::carry_out_message(wire::Message message, Invoke& invoke, const tr
     case Message::graph_list:
       carry_out_graph_list(*this, invoke);
       break;
+    case Message::link:
+      return carry_out_link(*this, invoke, frame);
     default:
       invoke.finish(CUDA_ERROR_NOT_SUPPORTED);
       break;

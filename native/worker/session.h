@@ -185,6 +185,18 @@ class Session {
   std::map<wire::Handle, Upload> uploads;
   uint32_t function_base = 1;
 
+  // The JIT linker (links.cpp).
+  struct LinkJob {
+    struct Input {
+      uint32_t type;
+      uint64_t received_bytes;
+      std::vector<std::byte> bytes;
+    };
+    std::vector<Input> inputs;
+    std::vector<std::byte> result;
+  };
+  std::map<wire::Handle, LinkJob> links;
+
  private:
   struct Completion {
     CUevent event = nullptr;
@@ -258,6 +270,7 @@ void carry_out_host_function_done(Session& session, Invoke& invoke);
 void carry_out_graph_node(Session& session, Invoke& invoke);
 void carry_out_graph_edges(Session& session, Invoke& invoke);
 void carry_out_graph_list(Session& session, Invoke& invoke);
+Frame carry_out_link(Session& session, Invoke& invoke, const transport::Received& frame);
 
 // What is known of a function or kernel; nullptr: there is none.
 FunctionState* function_state(Session& session, wire::Handle function);

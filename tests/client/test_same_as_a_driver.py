@@ -32,7 +32,6 @@ _NOT_FOR_A_CLIENT = frozenset(
         "test_kernels_write_pinned_memory",
         # The compiler's words stay in the worker's log.
         "test_broken_ptx_is_invalid_and_says_why",
-        "test_linking_two_texts",
         "test_physical_memory_is_limited",
         # Addresses come from the device's arena, a handle is mapped in one place, and none is shared between processes.
         "test_a_wanted_address_is_given_when_it_is_free",

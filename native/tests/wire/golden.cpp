@@ -138,6 +138,8 @@ void write_messages() {
   GOLDEN(GraphEdges, n.all(v.graph, v.count, v.remove))
   GOLDEN(GraphList, n.all(v.what, v.offered, v.object))
   GOLDEN(GraphListReply, n.all(v.count, v.returned, v.taken, v.type))
+  GOLDEN(Link, n.all(v.action, v.type, v.link, v.offset, v.bytes))
+  GOLDEN(LinkReply, n.all(v.bytes))
   GOLDEN(ModuleRecordHead, n.all(v.kernels, v.parameters, v.globals, v.name_bytes))
   GOLDEN(KernelRecord, n.all(v.name_offset, v.name_length, v.first_parameter, v.parameter_count, v.parameter_bytes,
                              v.number, v.attributes))
