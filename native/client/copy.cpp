@@ -89,6 +89,7 @@ CUresult copy_to_host(Call& call, void* to, uint64_t from, uint64_t bytes, CUstr
       const CUresult before = session.limit_due(kPiecesInFlight - 1);
       auto pending = std::make_shared<Pending>();
       pending->bulk = std::span(destination + at, size);
+      pending->stream = handle;
       const wire::CopyLinear piece = piece_of(from + at, size, handle, false);
       const CUresult status = before != CUDA_SUCCESS
                                   ? before

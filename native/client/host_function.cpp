@@ -26,6 +26,8 @@ struct Job {
   CUstreamCallback callback = nullptr;
   CUstream stream = nullptr;
   void* data = nullptr;
+  wire::Handle handle = 0;  // of the stream
+  uint64_t sequence = 0;    // of the last frame before the function
 };
 
 // Functions that have been posted and not yet called, by the number under which the worker knows them.
@@ -53,6 +55,8 @@ void* run_host_functions(void* argument) {
       job = at->second;
       jobs().waiting.erase(at);
     }
+    // The function may look at what copies before it in its stream have brought.
+    session.settle_due_of(job.handle, job.sequence);
     g_host_functions_running++;
     // After an error functions are not called; callbacks are, and are told.
     if (job.callback != nullptr) {
@@ -90,6 +94,8 @@ CUresult enqueue(Call& call, Job job) {
   // A graph would call the function at every launch, and there is no telling which were the last.
   if (capture_of(job.stream) != 0) return call.end(CUDA_ERROR_STREAM_CAPTURE_UNSUPPORTED);
   Session& session = *call.session();
+  job.handle = arguments.stream;
+  job.sequence = session.last_sequence();
   {
     std::lock_guard lock(jobs().mutex);
     bool& has_thread = jobs().has_thread[&session];

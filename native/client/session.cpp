@@ -276,6 +276,25 @@ CUresult Session::settle_due(uint64_t sequence) {
   }
 }
 
+void Session::settle_due_of(wire::Handle stream, uint64_t sequence) {
+  const auto same = [](wire::Handle one, wire::Handle other) { return one == other || (one <= 1 && other <= 1); };
+  while (true) {
+    std::shared_ptr<Pending> oldest;
+    {
+      std::lock_guard lock(receive_mutex_);
+      for (const auto& one : due_) {
+        if (one->sequence > sequence) break;
+        if (one->done || !same(one->stream, stream)) continue;
+        oldest = one;
+        break;
+      }
+    }
+    if (oldest == nullptr) return;
+    // It stays in the list: its error is for the next synchronising call.
+    (void)wait(*oldest);
+  }
+}
+
 CUresult Session::limit_due(size_t count) {
   CUresult first = CUDA_SUCCESS;
   while (true) {

@@ -38,7 +38,8 @@ struct Pending {
   size_t bulk_landed = 0;
   CUresult status = CUDA_SUCCESS;
   Context* context = nullptr;
-  bool done = false;  // guarded by the session's receive_mutex_
+  wire::Handle stream = 0;  // of due data
+  bool done = false;        // guarded by the session's receive_mutex_
 };
 
 class Session {
@@ -93,6 +94,9 @@ class Session {
   CUresult start_due(std::shared_ptr<Pending> pending, uint16_t call, Context* context, Bytes arguments);
   // Waits for all that was asked up to `sequence`. The first error among them.
   CUresult settle_due(uint64_t sequence);
+  // The same for one stream alone, the two names of the legacy stream being one: what other streams owe may stand
+  // behind a host function that the caller is to run, and must not be waited for.
+  void settle_due_of(wire::Handle stream, uint64_t sequence);
   // Waits until at most `count` are outstanding: their bytes occupy the link until they are taken.
   CUresult limit_due(size_t count);
 

@@ -65,8 +65,8 @@ std::vector<StreamState*> Session::busy_streams(uint32_t device, int64_t only_co
   return found;
 }
 
-void Session::fence(Device& device) {
-  // Points whose event is done bind nobody any more.
+// Points whose event is done bind nobody any more.
+void Session::forget_done_fences(Device& device) {
   std::erase_if(device.fences, [&](const Device::FencePoint& point) {
     if (driver.cuEventQuery(point.event) == CUDA_ERROR_NOT_READY) return false;
     if (point.stream == UINT32_MAX)
@@ -75,6 +75,21 @@ void Session::fence(Device& device) {
       contexts[point.context].free_events.push_back(point.event);
     return true;
   });
+}
+
+void Session::fence_behind(StreamState& stream) {
+  CUresult status;
+  CUevent event = mark(stream, status);
+  if (!event) return;
+  Device& device = devices[contexts[stream.context].device];
+  forget_done_fences(device);
+  uint32_t index = 0;
+  while (&streams[index] != &stream) ++index;
+  device.fences.push_back({event, index, stream.context, ++device.fence_number});
+}
+
+void Session::fence(Device& device) {
+  forget_done_fences(device);
   std::vector<StreamState*> busy = busy_streams(uint32_t(&device - devices.data()));
   if (busy.empty() && device.orphans.empty()) return;
   ++device.fence_number;

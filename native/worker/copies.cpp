@@ -49,6 +49,7 @@ Frame carry_out_copy_to_device(Session& session, Invoke& invoke, const transport
                                          : session.driver.cuMemcpyHtoDAsync_v2(arguments.address, frame.bulk.data(),
                                                                                arguments.bytes, stream->cu);
   invoke.finish(status);
+  if (status == CUDA_SUCCESS && (arguments.flags & wire::CopyLinear::synchronous)) session.fence_behind(*stream);
   // From memory that is not pinned the driver has taken the bytes before it returns.
   if (status != CUDA_SUCCESS || !session.bulk_is_pinned()) return Frame::done;
   session.after_stream(*stream, [&session, frame, question = invoke.frame()](CUresult result) {
@@ -127,6 +128,8 @@ Frame carry_out_copy_3d(Session& session, Invoke& invoke, const transport::Recei
     return Frame::done;
   }
   invoke.finish(status);
+  if (from_host && status == CUDA_SUCCESS && (arguments.flags & wire::CopyLinear::synchronous))
+    session.fence_behind(*stream);
   if (!from_host || status != CUDA_SUCCESS || !session.bulk_is_pinned()) return Frame::done;
   session.after_stream(*stream, [&session, frame](CUresult) { session.link().release(frame); });
   return Frame::kept;

@@ -46,6 +46,7 @@ CUresult Session::stop_for_host_function(StreamState& stream, uint64_t id) {
   const CUresult status = driver.cuStreamAddCallback(stream.cu, &Gate::stand, held.get(), 0);
   if (status == CUDA_SUCCESS) {
     held.release();  // the callback's
+    ++stream.uses;   // the gate came after the mark: when the mark is reached, the stream is still busy
   } else {
     // No stream will get there: the client hears of the error at once.
     gate->status = status;

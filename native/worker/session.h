@@ -120,6 +120,10 @@ class Session {
   // The same, about to receive work: waits for fences are put in first.
   StreamState* use_stream(wire::Handle handle, uint32_t frame_context);
   CUresult change_context(const wire::DeviceContext& message);
+  // What any stream is given from now on comes after what this one holds: a synchronous copy has promised it, and
+  // streams that do not wait for the legacy stream would not know.
+  void fence_behind(StreamState& stream);
+  void forget_done_fences(Device& device);
   void fence(Device& device);
 
   // Answers. They never wait: what the link has no room for is kept and sent later.

@@ -159,6 +159,7 @@ def test_commands_that_cannot_be_run(pool: GpoolHome, tmp_path: Path) -> None:
 
 def _as_ssh(connection: socket.socket) -> None:
     connection.sendall(b"SSH-2.0-OpenSSH_9.2\r\n")
+    connection.recv(4096)  # what is left unread would make the close a reset
 
 
 def _as_web_site(connection: socket.socket) -> None:
