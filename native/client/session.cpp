@@ -109,6 +109,26 @@ CUresult Session::start(Pending& pending, uint16_t call, Context* context, Bytes
 // -- receiving: the first thread that waits receives for all, the others sleep until it has something for them
 // -----------------
 
+// Only this thread receives until `has_come`, so what it waits for changes only here.
+template <class HasCome>
+void Session::receive_until(std::unique_lock<std::mutex>& lock, HasCome has_come) {
+  receiving_ = true;
+  while (!has_come() && !lost_.load()) {
+    lock.unlock();
+    transport::Received frame;
+    const transport::Outcome outcome = link_->receive(frame, transport::kForever);
+    if (outcome == transport::Outcome::done) {
+      handle_frame(frame);
+      link_->release(frame);
+    } else if (outcome == transport::Outcome::broken) {
+      lose();
+    }
+    lock.lock();
+  }
+  receiving_ = false;
+  if (followers_ > 0) received_.notify_all();
+}
+
 CUresult Session::wait(Pending& pending) {
   round_trips_.fetch_add(1, std::memory_order_relaxed);
   std::unique_lock lock(receive_mutex_);
@@ -125,22 +145,7 @@ CUresult Session::wait(Pending& pending) {
       pending.status = lost_status();
       break;
     }
-    receiving_ = true;
-    // Only this thread receives now, so `done` of its own question changes only here.
-    while (!pending.done && !lost_.load()) {
-      lock.unlock();
-      transport::Received frame;
-      transport::Outcome outcome = link_->receive(frame, transport::kForever);
-      if (outcome == transport::Outcome::done) {
-        handle_frame(frame);
-        link_->release(frame);
-      } else if (outcome == transport::Outcome::broken) {
-        lose();
-      }
-      lock.lock();
-    }
-    receiving_ = false;
-    if (followers_ > 0) received_.notify_all();
+    receive_until(lock, [&] { return pending.done; });
   }
   return pending.status;
 }
@@ -338,21 +343,7 @@ bool Session::next_host_function(wire::PushHostFunction& reached) {
       followers_--;
       continue;
     }
-    receiving_ = true;
-    while (reached_.empty() && !lost_.load()) {
-      lock.unlock();
-      transport::Received frame;
-      const transport::Outcome outcome = link_->receive(frame, transport::kForever);
-      if (outcome == transport::Outcome::done) {
-        handle_frame(frame);
-        link_->release(frame);
-      } else if (outcome == transport::Outcome::broken) {
-        lose();
-      }
-      lock.lock();
-    }
-    receiving_ = false;
-    if (followers_ > 0) received_.notify_all();
+    receive_until(lock, [&] { return !reached_.empty(); });
   }
 }
 

@@ -131,6 +131,9 @@ class Session {
  private:
   friend class Frame;
 
+  // Receives for all threads, with receive_mutex_ held on entry and return, until `has_come` or the session is lost.
+  template <class HasCome>
+  void receive_until(std::unique_lock<std::mutex>& lock, HasCome has_come);
   bool handle_frame(const transport::Received& frame);
   void handle_push(const transport::Received& frame);
   void fill(Pending& pending, const transport::Received& frame);

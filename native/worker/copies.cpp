@@ -34,6 +34,19 @@ bool set_side(Invoke& invoke, const wire::CopySide& side, std::byte* host, const
 
 }  // namespace
 
+// Answers with what a copy that was started with `status` has put into `bulk`, once its stream is there.
+static void answer_when_copied(Session& session, Invoke& invoke, StreamState& stream, CUresult status, std::byte* bulk,
+                               size_t bytes) {
+  auto done = [&session, bulk, bytes, question = invoke.frame()](CUresult result) {
+    result = session.settle(session.context_of_frame(question.context), result);
+    session.answer_with_bulk(question, result, bulk, bytes);
+  };
+  if (status != CUDA_SUCCESS)
+    done(status);
+  else
+    session.after_stream(stream, done);
+}
+
 Frame carry_out_copy_to_device(Session& session, Invoke& invoke, const transport::Received& frame) {
   const auto& arguments = invoke.arguments<wire::CopyLinear>();
   if (!invoke.valid() || arguments.bytes != frame.bulk.size()) {
@@ -74,14 +87,7 @@ Frame carry_out_copy_to_host(Session& session, Invoke& invoke) {
   if (!bulk) return session.link().broken() ? Frame::done : Frame::again;
   StreamState* stream = session.use_stream(arguments.stream, invoke.frame().context);
   CUresult status = session.driver.cuMemcpyDtoHAsync_v2(bulk, arguments.address, arguments.bytes, stream->cu);
-  auto done = [&session, bulk, bytes = arguments.bytes, question = invoke.frame()](CUresult result) {
-    result = session.settle(session.context_of_frame(question.context), result);
-    session.answer_with_bulk(question, result, bulk, bytes);
-  };
-  if (status != CUDA_SUCCESS)
-    done(status);
-  else
-    session.after_stream(*stream, done);
+  answer_when_copied(session, invoke, *stream, status, bulk, arguments.bytes);
   return Frame::done;
 }
 
@@ -117,14 +123,7 @@ Frame carry_out_copy_3d(Session& session, Invoke& invoke, const transport::Recei
   StreamState* stream = session.use_stream(arguments.stream, invoke.frame().context);
   CUresult status = sound ? session.driver.cuMemcpy3DAsync_v2(&copy, stream->cu) : CUDA_ERROR_INVALID_VALUE;
   if (to_host) {
-    auto done = [&session, bulk, bytes, question = invoke.frame()](CUresult result) {
-      result = session.settle(session.context_of_frame(question.context), result);
-      session.answer_with_bulk(question, result, bulk, bytes);
-    };
-    if (status != CUDA_SUCCESS)
-      done(status);
-    else
-      session.after_stream(*stream, done);
+    answer_when_copied(session, invoke, *stream, status, bulk, bytes);
     return Frame::done;
   }
   invoke.finish(status);

@@ -13,8 +13,9 @@
 #include <cstdlib>
 #include <cstring>
 #include <memory>
+#include <span>
 
-#include "emulator/driver/sha256.h"
+#include "base/sha256.h"
 
 namespace gpool::emulator {
 namespace {
@@ -103,7 +104,7 @@ Status Ledger::open(const std::string& node) {
   }
   static constexpr char kDigits[] = "0123456789abcdef";
   std::string name;
-  std::array<uint8_t, 32> digest = sha256(node);
+  const Sha256Digest digest = sha256(std::as_bytes(std::span(node)));
   for (int i = 0; i < 8; ++i) name += {kDigits[digest[i] >> 4], kDigits[digest[i] & 15]};
   path_ = folder + "/emulated-" + name + ".ledger";
   sweep(folder, path_);

@@ -7,9 +7,10 @@
 #include <cstdlib>
 #include <cstring>
 #include <optional>
+#include <span>
 #include <string_view>
 
-#include "emulator/driver/sha256.h"
+#include "base/sha256.h"
 
 namespace gpool::emulator {
 namespace {
@@ -191,7 +192,8 @@ Status read_settings(Settings& settings) {
 }
 
 Uuid uuid_of(const std::string& node, int gpu) {
-  std::array<uint8_t, 32> digest = sha256("gpool-emulated-gpu:" + node + ":" + std::to_string(gpu));
+  const std::string text = "gpool-emulated-gpu:" + node + ":" + std::to_string(gpu);
+  const Sha256Digest digest = sha256(std::as_bytes(std::span(text)));
   Uuid uuid;
   std::memcpy(uuid.data(), digest.data(), uuid.size());
   return uuid;
