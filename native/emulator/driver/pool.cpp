@@ -33,11 +33,11 @@ CUresult allocate(CUdeviceptr* pointer, size_t bytes, const PoolRef& pool, const
   if (pool->max_bytes && pool->used + bytes > pool->max_bytes) return CUDA_ERROR_OUT_OF_MEMORY;
   std::optional<Block> block = memory().allocate_device(like);
   if (!block) {
-    // What queued frees will give back counts as free in stream order: let them happen, then try once more.
+    // What queued frees will give back counts as free in stream order: let them happen, then try once more. Also when
+    // none is queued any more: the last may have happened since the first try.
     bool pending =
         !memory().blocks_where([&](const Block& b) { return b.free_pending && b.device == pool->device; }).empty();
-    if (!pending) return CUDA_ERROR_OUT_OF_MEMORY;
-    stream->context->wait_for_all();
+    if (pending) stream->context->wait_for_all();
     block = memory().allocate_device(like);
     if (!block) return CUDA_ERROR_OUT_OF_MEMORY;
   }
