@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from driver import (
     test_driver_graphs,
+    test_driver_host_memory,
     test_driver_kernels,
     test_driver_memory,
     test_driver_start,
@@ -28,8 +29,6 @@ _NOT_FOR_A_CLIENT = frozenset(
         # Memory is mapped in granules of 2 MiB: what is beside an allocation, or just freed, may still be there.
         "test_an_illegal_address_poisons_the_context",
         "test_freed_memory_is_no_longer_the_kernels",
-        # Kernels do not reach host memory.
-        "test_kernels_write_pinned_memory",
         # The compiler's words stay in the worker's log.
         "test_broken_ptx_is_invalid_and_says_why",
         "test_physical_memory_is_limited",
@@ -42,6 +41,7 @@ _NOT_FOR_A_CLIENT = frozenset(
 
 for _module in (
     test_driver_graphs,
+    test_driver_host_memory,
     test_driver_kernels,
     test_driver_memory,
     test_driver_start,
