@@ -24,7 +24,7 @@ use_compiler = source scripts/find-compiler && export PATH="$(BIN):$$PATH"
 pip = "$(BIN)/python" -m pip --disable-pip-version-check --no-input --quiet
 
 sources := $(shell find src native -type f -not -name '*.pyc' -not -path '*/__pycache__/*' 2>/dev/null) README.md LICENSE
-cpp_files := $(shell find native tests \( -name '*.h' -o -name '*.cpp' -o -name '*.cu' \) -not -path '*/calls/generated/*' 2>/dev/null)
+cpp_files := $(shell find native tests bench \( -name '*.h' -o -name '*.cpp' -o -name '*.cu' \) -not -path '*/calls/generated/*' 2>/dev/null)
 
 .NOTPARALLEL:
 .PHONY: help demo test bench native install lint format clean
