@@ -156,6 +156,18 @@ def test_a_training_step_asks_only_when_it_must(native: Path, workerd: Workerd, 
     workerd.wait_until_idle()
 
 
+@pytest.mark.parametrize("order", [("libcuda.so", "libcuda.so.1"), ("libcuda.so.1", "libcuda.so")])
+def test_both_names_are_one_driver(native: Path, order: tuple[str, str]) -> None:
+    """Programs that load it by both names have one session, not two."""
+    program = (
+        "import ctypes, sys\n"
+        "drivers = [ctypes.CDLL(path) for path in sys.argv[1:]]\n"
+        "assert len({ctypes.cast(driver.cuInit, ctypes.c_void_p).value for driver in drivers}) == 1\n"
+    )
+    paths = [str(native / "client" / name) for name in order]
+    subprocess.run([sys.executable, "-c", program, *paths], check=True, timeout=60)
+
+
 def test_what_is_between_profiler_calls_is_counted_apart(native: Path, workerd: Workerd, tmp_path: Path) -> None:
     """A second start and a stop without a start do nothing."""
     program = (
