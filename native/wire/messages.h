@@ -54,6 +54,51 @@ enum class Message : uint16_t {
   push_memory_credit = 48,  // push. PushMemoryCredit: more credit, or all of it is called back
 };
 
+// For statistics. Null: not a message of this version.
+constexpr const char* name_of(Message message) {
+  // clang-format off
+  switch (message) {
+    case Message::goodbye: return "goodbye";
+    case Message::ping: return "ping";
+    case Message::fence: return "fence";
+    case Message::device_context: return "device_context";
+    case Message::memory_map: return "memory_map";
+    case Message::memory_unmap: return "memory_unmap";
+    case Message::memory_info: return "memory_info";
+    case Message::copy_to_device: return "copy_to_device";
+    case Message::copy_to_host: return "copy_to_host";
+    case Message::copy_3d: return "copy_3d";
+    case Message::launch: return "launch";
+    case Message::wait: return "wait";
+    case Message::query: return "query";
+    case Message::module_load: return "module_load";
+    case Message::module_unload: return "module_unload";
+    case Message::event_elapsed: return "event_elapsed";
+    case Message::function_attribute: return "function_attribute";
+    case Message::occupancy: return "occupancy";
+    case Message::error_text: return "error_text";
+    case Message::module_global: return "module_global";
+    case Message::host_function: return "host_function";
+    case Message::host_function_done: return "host_function_done";
+    case Message::graph_node: return "graph_node";
+    case Message::graph_edges: return "graph_edges";
+    case Message::graph_list: return "graph_list";
+    case Message::link: return "link";
+    case Message::memory_credit: return "memory_credit";
+    case Message::host_map: return "host_map";
+    case Message::host_unmap: return "host_unmap";
+    case Message::host_update: return "host_update";
+    case Message::host_copy: return "host_copy";
+    case Message::push_error: return "push_error";
+    case Message::push_output: return "push_output";
+    case Message::push_host_function: return "push_host_function";
+    case Message::push_host_update: return "push_host_update";
+    case Message::push_memory_credit: return "push_memory_credit";
+  }
+  // clang-format on
+  return nullptr;
+}
+
 struct Fence {
   uint64_t device;  // ordinal within the session; its streams
 };
