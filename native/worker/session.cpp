@@ -43,6 +43,7 @@ Session::Session(const Grant& grant_, const calls::DriverTable& driver_, Ledger 
     : driver(driver_),
       grant(grant_),
       devices(std::move(devices_)),
+      images(grant.image_folder, grant.image_bytes),
       ledger_(std::move(ledger)),
       used_without_ledger_(devices.size()),
       output_(output) {}
@@ -51,12 +52,15 @@ int Session::serve(std::unique_ptr<transport::Link> link) {
   link_ = std::move(link);
   pin_bulk();
   waiters_ = std::make_unique<Waiters>(driver, [link = link_.get()] { link->interrupt(); });
+  side_thread_ = std::make_unique<SideThread>([link = link_.get()] { link->interrupt(); });
   output_.start([link = link_.get()] { link->interrupt(); });
   auto last_progress = Clock::now();
   while (!goodbye_ && !terminated_) {
     bool progress = send_kept();
     progress |= take_frames();
     if (!completions_.empty() || !doomed_.empty()) progress |= poll_completions();
+    progress |= end_contexts();
+    progress |= side_thread_->collect();
     progress |= push_host_functions();
     progress |= push_output();
     link_->flush();
@@ -86,6 +90,7 @@ int Session::serve(std::unique_ptr<transport::Link> link) {
   link_->flush();
   link_->close();
   (void)waiters_.release();
+  (void)side_thread_.release();
   (void)link_.release();
   return code;
 }
@@ -212,7 +217,7 @@ Frame Session::carry_out_message(wire::Message message, Invoke& invoke, const tr
     }
     case Message::device_context: {
       const auto& arguments = invoke.arguments<wire::DeviceContext>();
-      invoke.finish(invoke.valid() ? change_context(arguments) : CUDA_ERROR_INVALID_VALUE);
+      invoke.finish(invoke.valid() ? change_context(arguments, invoke.frame()) : CUDA_ERROR_INVALID_VALUE);
       break;
     }
     case Message::memory_map:
@@ -241,8 +246,7 @@ Frame Session::carry_out_message(wire::Message message, Invoke& invoke, const tr
     case Message::module_load:
       return carry_out_module_load(*this, invoke);
     case Message::module_unload:
-      carry_out_module_unload(*this, invoke);
-      break;
+      return carry_out_module_unload(*this, invoke);
     case Message::module_global:
       carry_out_module_global(*this, invoke);
       break;
@@ -325,6 +329,13 @@ void Session::answer_with_bulk(const wire::FrameHeader& question, CUresult statu
   std::memcpy(outgoing.frame.data(), &header, sizeof header);
   outgoing.bulk = bulk, outgoing.bulk_bytes = bulk_bytes;
   send_or_keep(std::move(outgoing));
+}
+
+void Session::finish(const wire::FrameHeader& question, CUresult status) {
+  if (question.flags & wire::kWantsReply)
+    answer(question, status);
+  else if (status != CUDA_SUCCESS)
+    note_error(question.context, question.call, status);
 }
 
 void Session::note_error(uint32_t frame_context, uint16_t call, CUresult status, const std::string& text) {
