@@ -94,7 +94,7 @@ Status ImageCache::prepare() const {
   if (!is_on()) return Status::ok();
   const auto failed = [&](const char* what) {
     return Status::failed("The folder " + folder_ + " for images of code " + what + ": " + std::strerror(errno) +
-                          "; name another with --image-cache, or keep none with --image-cache-bytes 0.");
+                          "; name another with --image-cache.");
   };
   if (mkdir(folder_.c_str(), 0700) != 0 && errno != EEXIST) return failed("could not be made");
   Fd folder(open(folder_.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
