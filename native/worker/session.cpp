@@ -97,7 +97,8 @@ int Session::serve(std::unique_ptr<transport::Link> link) {
 
 void Session::rest(Clock::time_point last_progress) {
   auto now = Clock::now();
-  if (!kept_.empty() || stalled_) {  // waits for room in the link: nothing wakes us for that
+  // What waits for room in the link: nothing wakes us for that.
+  if (!kept_.empty() || stalled_ || side_thread_->is_held_up()) {
     std::this_thread::sleep_for(now - last_progress < kSpin ? std::chrono::microseconds(5)
                                                             : std::chrono::microseconds(100));
     return;

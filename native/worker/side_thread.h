@@ -31,6 +31,8 @@ class SideThread {
   bool collect();
   // Jobs given and not yet collected.
   size_t jobs() const { return jobs_; }
+  // Whether a `done` could not be carried through: nothing tells when it can.
+  bool is_held_up() const { return !collectable_.empty(); }
   // For the dispatching thread, where it must not go on before all jobs are done and cannot put off going on.
   void wait_until_done();
 

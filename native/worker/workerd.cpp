@@ -261,7 +261,7 @@ void Workerd::read_report(Session& session) {
     return;
   }
   std::string words(text, size_t(got));
-  session.grant.reset(), session.client.reset();  // whatever it says, it has the session
+  session.grant.reset(), session.waiting_client.reset();  // whatever it says, it has the session
   if (words == "taken") {
     // nothing more yet
   } else if (words == "open") {

@@ -49,7 +49,7 @@ class Workerd {
     // While a warm worker has been handed the session and has not said that it takes it: should it die, another one is
     // started with these.
     std::unique_ptr<Grant> grant;
-    Fd client;
+    Fd waiting_client;
   };
   struct Lease {
     Ledger ledger;

@@ -88,7 +88,7 @@ bool Workerd::hand_over(Session& session, Grant& grant, int client) {
     session.pid = worker->pid;
     session.report = std::move(worker->report);
     session.grant = std::make_unique<Grant>(grant);
-    session.client.reset(fcntl(client, F_DUPFD_CLOEXEC, 0));
+    session.waiting_client.reset(fcntl(client, F_DUPFD_CLOEXEC, 0));
     return true;
   }
   grant.session_id = session.id;
@@ -98,7 +98,7 @@ bool Workerd::hand_over(Session& session, Grant& grant, int client) {
 bool Workerd::start_again(Session& session) {
   if (!session.grant || session.revoked) return false;
   const std::unique_ptr<Grant> grant = std::move(session.grant);
-  const Fd client = std::move(session.client);
+  const Fd client = std::move(session.waiting_client);
   int report[2];
   if (!client || socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, report) != 0) return false;
   session.report.reset(report[0]);
