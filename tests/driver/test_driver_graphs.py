@@ -90,6 +90,30 @@ def test_capture_records_and_does_not_run(driver: Driver) -> None:
     assert driver.download(address, 4) == struct.pack("I", 5 + 3 * 2 * 3)
 
 
+@pytest.mark.parametrize("joined", [True, False])
+def test_a_stream_that_takes_part_in_a_capture_may_be_destroyed(driver: Driver, joined: bool) -> None:
+    """Once its work has been joined nothing is lost; before, the capture ends as unjoined."""
+    driver.start()
+    pointer = driver.uploaded(bytes(4))
+    stream, other = driver.stream(cuda.NON_BLOCKING), driver.stream(cuda.NON_BLOCKING)
+    driver.check("cuStreamBeginCapture_v2", stream, 0)
+    fork, join = driver.event(), driver.event()
+    driver.check("cuEventRecord", fork, stream)
+    driver.check("cuStreamWaitEvent", other, fork, 0)
+    driver.check("cuMemsetD8Async", pointer, c_uint(9), 4, other)
+    if joined:
+        driver.check("cuEventRecord", join, other)
+        driver.check("cuStreamWaitEvent", stream, join, 0)
+    driver.check("cuStreamDestroy_v2", other)
+    if not joined:
+        assert driver.code("cuStreamEndCapture", stream, byref(c_void_p())) == cuda.STREAM_CAPTURE_UNJOINED
+        return
+    graph = driver.made_last("cuStreamEndCapture", stream)
+    driver.check("cuGraphLaunch", driver.made("cuGraphInstantiateWithFlags", c_void_p, graph, 0), stream)
+    driver.check("cuStreamSynchronize", stream)
+    assert driver.download(pointer, 4) == b"\x09" * 4
+
+
 def test_synchronising_a_captured_stream_breaks_the_capture(driver: Driver) -> None:
     driver.start()
     stream = driver.stream(cuda.NON_BLOCKING)

@@ -374,6 +374,7 @@ GPOOL_CUDA cuStreamEndCapture(CUstream handle, CUgraph* out) {
         if (NodeRef next = handles().find<Node>(before)) open.push_back(next);
       }
     }
+    for (const NodeRef& tip : capture->left_behind) unjoined = unjoined || !reached.contains(tip->handle);
     for (const auto& weak : capture->joined) {
       StreamRef other = weak.lock();
       if (!other || other->capture != capture) continue;
