@@ -37,6 +37,7 @@ StreamState* Session::use_stream(wire::Handle handle, uint32_t frame_context) {
   StreamState* stream = find_stream(handle, frame_context);
   if (!stream) return nullptr;
   ++stream->uses;
+  if (twins_for_all > 0) suspect_twins();
   Device& device = devices[contexts[stream->context].device];
   if (stream->fence_seen == device.fence_number) return stream;
   // A stream that is being captured takes no foreign events; what is captured runs later, behind its own fences.
