@@ -4,9 +4,11 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <chrono>
 #include <cstdlib>
 #include <cstring>
 #include <string>
+#include <thread>
 
 #include "base/log.h"
 #include "transport/handshake.h"
@@ -16,6 +18,9 @@
 
 namespace gpool::worker {
 namespace {
+
+// How long after the client's end the dispatching thread may take to notice it.
+constexpr auto kFarewellTime = std::chrono::seconds(2);
 
 Session* the_session = nullptr;  // for the signal handler
 
@@ -41,6 +46,19 @@ Status prepare(const Grant& grant, calls::DriverTable& driver, Ledger& ledger, s
   std::string path = grant.driver_folder[0] ? std::string(grant.driver_folder) + "/libcuda.so.1" : "libcuda.so.1";
   if (Status status = calls::load_driver(path.c_str(), driver); !status) return status;
   return find_devices(driver, grant, devices);
+}
+
+// The dispatching thread never waits for the GPU by itself, but some calls of a driver do (a context that ends while
+// its kernel does not). Nobody must hold a GPU for a client that is gone.
+void end_after_client(transport::Link& link, int report) {
+  std::thread([&link, report] {
+    link.wait_for_end();
+    std::this_thread::sleep_for(kFarewellTime);
+    const char* sentence = "the client is gone while a call of the driver does not return";
+    log::warn(sentence);
+    say(report, sentence);
+    _exit(kClientLost);
+  }).detach();
 }
 
 }  // namespace
@@ -71,6 +89,7 @@ void run_worker(const Grant& grant, Fd client, Fd report) {
     _exit(kClientLost);
   }
   say(report.get(), "open");
+  end_after_client(*link, report.get());
   the_session = new Session(grant, driver, std::move(ledger), std::move(devices), output);
   signal(SIGTERM, [](int) { the_session->terminate(); });
   int code = the_session->serve(std::move(link));

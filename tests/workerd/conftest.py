@@ -36,7 +36,9 @@ def processes_of_group(group: int) -> list[str]:
 class Node:
     """A workerd, what tests need to open sessions at it, and its agent's connection."""
 
-    def __init__(self, native: Path, *, insecure: bool = False, linger_s: int = 60, gpus: int = 2) -> None:
+    def __init__(
+        self, native: Path, *, insecure: bool = False, linger_s: int = 60, gpus: int = 2, fault: str = ""
+    ) -> None:
         self.name = f"node-{secrets.token_hex(4)}"
         self.key = secrets.token_bytes(32)
         self.state = Path(tempfile.mkdtemp(prefix="gpool-test-"))
@@ -52,6 +54,7 @@ class Node:
             "GPOOL_EMULATOR_NODE": self.name,
             "GPOOL_EMULATOR_GPUS": str(gpus),
             "GPOOL_EMULATOR_MEMORY": str(512 * MIB),
+            "GPOOL_EMULATOR_FAULT": fault,
         }
         self.process: subprocess.Popen[bytes] | None = None
         self._agents: list[Agent] = []
