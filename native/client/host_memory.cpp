@@ -123,7 +123,6 @@ extern "C" CUresult cuMemHostRegister_v2(void* p, size_t bytesize, unsigned int 
   if (p == nullptr || bytesize == 0 || (Flags & ~kKnown) != 0) return call.end(CUDA_ERROR_INVALID_VALUE);
   if ((Flags & CU_MEMHOSTREGISTER_IOMEMORY) != 0) return call.end(CUDA_ERROR_NOT_SUPPORTED);
   const auto address = reinterpret_cast<uint64_t>(p);
-  if (address % page_bytes() != 0 || bytesize % page_bytes() != 0) return call.end(CUDA_ERROR_INVALID_VALUE);
   if (overlaps(address, bytesize)) return call.end(CUDA_ERROR_HOST_MEMORY_ALREADY_REGISTERED);
   HostRange range;
   range.address = address;

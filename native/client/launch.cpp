@@ -80,6 +80,9 @@ CUresult launch(Call& call, CUfunction function, const Shape& shape, CUstream st
   if (!call.ok()) return call.result();
   Context* context = call.context();
   if (context == nullptr) return call.end(CUDA_ERROR_INVALID_CONTEXT);
+  if (kernel->context != nullptr &&
+      kernel->context != (wire::is_special_stream(on) ? context : call.object()->context.load()))
+    return call.end(CUDA_ERROR_INVALID_HANDLE);
   if (const CUresult status = check_shape(*kernel, *context->device, shape); status != CUDA_SUCCESS)
     return call.end(status);
   if (const int32_t sticky = context->sticky.load(std::memory_order_relaxed); sticky != 0) [[unlikely]]

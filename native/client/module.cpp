@@ -64,6 +64,7 @@ bool read_record(Bytes record, Code& code, uint32_t first_function) {
     kernel.function = wire::make_handle(wire::Kind::function, slot, generation, index);
     kernel.kernel = wire::make_handle(wire::Kind::kernel, slot, generation, index);
     kernel.wire = code.library ? kernel.kernel : kernel.function;
+    kernel.context = code.library ? nullptr : code.context;
     code.kernel_by_name.emplace(kernel.name, i);
   }
   for (const wire::GlobalRecord& from : globals) {

@@ -15,6 +15,7 @@
 #include "calls/driver_api.h"
 #include "client/call.h"
 #include "client/objects.h"
+#include "client/trace.h"
 #include "transport/link.h"
 #include "wire/frame.h"
 #include "wire/hello.h"
@@ -182,6 +183,8 @@ class Frame {
     header_ = reinterpret_cast<wire::FrameHeader*>(room);
     const uint64_t sequence = session.sequence_.load(std::memory_order_relaxed) + 1;
     session.sequence_.store(sequence, std::memory_order_release);
+    if (g_watched.load(std::memory_order_relaxed)) [[unlikely]]
+      watch_frame(call);
     *header_ = wire::FrameHeader{static_cast<uint32_t>(bytes), call, flags, sequence, context, 0, 0};
     // Padding must not carry what another frame left there.
     if (bytes > sizeof(wire::FrameHeader)) std::memset(room + bytes - 8, 0, 8);

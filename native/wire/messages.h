@@ -45,6 +45,44 @@ enum class Message : uint16_t {
   push_host_function = 34,  // push. PushHostFunction: a stream has reached the function
 };
 
+// For statistics. Null: not a message of this version.
+constexpr const char* name_of(Message message) {
+  // clang-format off
+  switch (message) {
+    case Message::goodbye: return "goodbye";
+    case Message::ping: return "ping";
+    case Message::fence: return "fence";
+    case Message::device_context: return "device_context";
+    case Message::memory_map: return "memory_map";
+    case Message::memory_unmap: return "memory_unmap";
+    case Message::memory_info: return "memory_info";
+    case Message::copy_to_device: return "copy_to_device";
+    case Message::copy_to_host: return "copy_to_host";
+    case Message::copy_3d: return "copy_3d";
+    case Message::launch: return "launch";
+    case Message::wait: return "wait";
+    case Message::query: return "query";
+    case Message::module_load: return "module_load";
+    case Message::module_unload: return "module_unload";
+    case Message::event_elapsed: return "event_elapsed";
+    case Message::function_attribute: return "function_attribute";
+    case Message::occupancy: return "occupancy";
+    case Message::error_text: return "error_text";
+    case Message::module_global: return "module_global";
+    case Message::host_function: return "host_function";
+    case Message::host_function_done: return "host_function_done";
+    case Message::graph_node: return "graph_node";
+    case Message::graph_edges: return "graph_edges";
+    case Message::graph_list: return "graph_list";
+    case Message::link: return "link";
+    case Message::push_error: return "push_error";
+    case Message::push_output: return "push_output";
+    case Message::push_host_function: return "push_host_function";
+  }
+  // clang-format on
+  return nullptr;
+}
+
 struct Fence {
   uint64_t device;  // ordinal within the session; its streams
 };

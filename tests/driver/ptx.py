@@ -107,3 +107,27 @@ CALLED = (
 }
 """
 )
+
+# Behind ADD, which brings the head.
+FAULTS = """
+.visible .entry store_far_away(.param .u64 to)
+{
+    .reg .b32 %r<2>;
+    .reg .b64 %d<3>;
+    mov.u32 %r1, 1;
+    ld.param.u64 %d1, [to];
+    add.s64 %d2, %d1, 0x100000000000;
+    st.global.u32 [%d2], %r1;
+    ret;
+}
+.visible .entry store_beside(.param .u64 to)
+{
+    .reg .b32 %r<2>;
+    .reg .b64 %d<3>;
+    mov.u32 %r1, 1;
+    ld.param.u64 %d1, [to];
+    add.s64 %d2, %d1, 2;
+    st.global.u32 [%d2], %r1;
+    ret;
+}
+"""
