@@ -4,9 +4,11 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <chrono>
 #include <cstdlib>
 #include <cstring>
 #include <string>
+#include <thread>
 
 #include "base/log.h"
 #include "transport/handshake.h"
@@ -16,6 +18,9 @@
 
 namespace gpool::worker {
 namespace {
+
+// How long after the client's end the dispatching thread may take to notice it.
+constexpr auto kFarewellTime = std::chrono::seconds(2);
 
 Session* the_session = nullptr;  // for the signal handler
 
@@ -56,6 +61,19 @@ void wait_for_session(const calls::DriverTable& driver, const std::vector<Device
   say(report.get(), "taken");
 }
 
+// The dispatching thread never waits for the GPU by itself, but some calls of a driver do (a context that ends while
+// its kernel does not). Nobody must hold a GPU for a client that is gone.
+void end_after_client(transport::Link& link, int report) {
+  std::thread([&link, report] {
+    link.wait_for_end();
+    std::this_thread::sleep_for(kFarewellTime);
+    const char* sentence = "the client is gone while a call of the driver does not return";
+    log::warn(sentence);
+    say(report, sentence);
+    _exit(kClientLost);
+  }).detach();
+}
+
 }  // namespace
 
 void run_worker(const Grant& given, Fd client, Fd report) {
@@ -89,6 +107,7 @@ void run_worker(const Grant& given, Fd client, Fd report) {
     _exit(kClientLost);
   }
   say(report.get(), "open");
+  end_after_client(*link, report.get());
   the_session = new Session(grant, driver, std::move(ledger), std::move(devices), output);
   signal(SIGTERM, [](int) { the_session->terminate(); });
   int code = the_session->serve(std::move(link));

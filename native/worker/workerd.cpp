@@ -319,7 +319,8 @@ void Workerd::end_session(uint32_t id, int wait_status) {
   if (WIFEXITED(wait_status) && WEXITSTATUS(wait_status) == kClientClosed) reason = "client-closed";
   if (WIFEXITED(wait_status) && WEXITSTATUS(wait_status) == kClientLost) reason = "client-lost";
   if (WIFSIGNALED(wait_status) && session.detail.empty())
-    session.detail = std::string("killed by ") + strsignal(WTERMSIG(wait_status));
+    session.detail =
+        "killed by signal " + std::to_string(WTERMSIG(wait_status)) + " (" + strsignal(WTERMSIG(wait_status)) + ")";
   if (session.revoked) {
     reason = "revoked";
     session.detail = "the lease has ended";

@@ -45,6 +45,7 @@ class Node:
         gpus: int = 2,
         more: tuple[str, ...] = (),
         environment: dict[str, str] | None = None,
+        fault: str = "",
     ) -> None:
         self.name = f"node-{secrets.token_hex(4)}"
         self.key = secrets.token_bytes(32)
@@ -62,6 +63,7 @@ class Node:
             "GPOOL_EMULATOR_NODE": self.name,
             "GPOOL_EMULATOR_GPUS": str(gpus),
             "GPOOL_EMULATOR_MEMORY": str(512 * MIB),
+            "GPOOL_EMULATOR_FAULT": fault,
             **(environment or {}),
         }
         self.process: subprocess.Popen[bytes] | None = None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import struct
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 
@@ -162,6 +162,25 @@ def test_a_fault_stays_within_its_session(node: Node) -> None:
         assert guilty.wait_for_context() == ILLEGAL_ADDRESS
         launch(innocent, 0, 5, rounds=0)
         assert innocent.read(0, 4).bulk == struct.pack("<I", 5)
+
+
+def test_a_client_that_is_gone_is_not_waited_for(start: Callable[..., Node]) -> None:
+    """Its context cannot end, because its kernel does not; the worker stands there and hears nothing any more."""
+    node = start(fault="hang-kernel=busy")
+    agent = node.agent()
+    with node.open(node.ticket()) as session:
+        session.begin()
+        assert session.map(0, 2 * MIB) == 0
+        assert load(session, PTX).status == 0
+        launch(session, 0, 7)
+        ask_later(session, wire.COPY_TO_HOST, struct.pack("<QQQII", session.devices[0].arena_address, 4, 0, 0, 0))
+        assert session.ask(wire.PING).status == 0
+        release_primary = 2
+        session.send(wire.DEVICE_CONTEXT, struct.pack("<IIQII", release_primary, 0, handle(wire.KIND_CONTEXT, 1), 0, 0))
+    closed = agent.expect("session", state="closed")
+    assert closed["reason"] == "client-lost"
+    assert closed["detail"] == "the client is gone while a call of the driver does not return"
+    assert not list(node.state.glob("ledger-*"))
 
 
 def test_a_launch_with_too_few_parameter_bytes_reads_nothing_of_the_worker(loaded: Session) -> None:
