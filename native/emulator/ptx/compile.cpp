@@ -657,6 +657,7 @@ class BodyCompiler {
         }
       }
       if (one->kind == Operand::Kind::address) {
+        request.address[i] = true;
         request.widths[i] = 8;
         if (!one->has_name) continue;
         uint32_t* unused = nullptr;
@@ -775,7 +776,7 @@ class BodyCompiler {
       if (*shape == 'a') {
         uint64_t displacement;
         if (!resolve_address(operand, row, displacement)) return;
-        in.r[8 + addresses++] = static_cast<uint32_t>(displacement);
+        in.r[7 + addresses++] = static_cast<uint32_t>(displacement);
         rows.push_back(row);
         continue;
       }
