@@ -27,7 +27,7 @@ sources := $(shell find src native -type f -not -name '*.pyc' -not -path '*/__py
 cpp_files := $(shell find native tests bench \( -name '*.h' -o -name '*.cpp' -o -name '*.cu' \) -not -path '*/calls/generated/*' 2>/dev/null)
 
 .NOTPARALLEL:
-.PHONY: help demo test bench native install lint format clean
+.PHONY: help demo test bench native sanitize install lint format clean
 
 help:  ## this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/' | expand -t 16
@@ -52,6 +52,10 @@ native: $(STAMPS)/tools  ## the native tree with its tests, in build/native
 	    -DPython3_EXECUTABLE="$(BIN)/python" $(CMAKE_FLAGS)
 	fi
 	cmake --build $(BUILD)
+
+sanitize: native  ## native tests and fuzz targets under the address, undefined-behaviour and thread sanitizers
+	@$(use_compiler)
+	bash scripts/sanitize $(BUILD)
 
 install: $(STAMPS)/install  ## gpool itself, in .venv/bin/gpool
 
@@ -103,7 +107,7 @@ $(STAMPS)/demo: $(STAMPS)/venv pyproject.toml
 	touch $@
 
 $(STAMPS)/test: $(STAMPS)/venv pyproject.toml
-	@echo "Installing what the tests run (pytest, nvcc, NVRTC, tinygrad, scikit-learn): about 350 MB"
+	@echo "Installing what the tests run (pytest, nvcc, NVRTC, tinygrad, scikit-learn): about 640 MB"
 	$(pip) install --group test --group clients
 	touch $@
 

@@ -9,6 +9,10 @@
 
 namespace gpool::client {
 
+constexpr uint64_t round_up(uint64_t value, uint64_t unit) {
+  return (value + unit - 1) / unit * unit;
+}
+
 // Ranges of addresses. Next-fit: goes on where it last took, and starts over at the end.
 class AddressRanges {
  public:

@@ -19,10 +19,6 @@ const Allocation* holder(const std::map<uint64_t, Allocation>& ranges, uint64_t 
   return address - at->first < at->second.bytes ? &at->second : nullptr;
 }
 
-constexpr uint64_t round_up(uint64_t value, uint64_t unit) {
-  return (value + unit - 1) / unit * unit;
-}
-
 uint64_t next_id() {
   static std::atomic<uint64_t> next{1};
   return next.fetch_add(1);

@@ -169,6 +169,7 @@ class Session {
   std::atomic<uint64_t> round_trips_{0};
   mutable std::mutex contexts_mutex_;
   std::vector<Context*> contexts_;
+  std::string farewell_;  // why the worker ends the session; under contexts_mutex_
   static constexpr size_t kSlabs = 32;
   Slab slabs_[kSlabs];
 };

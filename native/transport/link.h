@@ -84,6 +84,9 @@ class Link {
   // -----------------------------------------------------------------------------------------------------------
   virtual bool broken() const = 0;
   virtual std::string why() const = 0;
+  // Sleeps until the connection has ended, whoever ended it: for a thread of its own, where the one that receives may
+  // be held up by something else and not notice.
+  virtual void wait_for_end() = 0;
   // Ends the connection: both sides' waits return broken. Callable from any thread, more than once.
   virtual void close() = 0;
   virtual const char* name() const = 0;  // "shm", "tcp"

@@ -12,6 +12,7 @@
 #include <poll.h>
 #include <sys/socket.h>
 
+#include <cerrno>
 #include <cstring>
 #include <mutex>
 
@@ -231,6 +232,11 @@ class ShmLink final : public Link {
     std::scoped_lock lock(why_mutex_);
     if (!why_.empty()) return why_;
     return broken() ? "The other side ended the session." : "";
+  }
+  void wait_for_end() override {
+    pollfd state{socket_.get(), POLLIN | POLLRDHUP, 0};
+    while (poll(&state, 1, -1) < 0 && errno == EINTR) {
+    }
   }
   void close() override {
     {

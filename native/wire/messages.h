@@ -240,9 +240,10 @@ struct ModuleLoad {
   enum Flags : uint32_t {
     library = 1,        // a CUlibrary; else a CUmodule of the frame's context
     image_follows = 2,  // bulk holds this piece of the image at `offset`; the last piece asks, the others are posted
-  };
-  Handle module;       // minted: module or library
-  uint8_t sha256[32];  // of the image
+  };  // Without image_follows it asks by name alone. NOT_FOUND: the node does not have that image
+  static constexpr uint64_t kAlwaysSent = 64 << 10;  // up to here an image costs less to send than to ask about
+  Handle module;                                     // minted: module or library
+  uint8_t sha256[32];                                // of the image; INVALID_IMAGE when what was sent is another one
   uint64_t image_bytes;
   uint64_t offset;
   uint32_t flags;

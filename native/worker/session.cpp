@@ -43,6 +43,7 @@ Session::Session(const Grant& grant_, const calls::DriverTable& driver_, Ledger 
     : driver(driver_),
       grant(grant_),
       devices(std::move(devices_)),
+      images(grant.image_folder, grant.image_bytes),
       ledger_(std::move(ledger)),
       used_without_ledger_(devices.size()),
       output_(output) {}
@@ -51,6 +52,7 @@ int Session::serve(std::unique_ptr<transport::Link> link) {
   link_ = std::move(link);
   pin_bulk();
   waiters_ = std::make_unique<Waiters>(driver, [link = link_.get()] { link->interrupt(); });
+  side_thread_ = std::make_unique<SideThread>([link = link_.get()] { link->interrupt(); });
   output_.start([link = link_.get()] { link->interrupt(); });
   listen_to_ledger();
   auto last_progress = Clock::now();
@@ -59,6 +61,8 @@ int Session::serve(std::unique_ptr<transport::Link> link) {
     progress |= take_frames();
     progress |= attend_to_credit();
     if (!completions_.empty() || !doomed_.empty()) progress |= poll_completions();
+    progress |= end_contexts();
+    progress |= side_thread_->collect();
     progress |= push_host_functions();
     progress |= push_output();
     link_->flush();
@@ -88,6 +92,7 @@ int Session::serve(std::unique_ptr<transport::Link> link) {
   link_->flush();
   link_->close();
   (void)waiters_.release();
+  (void)side_thread_.release();
   (void)link_.release();
   return code;
 }
@@ -95,7 +100,7 @@ int Session::serve(std::unique_ptr<transport::Link> link) {
 void Session::rest(Clock::time_point last_progress) {
   auto now = Clock::now();
   // These wait for room in the link, or for memory: nothing wakes us for that.
-  if (!kept_.empty() || stalled_ || !behind_.empty()) {
+  if (!kept_.empty() || stalled_ || !behind_.empty() || side_thread_->is_held_up()) {
     std::this_thread::sleep_for(now - last_progress < kSpin ? std::chrono::microseconds(5)
                                                             : std::chrono::microseconds(100));
     return;
@@ -240,7 +245,7 @@ Frame Session::carry_out_message(wire::Message message, Invoke& invoke, const tr
     }
     case Message::device_context: {
       const auto& arguments = invoke.arguments<wire::DeviceContext>();
-      invoke.finish(invoke.valid() ? change_context(arguments) : CUDA_ERROR_INVALID_VALUE);
+      invoke.finish(invoke.valid() ? change_context(arguments, invoke.frame()) : CUDA_ERROR_INVALID_VALUE);
       break;
     }
     case Message::memory_map:
@@ -283,8 +288,7 @@ Frame Session::carry_out_message(wire::Message message, Invoke& invoke, const tr
     case Message::module_load:
       return carry_out_module_load(*this, invoke);
     case Message::module_unload:
-      carry_out_module_unload(*this, invoke);
-      break;
+      return carry_out_module_unload(*this, invoke);
     case Message::module_global:
       carry_out_module_global(*this, invoke);
       break;
@@ -367,6 +371,13 @@ void Session::answer_with_bulk(const wire::FrameHeader& question, CUresult statu
   std::memcpy(outgoing.frame.data(), &header, sizeof header);
   outgoing.bulk = bulk, outgoing.bulk_bytes = bulk_bytes;
   send_or_keep(std::move(outgoing));
+}
+
+void Session::finish(const wire::FrameHeader& question, CUresult status) {
+  if (question.flags & wire::kWantsReply)
+    answer(question, status);
+  else if (status != CUDA_SUCCESS)
+    note_error(question.context, question.call, status);
 }
 
 void Session::note_error(uint32_t frame_context, uint16_t call, CUresult status, const std::string& text) {

@@ -21,9 +21,11 @@
 #include "wire/messages.h"
 #include "worker/credit.h"
 #include "worker/grant.h"
+#include "worker/image_cache.h"
 #include "worker/invoke.h"
 #include "worker/ledger.h"
 #include "worker/output_pipe.h"
+#include "worker/side_thread.h"
 #include "worker/slab.h"
 #include "worker/waiters.h"
 
@@ -128,7 +130,9 @@ class Session {
   StreamState* find_stream(wire::Handle handle, uint32_t frame_context);
   // The same, about to receive work: waits for fences are put in first.
   StreamState* use_stream(wire::Handle handle, uint32_t frame_context);
-  CUresult change_context(const wire::DeviceContext& message);
+  CUresult change_context(const wire::DeviceContext& message, const wire::FrameHeader& question);
+  // Has contexts destroyed whose end has been asked for, once nobody waits for their events any more. True: of one.
+  bool end_contexts();
   // What any stream is given from now on comes after what this one holds: a synchronous copy has promised it, and
   // streams that do not wait for the legacy stream would not know.
   void fence_behind(StreamState& stream);
@@ -145,6 +149,8 @@ class Session {
   void push(wire::Message message, CUresult status, std::span<const std::byte> arguments, std::byte* bulk,
             size_t bulk_bytes);
   void push_error(const ContextState* context, uint16_t call, CUresult status, const std::string& text);
+  // The end of a frame that has no answer of its own: an asker gets an empty one, an error of a post is noted.
+  void finish(const wire::FrameHeader& question, CUresult status);
   // Keeps the error of an asynchronous call and tells the client at once.
   void note_error(uint32_t frame_context, uint16_t call, CUresult status, const std::string& text = "");
   // What a synchronising call has to answer: its own result, or what went wrong before it.
@@ -164,6 +170,7 @@ class Session {
   std::vector<StreamState*> busy_streams(uint32_t device, int64_t only_context = -1);
   bool waited_for(CUevent event) const;
   void destroy_later(CUevent event) { doomed_.push_back(event); }
+  bool waited_for_in(uint32_t context) const;
   void drain_context(uint32_t context);
   bool bulk_is_pinned() const { return bulk_is_pinned_; }
 
@@ -221,12 +228,16 @@ class Session {
   void map_when_possible(Device& device, uint64_t address, uint64_t bytes, std::function<void(CUresult)> answer_with);
   void retry_maps(Device& device);
 
+  // For driver calls that may take long; while it works, the dispatching thread goes on.
+  SideThread& side_thread() { return *side_thread_; }
+
   // Modules (modules.cpp).
   struct Upload {
     std::vector<std::byte> image;
     uint64_t received_bytes = 0, image_bytes = 0;
   };
   std::map<wire::Handle, Upload> uploads;
+  const ImageCache images;
   uint32_t function_base = 1;
 
   // The JIT linker (links.cpp).
@@ -238,8 +249,10 @@ class Session {
     };
     std::vector<Input> inputs;
     std::vector<std::byte> result;
+    CUresult status = CUDA_SUCCESS;
+    bool linking = false;  // the side thread has it
   };
-  std::map<wire::Handle, LinkJob> links;
+  std::map<wire::Handle, std::shared_ptr<LinkJob>> links;
 
  private:
   struct Completion {
@@ -293,8 +306,14 @@ class Session {
   std::vector<Completion> completions_;
   uint64_t completion_number_ = 0;  // of the newest
   std::vector<CUevent> doomed_;
+  struct EndingContext {
+    uint32_t index;
+    wire::FrameHeader question;
+  };
+  std::vector<EndingContext> ending_contexts_;
   std::map<uint64_t, std::shared_ptr<Gate>> gates_;  // by the function's number
   std::unique_ptr<Waiters> waiters_;
+  std::unique_ptr<SideThread> side_thread_;
   bool bulk_is_pinned_ = false;
   bool goodbye_ = false;
   std::atomic<bool> terminated_{false};
@@ -318,7 +337,7 @@ void carry_out_launch(Session& session, Invoke& invoke);
 void carry_out_wait(Session& session, Invoke& invoke);
 void carry_out_query(Session& session, Invoke& invoke);
 Frame carry_out_module_load(Session& session, Invoke& invoke);
-void carry_out_module_unload(Session& session, Invoke& invoke);
+Frame carry_out_module_unload(Session& session, Invoke& invoke);
 void carry_out_module_global(Session& session, Invoke& invoke);
 void carry_out_event_elapsed(Session& session, Invoke& invoke);
 void carry_out_function_attribute(Session& session, Invoke& invoke);

@@ -1,5 +1,6 @@
 #include "emulator/driver/work.h"
 
+#include <csignal>
 #include <cstdio>
 #include <cstring>
 #include <thread>
@@ -65,6 +66,10 @@ CUresult run_kernel(Context& context, const KernelWork& work) {
     return fail(context, CUDA_ERROR_LAUNCH_FAILED,
                 "injected fault: launch " + std::to_string(number) + " (" + name + ")");
   }
+  if (number == faults.ecc_error_at)
+    return fail(context, CUDA_ERROR_ECC_UNCORRECTABLE,
+                "injected fault: uncorrectable memory error at launch " + std::to_string(number) + " (" + name + ")");
+  if (number == faults.crash_at) std::raise(SIGSEGV);
   if (faults.device_lost_at && number >= faults.device_lost_at) {
     for (Device& device : driver().devices()) device.primary->poison(CUDA_ERROR_UNKNOWN, "injected fault: device lost");
     return fail(context, CUDA_ERROR_UNKNOWN, "injected fault: device lost");
