@@ -24,10 +24,10 @@ use_compiler = source scripts/find-compiler && export PATH="$(BIN):$$PATH"
 pip = "$(BIN)/python" -m pip --disable-pip-version-check --no-input --quiet
 
 sources := $(shell find src native -type f -not -name '*.pyc' -not -path '*/__pycache__/*' 2>/dev/null) README.md LICENSE
-cpp_files := $(shell find native tests \( -name '*.h' -o -name '*.cpp' -o -name '*.cu' \) -not -path '*/calls/generated/*' 2>/dev/null)
+cpp_files := $(shell find native tests bench \( -name '*.h' -o -name '*.cpp' -o -name '*.cu' \) -not -path '*/calls/generated/*' 2>/dev/null)
 
 .NOTPARALLEL:
-.PHONY: help demo test native install lint format clean
+.PHONY: help demo test bench native sanitize install lint format clean
 
 help:  ## this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/' | expand -t 16
@@ -39,6 +39,12 @@ test: native $(STAMPS)/install $(STAMPS)/test  ## every test: native, Python, CU
 	@"$(BIN)/ctest" --test-dir $(BUILD) --output-on-failure -j 2
 	GPOOL_BUILD="$(CURDIR)/$(BUILD)" "$(BIN)/python" -m pytest $(PYTEST_FLAGS)
 
+bench: native $(STAMPS)/install  ## what each CUDA call costs: directly, over shared memory and over TCP, in one table
+	@$(use_compiler)
+	cmake -S native -B $(BUILD) -DGPOOL_BUILD_BENCH=ON >/dev/null
+	cmake --build $(BUILD)
+	"$(BIN)/python" bench/data_plane/price.py --native $(BUILD) --json build/bench/price.json $(BENCH_FLAGS)
+
 native: $(STAMPS)/tools  ## the native tree with its tests, in build/native
 	@$(use_compiler)
 	if [ ! -f $(BUILD)/build.ninja ] || ! grep -qs 'GPOOL_BUILD_TESTS:BOOL=ON' $(BUILD)/CMakeCache.txt; then
@@ -46,6 +52,10 @@ native: $(STAMPS)/tools  ## the native tree with its tests, in build/native
 	    -DPython3_EXECUTABLE="$(BIN)/python" $(CMAKE_FLAGS)
 	fi
 	cmake --build $(BUILD)
+
+sanitize: native  ## native tests and fuzz targets under the address, undefined-behaviour and thread sanitizers
+	@$(use_compiler)
+	bash scripts/sanitize $(BUILD)
 
 install: $(STAMPS)/install  ## gpool itself, in .venv/bin/gpool
 
