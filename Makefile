@@ -107,7 +107,7 @@ $(STAMPS)/demo: $(STAMPS)/venv pyproject.toml
 	touch $@
 
 $(STAMPS)/test: $(STAMPS)/venv pyproject.toml
-	@echo "Installing what the tests run (pytest, nvcc, NVRTC, tinygrad, scikit-learn): about 350 MB"
+	@echo "Installing what the tests run (pytest, nvcc, NVRTC, tinygrad, scikit-learn): about 640 MB"
 	$(pip) install --group test --group clients
 	touch $@
 

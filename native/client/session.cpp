@@ -8,6 +8,8 @@
 
 #include "base/log.h"
 #include "client/context.h"
+#include "client/driver.h"
+#include "client/host_twin.h"
 
 namespace gpool::client {
 
@@ -233,6 +235,16 @@ void Session::handle_push(const transport::Received& frame) {
     std::lock_guard lock(receive_mutex_);
     reached_.push_back(reached);
     if (followers_ > 0) received_.notify_all();
+    return;
+  }
+  if (message == wire::Message::push_host_update) {
+    apply_host_changes(*this, Bytes(frame.arguments(), frame.argument_bytes()));
+    return;
+  }
+  if (message == wire::Message::push_memory_credit && frame.argument_bytes() >= sizeof(wire::PushMemoryCredit)) {
+    wire::PushMemoryCredit credit;
+    std::memcpy(&credit, frame.arguments(), sizeof credit);
+    if (credit.device < devices.size()) devices[credit.device]->memory.receive(credit);
     return;
   }
   if (message != wire::Message::push_error || frame.argument_bytes() < sizeof(wire::PushError)) return;

@@ -112,6 +112,10 @@ class Session {
   void wait_for_host_functions();
   // Sends what has been posted at once.
   void flush();
+  // Takes what has come and nobody waits for, without waiting. Another thread that receives does so anyway.
+  void look() { drain(); }
+  // Hands a descriptor to the worker (Link::pass_descriptor).
+  bool pass_descriptor(int fd, uint64_t tag) { return link_->pass_descriptor(fd, tag); }
 
   // -- state
   // -------------------------------------------------------------------------------------------------------------
@@ -139,7 +143,6 @@ class Session {
   void handle_push(const transport::Received& frame);
   void fill(Pending& pending, const transport::Received& frame);
   void lose();
-  // Takes pushes that nobody waits for.
   void drain();
 
   const uint32_t slot_;

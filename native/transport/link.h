@@ -12,6 +12,7 @@
 #include <span>
 #include <string>
 
+#include "base/fd.h"
 #include "wire/frame.h"
 
 namespace gpool::transport {
@@ -72,6 +73,12 @@ class Link {
   virtual void release(const Received& frame) = 0;
   // Wakes a thread that waits in `receive`. Callable from any thread.
   virtual void interrupt() = 0;
+
+  // -- descriptors, where both sides are on one machine. Beside the frames: the frame that speaks of it is sent after.
+  // False: this link cannot, or not now.
+  virtual bool pass_descriptor(int, uint64_t /*tag*/) { return false; }
+  // The one with this tag; those before it are dropped. Nothing: it has not been passed.
+  virtual Fd take_descriptor(uint64_t /*tag*/) { return Fd(); }
 
   // -- state
   // -----------------------------------------------------------------------------------------------------------

@@ -184,7 +184,6 @@ def test_trap_is_a_failed_launch(driver: Driver) -> None:
     assert driver.code("cuCtxSynchronize") in (cuda.LAUNCH_FAILED, cuda.ILLEGAL_INSTRUCTION)
 
 
-@pytest.mark.not_through_the_pool("kernels do not reach host memory")
 def test_kernels_write_pinned_memory(driver: Driver) -> None:
     driver.start()
     host = driver.pinned(4)
