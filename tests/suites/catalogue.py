@@ -92,21 +92,19 @@ vectorize vectorize_complex vectorize_decor vectorize_device vectorize_scalar_ar
 """
 
 
-def _numba_root() -> Path:
+def _numba_tests() -> Path:
     spec = importlib.util.find_spec("numba_cuda")
     if spec is None or spec.origin is None:
         raise SystemExit("numba-cuda is missing; `make test-clients` installs it")
-    return Path(spec.origin).parent
+    return Path(spec.origin).parent / "numba" / "cuda" / "tests"
 
 
 def _numba(name: str, what: str, parts: Callable[[Path], list[str]]) -> Suite:
     """A part of numba-cuda's own tests; `parts` of the folder that they lie in."""
 
     def arguments(place: Place) -> list[str]:
-        root = _numba_root()
-        tests = root / "numba" / "cuda" / "tests"
-        options = ["--import-mode=importlib", f"--rootdir={root}", "--dist=loadfile"]
-        return options + [str(tests / part) for part in parts(tests)]
+        modules = [f"numba.cuda.tests.{part}" for part in parts(_numba_tests())]
+        return ["--import-mode=importlib", "--dist=loadfile", "--pyargs", *modules]
 
     return Suite(
         name=name,
@@ -117,17 +115,18 @@ def _numba(name: str, what: str, parts: Callable[[Path], list[str]]) -> Suite:
         environment=lambda place: {"CUPY_COMPILE_WITH_PTX": "1", "CUPY_CACHE_DIR": str(place.cache / "cupy")},
         known={
             r"test_atomic_add_double.*Regex didn't match": "looks for an instruction that this NVVM spells otherwise",
+            r"BrokenProcessPool": "starts a process that imports the test by its name in the source tree",
             r"test_set_registers": "the emulated GPU has no registers to save: the linker's limit changes nothing",
         },
     )
 
 
 def _kernel_files(tests: Path) -> list[str]:
-    return [f"cudapy/test_{name}.py" for name in _KERNELS.split()]
+    return [f"cudapy.test_{name}" for name in _KERNELS.split()]
 
 
 def _compiler_files(tests: Path) -> list[str]:
-    return sorted({f"cudapy/{path.name}" for path in (tests / "cudapy").glob("test_*.py")} - {*_kernel_files(tests)})
+    return sorted({f"cudapy.{path.stem}" for path in (tests / "cudapy").glob("test_*.py")} - {*_kernel_files(tests)})
 
 
 _NEEDS_CLANG = "uses tinygrad's CPU back end, which needs clang"

@@ -23,7 +23,7 @@ class Outcomes:
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """Setup, call and teardown of a test each report once; the worst counts."""
-        name = report.nodeid
+        name = _name(report)
         if report.failed:
             self.failed.setdefault(name, _last_line(report))
         elif report.skipped:
@@ -46,6 +46,12 @@ class Outcomes:
             "skipped": dict(sorted((k, v) for k, v in self.skipped.items() if k not in self.failed)),
         }
         self._file.write_text(json.dumps(outcomes, indent=1) + "\n")
+
+
+def _name(report: pytest.TestReport) -> str:
+    """The node id; of files outside the root folder it lacks the file."""
+    file = Path(report.location[0]).name
+    return report.nodeid if file in report.nodeid else f"{file}{report.nodeid}"
 
 
 def _last_line(report: pytest.TestReport | pytest.CollectReport) -> str:
