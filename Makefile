@@ -18,6 +18,7 @@ VENV := .venv
 BIN := $(CURDIR)/$(VENV)/bin
 STAMPS := $(VENV)/stamps
 BUILD := build/native
+FRAMEWORKS := .venv-frameworks
 
 # A recipe that compiles says so with this; `make` itself must work where only a newer compiler has a versioned name.
 use_compiler = source scripts/find-compiler && export PATH="$(BIN):$$PATH"
@@ -27,10 +28,10 @@ sources := $(shell find src native -type f -not -name '*.pyc' -not -path '*/__py
 cpp_files := $(shell find native tests \( -name '*.h' -o -name '*.cpp' -o -name '*.cu' \) -not -path '*/calls/generated/*' 2>/dev/null)
 
 .NOTPARALLEL:
-.PHONY: help demo test native install lint format clean
+.PHONY: help demo test test-frameworks native install lint format clean
 
 help:  ## this list
-	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/' | expand -t 16
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 24
 
 demo: $(STAMPS)/install $(STAMPS)/demo  ## a pool of two nodes on this machine; trains a network on it over TCP
 	@"$(BIN)/python" examples/demo.py
@@ -38,6 +39,9 @@ demo: $(STAMPS)/install $(STAMPS)/demo  ## a pool of two nodes on this machine; 
 test: native $(STAMPS)/install $(STAMPS)/test  ## every test: native, Python, CUDA programs and tinygrad over each way to a GPU
 	@"$(BIN)/ctest" --test-dir $(BUILD) --output-on-failure -j 2
 	GPOOL_BUILD="$(CURDIR)/$(BUILD)" "$(BIN)/python" -m pytest $(PYTEST_FLAGS)
+
+test-frameworks: native $(FRAMEWORKS)/stamp  ## PyTorch in a dry run over each way to a GPU; installs about 3 GB in .venv-frameworks, not part of test
+	@GPOOL_NATIVE="$(CURDIR)/$(BUILD)" timeout 3600 "$(FRAMEWORKS)/bin/python" -m pytest tests/frameworks $(PYTEST_FLAGS)
 
 native: $(STAMPS)/tools  ## the native tree with its tests, in build/native
 	@$(use_compiler)
@@ -65,7 +69,7 @@ format: $(STAMPS)/lint  ## rewrites what lint's formatters would complain about
 	clang-format -i $(cpp_files)
 
 clean:  ## removes what make has made
-	@rm -rf $(VENV) build .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	@rm -rf $(VENV) $(FRAMEWORKS) build .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
 
 # ---- what the commands stand on; each stamp is newer than all that it was made from -------------------------------------------
 
@@ -99,6 +103,14 @@ $(STAMPS)/demo: $(STAMPS)/venv pyproject.toml
 $(STAMPS)/test: $(STAMPS)/venv pyproject.toml
 	@echo "Installing what the tests run (pytest, nvcc, NVRTC, tinygrad, scikit-learn): about 350 MB"
 	$(pip) install --group test --group clients
+	touch $@
+
+$(FRAMEWORKS)/stamp: scripts/find-python pyproject.toml
+	@python="$$(PYTHON='$(PYTHON)' bash scripts/find-python)"
+	echo "Installing PyTorch and NVIDIA's libraries in $(FRAMEWORKS): about 3 GB to fetch, 6 GB on disk"
+	"$$python" -m venv $(FRAMEWORKS)
+	"$(FRAMEWORKS)/bin/python" -m pip --disable-pip-version-check --no-input --quiet install --upgrade 'pip>=25.1'
+	"$(FRAMEWORKS)/bin/python" -m pip --disable-pip-version-check --no-input --quiet install --group frameworks
 	touch $@
 
 $(STAMPS)/lint: $(STAMPS)/venv pyproject.toml

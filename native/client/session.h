@@ -15,6 +15,7 @@
 #include "calls/driver_api.h"
 #include "client/call.h"
 #include "client/objects.h"
+#include "client/trace.h"
 #include "transport/link.h"
 #include "wire/frame.h"
 #include "wire/hello.h"
@@ -154,6 +155,7 @@ class Session {
   bool receiving_ = false;          // a thread is in Link::receive
   unsigned followers_ = 0;          // threads waiting for it
   std::vector<Pending*> pendings_;  // asked and not yet answered
+  uint64_t waited_behind_ = 0;      // the last frame sent when a round trip was last counted
   std::deque<std::shared_ptr<Pending>> due_;
   // Guarded by receive_mutex_.
   std::deque<wire::PushHostFunction> reached_;
@@ -184,6 +186,8 @@ class Frame {
     *header_ = wire::FrameHeader{static_cast<uint32_t>(bytes), call, flags, sequence, context, 0, 0};
     // Padding must not carry what another frame left there.
     if (bytes > sizeof(wire::FrameHeader)) std::memset(room + bytes - 8, 0, 8);
+    if (g_watched.load(std::memory_order_relaxed)) [[unlikely]]
+      watch_frame(call);
   }
   bool ok() const { return header_ != nullptr; }
   uint64_t sequence() const { return header_->sequence; }

@@ -8,6 +8,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <iterator>
 #include <map>
 #include <mutex>
 #include <string>
@@ -30,6 +31,7 @@ struct Count {
 struct Watch {
   std::mutex mutex;
   std::map<std::string_view, Count> counts;  // keys are string literals
+  std::map<uint16_t, uint64_t> frames;       // by number on the wire
   int trace = -1;
   std::string statistics;
   std::once_flag once;
@@ -53,6 +55,22 @@ int open_file(const char* path, const char* variable) {
   const int file = ::open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
   if (file < 0) log::error(std::string(variable) + ": cannot write " + path + ": " + std::strerror(errno) + ".");
   return file;
+}
+
+struct Counters {
+  uint64_t frames = 0, round_trips = 0, bytes_sent = 0, bytes_received = 0;
+};
+
+Counters sum_counters() {
+  Counters sum;
+  for (const auto& session : driver().sessions) {
+    const transport::Counters link = session->counters();
+    sum.frames += session->frames();
+    sum.round_trips += session->round_trips();
+    sum.bytes_sent += link.bytes_sent;
+    sum.bytes_received += link.bytes_received;
+  }
+  return sum;
 }
 
 }  // namespace
@@ -83,21 +101,23 @@ void watch(const char* name, CUresult result) {
   write_all(state.trace, std::string_view(line, static_cast<size_t>(std::clamp(length, 0, 159))));
 }
 
+void watch_frame(uint16_t call) {
+  Watch& state = watch_state();
+  std::lock_guard lock(state.mutex);
+  state.frames[call]++;
+}
+
 void write_statistics() {
   if (!g_watched.load()) return;
   Watch& state = watch_state();
   std::vector<std::pair<std::string_view, Count>> counts;
+  std::map<uint16_t, uint64_t> frames_of;
   {
     std::lock_guard lock(state.mutex);
     counts.assign(state.counts.begin(), state.counts.end());
+    frames_of = state.frames;
   }
-  uint64_t frames = 0, round_trips = 0, sent = 0, received = 0;
-  for (const auto& session : driver().sessions) {
-    frames += session->frames();
-    round_trips += session->round_trips();
-    sent += session->counters().bytes_sent;
-    received += session->counters().bytes_received;
-  }
+  const auto [frames, round_trips, sent, received] = sum_counters();
   if (state.trace >= 0) {
     std::sort(counts.begin(), counts.end(),
               [](const auto& a, const auto& b) { return a.second.calls > b.second.calls; });
@@ -111,6 +131,11 @@ void write_statistics() {
   std::string json = "{\"calls\": {";
   for (size_t i = 0; i < counts.size(); i++)
     json += (i == 0 ? "\"" : ", \"") + std::string(counts[i].first) + "\": " + std::to_string(counts[i].second.calls);
+  json += "}, \"frames\": {";
+  for (bool first = true; const auto& [call, count] : frames_of) {
+    json += (first ? "\"" : ", \"") + std::to_string(call) + "\": " + std::to_string(count);
+    first = false;
+  }
   json += "}, \"wire_operations\": " + std::to_string(frames) + ", \"round_trips\": " + std::to_string(round_trips) +
           ", \"bytes_sent\": " + std::to_string(sent) + ", \"bytes_received\": " + std::to_string(received) + "}\n";
   const int file = open_file(state.statistics.c_str(), "GPOOL_STATS");
@@ -120,3 +145,14 @@ void write_statistics() {
 }
 
 }  // namespace gpool::client
+
+// For programs that watch themselves, found with dlsym: what has been counted so far, of all sessions. Fills up to
+// `count` of wire operations, round trips, bytes sent, bytes received; returns how many there are. Any thread, any time
+// after cuInit.
+extern "C" __attribute__((visibility("default"))) unsigned gpool_counters(uint64_t* values, unsigned count) {
+  using namespace gpool::client;
+  const Counters sum = driver().phase.load(std::memory_order_acquire) == Phase::ready ? sum_counters() : Counters{};
+  const uint64_t all[] = {sum.frames, sum.round_trips, sum.bytes_sent, sum.bytes_received};
+  for (unsigned i = 0; i < count && i < std::size(all); i++) values[i] = all[i];
+  return std::size(all);
+}

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <atomic>
+#include <cstdint>
 
 #include "calls/driver_api.h"
 
@@ -13,6 +14,8 @@ extern std::atomic<bool> g_watched;
 
 void begin_watching();
 void watch(const char* name, CUresult result);
+// One frame to a worker; `call` is its number on the wire.
+void watch_frame(uint16_t call);
 // At exit: the table of the trace and the file of the statistics.
 void write_statistics();
 

@@ -75,6 +75,12 @@ CUresult Driver::initialize() {
     pthread_atfork(nullptr, nullptr, &Driver::in_forked_child);
     std::atexit(&Driver::at_exit);
   });
+  if (settings_.dry_run != DryRun::off) {
+    log(Level::notice,
+        settings_.dry_run == DryRun::all
+            ? "dry run: no kernel is run, so results mean nothing (GPOOL_EMULATOR_DRY_RUN)"
+            : "dry run: kernels without PTX are skipped, so results mean nothing (GPOOL_EMULATOR_DRY_RUN)");
+  }
   state_ = State::initialized;
   return CUDA_SUCCESS;
 }
@@ -105,6 +111,7 @@ void Driver::shut_down() {
   stopping_ = true;
   state_ = State::finished;
   join_crew();
+  if (settings_.dry_run != DryRun::off) skipped_.report();
   flush_output();
   ledger_.close();
   engine_.reset();
