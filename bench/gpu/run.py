@@ -3,9 +3,9 @@
     python3 bench/gpu/run.py [--out bench/results] [--seconds 520] [--build build/gpu]
 
 Needs an NVIDIA GPU with its driver, the CUDA toolkit (nvcc, cuda.h), cmake, g++ >= 12 and a Python that holds PyTorch.
-Needs no network, and none of the packages that the rest of gpool uses. It builds the native tree, then runs, each natively
-and through a workerd over shared memory and over TCP: the CUDA programs of the tests, the suite of the driver's
-behaviour, what single calls cost, and PyTorch. Prints tables and writes them, with the figures as JSON, into the folder
+Needs no network, and none of the packages that the rest of gpool uses. It builds the native tree, then runs, each
+natively and through a workerd over shared memory and over TCP: the CUDA programs of the tests, the suite of the
+driver's behaviour, what single calls cost, and PyTorch. Prints tables and writes them, with the figures as JSON, into the folder
 `--out`, under the name of the device. What fails is listed and the rest goes on; the exit status is then 1.
 """
 
@@ -283,7 +283,8 @@ def torch_work(report: Report, ways: dict[str, Driver], scratch: Path) -> None:
     report.say(
         "## PyTorch",
         "",
-        "| work | native ms | shm ms | native/shm | TCP ms | native/TCP | added ms shm | added ms TCP | wire operations | round trips | largest difference |",
+        "| work | native ms | shm ms | native/shm | TCP ms | native/TCP | added ms shm | added ms TCP "
+        "| wire operations | round trips | largest difference |",
         "| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: |",
     )
     for name, base in native.items():
