@@ -25,10 +25,10 @@ use_compiler = source scripts/find-compiler && export PATH="$(BIN):$$PATH"
 pip = "$(BIN)/python" -m pip --disable-pip-version-check --no-input --quiet
 
 sources := $(shell find src native -type f -not -name '*.pyc' -not -path '*/__pycache__/*' 2>/dev/null) README.md LICENSE
-cpp_files := $(shell find native tests \( -name '*.h' -o -name '*.cpp' -o -name '*.cu' \) -not -path '*/calls/generated/*' 2>/dev/null)
+cpp_files := $(shell find native tests bench \( -name '*.h' -o -name '*.cpp' -o -name '*.cu' \) -not -path '*/calls/generated/*' 2>/dev/null)
 
 .NOTPARALLEL:
-.PHONY: help demo test test-clients native install lint format clean
+.PHONY: help demo test test-clients bench native sanitize install lint format clean
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 22
@@ -43,6 +43,12 @@ test: native $(STAMPS)/install $(STAMPS)/test  ## every test: native, Python, CU
 test-clients: native $(SUITES)/stamp  ## the test suites of real clients over each way to a GPU; an hour and 1 GB. SUITES_FLAGS='--way shm'
 	GPOOL_NATIVE="$(CURDIR)/$(BUILD)" "$(SUITES)/bin/python" tests/suites/run.py $(SUITES_FLAGS)
 
+bench: native $(STAMPS)/install  ## what each CUDA call costs: directly, over shared memory and over TCP, in one table
+	@$(use_compiler)
+	cmake -S native -B $(BUILD) -DGPOOL_BUILD_BENCH=ON >/dev/null
+	cmake --build $(BUILD)
+	"$(BIN)/python" bench/data_plane/price.py --native $(BUILD) --json build/bench/price.json $(BENCH_FLAGS)
+
 native: $(STAMPS)/tools  ## the native tree with its tests, in build/native
 	@$(use_compiler)
 	if [ ! -f $(BUILD)/build.ninja ] || ! grep -qs 'GPOOL_BUILD_TESTS:BOOL=ON' $(BUILD)/CMakeCache.txt; then
@@ -50,6 +56,10 @@ native: $(STAMPS)/tools  ## the native tree with its tests, in build/native
 	    -DPython3_EXECUTABLE="$(BIN)/python" $(CMAKE_FLAGS)
 	fi
 	cmake --build $(BUILD)
+
+sanitize: native  ## native tests and fuzz targets under the address, undefined-behaviour and thread sanitizers
+	@$(use_compiler)
+	bash scripts/sanitize $(BUILD)
 
 install: $(STAMPS)/install  ## gpool itself, in .venv/bin/gpool
 
@@ -102,7 +112,7 @@ $(STAMPS)/demo: $(STAMPS)/venv pyproject.toml
 	touch $@
 
 $(STAMPS)/test: $(STAMPS)/venv pyproject.toml
-	@echo "Installing what the tests run (pytest, nvcc, NVRTC, tinygrad, scikit-learn): about 350 MB"
+	@echo "Installing what the tests run (pytest, nvcc, NVRTC, tinygrad, scikit-learn): about 640 MB"
 	$(pip) install --group test --group clients
 	touch $@
 

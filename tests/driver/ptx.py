@@ -108,6 +108,56 @@ CALLED = (
 """
 )
 
+# Behind ADD, which brings the head.
+FAULTS = """
+.visible .entry store_far_away(.param .u64 to)
+{
+    .reg .b32 %r<2>;
+    .reg .b64 %d<3>;
+    mov.u32 %r1, 1;
+    ld.param.u64 %d1, [to];
+    add.s64 %d2, %d1, 0x100000000000;
+    st.global.u32 [%d2], %r1;
+    ret;
+}
+.visible .entry store_beside(.param .u64 to)
+{
+    .reg .b32 %r<2>;
+    .reg .b64 %d<3>;
+    mov.u32 %r1, 1;
+    ld.param.u64 %d1, [to];
+    add.s64 %d2, %d1, 2;
+    st.global.u32 [%d2], %r1;
+    ret;
+}
+"""
+
+WORDS = (
+    HEAD
+    + """
+.visible .entry copy_word(.param .u64 to, .param .u64 from)
+{
+    .reg .b32 %r<2>;
+    .reg .b64 %d<3>;
+    ld.param.u64 %d1, [to];
+    ld.param.u64 %d2, [from];
+    ld.global.u32 %r1, [%d2];
+    st.global.u32 [%d1], %r1;
+    ret;
+}
+.visible .entry store_through(.param .u64 place, .param .u32 value)
+{
+    .reg .b32 %r<2>;
+    .reg .b64 %d<3>;
+    ld.param.u64 %d1, [place];
+    ld.param.u32 %r1, [value];
+    ld.global.u64 %d2, [%d1];
+    st.global.u32 [%d2], %r1;
+    ret;
+}
+"""
+)
+
 # Each thread counts; after the barrier each block writes down what it sees.
 GRID_BARRIER = (
     HEAD

@@ -181,6 +181,10 @@ const Instruction* fault_misaligned(Warp& w, const Instruction* in, unsigned lan
   return fault(w, in, lane, Fault::Kind::misaligned_address, text);
 }
 
+const Instruction* fault_operand(Warp& w, const Instruction* in, unsigned lane, const char* what) {
+  return fault(w, in, lane, Fault::Kind::illegal_instruction, what);
+}
+
 const Instruction* split(Warp& w, uint32_t taken, const Instruction* target, const Instruction* next) {
   Group& group = w.groups[w.current];
   uint32_t rest = group.mask & ~taken;
@@ -210,7 +214,7 @@ void drop_lanes(Warp& w, uint32_t lanes) {
   Group& group = w.groups[w.current];
   for (Frame* frame = group.frame; frame; frame = frame->caller) frame->lanes &= ~lanes;
   w.live &= ~lanes;
-  w.cta->live_threads -= static_cast<uint32_t>(std::popcount(lanes));
+  w.cta->live_threads -= lanes == kFull ? kLanes : static_cast<uint32_t>(std::popcount(lanes));
   group.mask &= ~lanes;
   if (group.mask == 0) {
     w.groups[w.current] = w.groups.back();

@@ -1,4 +1,8 @@
 // Tells, one line each, what does not hold; ends with 1 then.
+#include <sys/mman.h>
+#include <sys/time.h>
+#include <unistd.h>
+
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
@@ -7,6 +11,7 @@
 #include <vector>
 
 #include "client/arena.h"
+#include "client/image_hash.h"
 #include "client/image_size.h"
 #include "client/lease.h"
 
@@ -131,6 +136,43 @@ void images_know_their_size() {
   EXPECT(!find_image(fatbin.data()));
 }
 
+void only_unchanged_files_are_hashed_once() {
+  constexpr size_t kBytes = ImageHashes::kWorthKnowing + 12345;
+  std::vector<std::byte> content(kBytes, std::byte(7));
+  char path[] = "/tmp/gpool-image-XXXXXX";
+  const int file = mkstemp(path);
+  EXPECT(file >= 0 && write(file, content.data(), kBytes) == ssize_t(kBytes));
+  void* mapped = mmap(nullptr, kBytes, PROT_READ, MAP_PRIVATE, file, 0);
+  EXPECT(mapped != MAP_FAILED);
+  const std::span<const std::byte> image(static_cast<const std::byte*>(mapped), kBytes);
+  ImageHashes hashes;
+  EXPECT(hashes.of(image) == gpool::sha256(content) && hashes.computed() == 1);
+  EXPECT(hashes.of(image) == gpool::sha256(content) && hashes.computed() == 1);
+  // Another part of the file is another image.
+  EXPECT(hashes.of(image.subspan(1000)) == gpool::sha256(std::span(content).subspan(1000)) && hashes.computed() == 2);
+
+  // The file says something else now, and what is mapped follows.
+  content[5] = std::byte(8);
+  EXPECT(pwrite(file, &content[5], 1, 5) == 1);
+  const timeval later[2] = {{2000000000, 0}, {2000000000, 0}};
+  EXPECT(futimes(file, later) == 0);
+  EXPECT(hashes.of(image) == gpool::sha256(content) && hashes.computed() == 3);
+
+  // A page of the process's own, although nobody may write to it any more.
+  EXPECT(mprotect(mapped, kBytes, PROT_READ | PROT_WRITE) == 0);
+  content[kBytes / 2] = static_cast<std::byte*>(mapped)[kBytes / 2] = std::byte(9);
+  EXPECT(hashes.of(image) == gpool::sha256(content) && hashes.computed() == 4);
+  EXPECT(mprotect(mapped, kBytes, PROT_READ) == 0);
+  EXPECT(hashes.of(image) == gpool::sha256(content) && hashes.computed() == 5);
+  EXPECT(hashes.of(image) == gpool::sha256(content) && hashes.computed() == 6);
+
+  // Memory without a file may hold anything at any time.
+  EXPECT(hashes.of(content) == hashes.of(content) && hashes.computed() == 8);
+  munmap(mapped, kBytes);
+  close(file);
+  unlink(path);
+}
+
 void leases_are_read_exactly() {
   Lease lease;
   const std::string good =
@@ -161,6 +203,7 @@ int main() {
   ranges_never_overlap();
   small_blocks_share_granules();
   images_know_their_size();
+  only_unchanged_files_are_hashed_once();
   leases_are_read_exactly();
   return g_failures == 0 ? 0 : 1;
 }
