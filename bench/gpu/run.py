@@ -5,8 +5,8 @@
 Needs an NVIDIA GPU with its driver, the CUDA toolkit (nvcc, cuda.h), cmake, g++ >= 12 and a Python that holds PyTorch.
 Needs no network, and none of the packages that the rest of gpool uses. It builds the native tree, then runs, each
 natively and through a workerd over shared memory and over TCP: the CUDA programs of the tests, the suite of the
-driver's behaviour, what single calls cost, and PyTorch. Prints tables and writes them, with the figures as JSON, into the folder
-`--out`, under the name of the device. What fails is listed and the rest goes on; the exit status is then 1.
+driver's behaviour, what single calls cost, and PyTorch. Prints tables and writes them, with the figures as JSON, into
+the folder `--out`, under the name of the device. What fails is listed and the rest goes on; the exit status is then 1.
 """
 
 # ruff: noqa: T201 (a program that talks to people)
