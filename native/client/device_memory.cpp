@@ -41,7 +41,7 @@ void DeviceMemory::begin(Device* device) {
 std::atomic<bool> g_credit_called_back{false};
 
 void acknowledge_credit() {
-  if (!g_credit_called_back.exchange(false)) return;
+  if (driver().phase.load() != Phase::ready || !g_credit_called_back.exchange(false)) return;
   for (const std::unique_ptr<Device>& device : driver().all_devices) device->memory.acknowledge_credit();
 }
 

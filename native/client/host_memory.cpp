@@ -51,9 +51,9 @@ void note_ranges() {
     if (range.shared) continue;
     begin = std::min(begin, address);
     end = std::max(end, address + range.bytes);
-    if (range.twin == nullptr || range.twin->device_address == address) continue;
+    if (range.twin == nullptr || range.twin->device_address == range.twin->address) continue;
     begin = std::min(begin, range.twin->device_address);
-    end = std::max(end, range.twin->device_address + range.bytes);
+    end = std::max(end, range.twin->device_address + range.twin->bytes);
   }
   g_ranges = ranges().size();
   g_watched_begin = begin;
@@ -186,7 +186,7 @@ std::shared_ptr<HostTwin> twin_of_address(uint64_t address, Session& session, Co
     for (auto& [begin, range] : ranges()) {
       if (range.shared) continue;
       if (address - begin < range.bytes) return &range;
-      if (range.twin != nullptr && address - range.twin->device_address < range.bytes) return &range;
+      if (range.twin != nullptr && address - range.twin->device_pointer(begin) < range.bytes) return &range;
     }
     return nullptr;
   };
@@ -205,7 +205,9 @@ std::shared_ptr<HostTwin> twin_of_address(uint64_t address, Session& session, Co
     if (const HostRange* range = holder(); range != nullptr && range->twin != nullptr) return range->twin;
   }
   std::shared_ptr<HostTwin> twin;
-  const CUresult status = make_twin(session, context, wanted.address, whole_pages(wanted.bytes), twin);
+  // Registered memory need not begin or end with a page; what lies beside it in its pages is the program's as well.
+  const uint64_t page = wanted.address / page_bytes() * page_bytes();
+  const CUresult status = make_twin(session, context, page, whole_pages(wanted.address + wanted.bytes - page), twin);
   if (status != CUDA_SUCCESS) {
     log::warn("node " + session.node() + ": kernels will not see " + std::to_string(wanted.bytes) +
               " bytes of host memory of the program: the worker's driver refused them with error " +
@@ -296,7 +298,7 @@ extern "C" CUresult cuMemHostGetDevicePointer_v2(CUdeviceptr* pdptr, void* p, un
   const auto twin = twin_of_address(address, *context->session, context);
   if (twin == nullptr) return call.end(CUDA_ERROR_OUT_OF_MEMORY);
   twin->make_always();
-  *pdptr = twin->device_address + (address - range->address);
+  *pdptr = twin->device_pointer(address);
   return call.end(CUDA_SUCCESS);
 }
 

@@ -24,8 +24,9 @@ class HostTwin {
   HostTwin(Session& session, uint64_t address, uint64_t bytes, uint64_t device_address);
 
   Session& session;
-  const uint64_t address, bytes;    // whole pages
-  const uint64_t device_address;    // what kernels use
+  const uint64_t address, bytes;  // whole pages
+  const uint64_t device_address;  // what kernels use
+  uint64_t device_pointer(uint64_t host) const { return device_address + (host - address); }
   std::atomic<bool> always{false};  // the program has its device address, and may have put it anywhere
 
   // What has changed here goes over, so that work behind it sees it. `named`: the work is known to use it.

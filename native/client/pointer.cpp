@@ -49,10 +49,9 @@ CUresult get(const Place& place, CUdeviceptr address, CUpointer_attribute attrib
     case CU_POINTER_ATTRIBUTE_DEVICE_POINTER:
       write<CUdeviceptr>(data, place.host && place.host->shared
                                    ? place.host->device_address + (address - place.host->address)
-                               : place.host && place.host->twin != nullptr
-                                   ? place.host->twin->device_address + (address - place.host->address)
-                               : place.known() ? address
-                                               : 0);
+                               : place.host && place.host->twin != nullptr ? place.host->twin->device_pointer(address)
+                               : place.known()                             ? address
+                                                                           : 0);
       return CUDA_SUCCESS;
     case CU_POINTER_ATTRIBUTE_HOST_POINTER:
       if (place.allocation && unknown_is_error) return CUDA_ERROR_INVALID_VALUE;

@@ -84,9 +84,16 @@ constexpr const char* name_of(Message message) {
     case Message::graph_edges: return "graph_edges";
     case Message::graph_list: return "graph_list";
     case Message::link: return "link";
+    case Message::memory_credit: return "memory_credit";
+    case Message::host_map: return "host_map";
+    case Message::host_unmap: return "host_unmap";
+    case Message::host_update: return "host_update";
+    case Message::host_copy: return "host_copy";
     case Message::push_error: return "push_error";
     case Message::push_output: return "push_output";
     case Message::push_host_function: return "push_host_function";
+    case Message::push_host_update: return "push_host_update";
+    case Message::push_memory_credit: return "push_memory_credit";
   }
   // clang-format on
   return nullptr;

@@ -307,6 +307,62 @@ def test_a_graph_lists_its_nodes_and_edges(driver: Driver) -> None:
     driver.check("cuGraphDestroy", captured)
 
 
+SPIN = b"""
+.version 7.0
+.target sm_70
+.address_size 64
+.visible .entry spin(.param .u64 flag)
+{
+  .reg .pred %p<2>; .reg .b32 %r<2>; .reg .b64 %rd<2>;
+  ld.param.u64 %rd1, [flag];
+AGAIN:
+  ld.volatile.global.u32 %r1, [%rd1];
+  setp.eq.u32 %p1, %r1, 0;
+  @%p1 bra AGAIN;
+  st.global.u32 [%rd1+4], %r1;
+  ret;
+}
+"""
+
+
+@pytest.mark.parametrize("driver", ["shm"], indirect=True)
+def test_near_the_gpu_pinned_memory_is_one_memory(driver: Driver) -> None:
+    """A running kernel sees what the program writes, and a copy reads its source when the stream gets there."""
+    driver.start()
+    stream = driver.stream(cuda.NON_BLOCKING)
+    host, pointer = driver.pinned(4096), driver.allocate(4)
+    words = (ctypes.c_uint32 * 3).from_address(host)
+    driver.launch(driver.function(driver.module(SPIN), "spin"), arguments=[host], stream=stream)
+    driver.check("cuMemcpyHtoDAsync_v2", pointer, host + 8, 4, stream)
+    assert driver.code("cuStreamQuery", stream) == cuda.NOT_READY
+    words[2] = 77
+    words[0] = 5
+    driver.check("cuStreamSynchronize", stream)
+    assert words[1] == 5
+    assert driver.download(pointer, 4) == (77).to_bytes(4, "little")
+
+
+def test_copies_of_pinned_memory_near_the_gpu_do_not_travel(native: Path, workerd: Workerd, tmp_path: Path) -> None:
+    program = (
+        "import ctypes, sys; sys.path.insert(0, sys.argv[2])\n"
+        "from cuda.driver import Driver\n"
+        "d = Driver(sys.argv[1]); d.start(); size = 64 << 20\n"
+        "a, b, p = d.pinned(size), d.pinned(size), d.allocate(size)\n"
+        "ctypes.memset(a, 7, size)\n"
+        "d.check('cuMemcpyHtoDAsync_v2', p, a, size, 0); d.check('cuMemcpyDtoHAsync_v2', b, p, size, 0)\n"
+        "d.synchronize(); assert ctypes.string_at(b, size) == bytes([7]) * size\n"
+        "d.check('cuMemcpyDtoH_v2', a, p, size); d.check('cuMemFreeHost', a); d.check('cuMemFreeHost', b)\n"
+    )
+    statistics = tmp_path / "statistics.json"
+    environment = os.environ | {"GPOOL_ENDPOINTS": f"unix:{workerd.unix_path}", "GPOOL_STATS": str(statistics)}
+    library, tests = str(native / "client" / "libcuda.so.1"), str(Path(__file__).resolve().parents[1])
+    subprocess.run([sys.executable, "-c", program, library, tests], env=environment, check=True, timeout=60)
+    counted = json.loads(statistics.read_text())
+    assert counted["bytes_sent"] + counted["bytes_received"] < 64 << 10
+    assert counted["round_trips"] <= 7
+    workerd.wait_until_idle()
+
+
 def test_a_graph_does_not_copy_host_memory(driver: Driver) -> None:
     driver.start()
     graph = driver.made("cuGraphCreate", c_void_p, 0)

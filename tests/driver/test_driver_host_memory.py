@@ -142,12 +142,14 @@ def test_registered_memory_is_the_kernels_too(driver: Driver) -> None:
     module = driver.module(ptx.WORDS)
     pages = mmap.mmap(-1, 3 * 4096)
     host = ctypes.addressof(ctypes.c_char.from_buffer(pages))
+    host += 8  # neither begins nor ends with a page
     put(host + 4096, 1234)
-    driver.check("cuMemHostRegister_v2", host, 3 * 4096, 2)
+    driver.check("cuMemHostRegister_v2", host, 2 * 4096 + 100, 2)
     pointer = device_pointer(driver, host)
     driver.launch(driver.function(module, "copy_word"), arguments=[pointer + 8192, pointer + 4096])
     driver.synchronize()
     assert word(host + 8192) == 1234
+    assert device_pointer(driver, host + 8192) == pointer + 8192
     driver.check("cuMemHostUnregister", host)
     assert driver.code("cuMemHostGetDevicePointer_v2", ctypes.byref(c_uint64()), host, 0) == cuda.INVALID_VALUE
     assert word(host + 8192) == 1234

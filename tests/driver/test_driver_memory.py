@@ -97,6 +97,23 @@ def test_copy_of_a_rectangle(driver: Driver) -> None:
     assert got == bytes(expected)
 
 
+def test_a_large_rectangle_comes_back(driver: Driver) -> None:
+    """More rows than travel at once."""
+    driver.start()
+    width, pitch, rows = 4000, 4096, 4500
+    pattern = bytes(range(251)) * 17
+    source = b"".join(pattern[row % 251 :][:width] for row in range(rows))
+    pointer = driver.allocate(pitch * rows)
+    host, back = ctypes.create_string_buffer(source, len(source)), ctypes.create_string_buffer(len(source))
+    there = cuda.Copy2D(src_type=1, src_host=ctypes.addressof(host), src_pitch=width,
+                        dst_type=2, dst_device=pointer, dst_pitch=pitch, width=width, height=rows)  # fmt: skip
+    driver.check("cuMemcpy2D_v2", byref(there))
+    here = cuda.Copy2D(src_type=2, src_device=pointer, src_pitch=pitch, dst_type=1,
+                       dst_host=ctypes.addressof(back), dst_pitch=width, width=width, height=rows)  # fmt: skip
+    driver.check("cuMemcpy2D_v2", byref(here))
+    assert back.raw == source
+
+
 def test_copy_of_a_box(driver: Driver) -> None:
     driver.start()
     source = bytes(range(120))

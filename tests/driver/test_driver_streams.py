@@ -215,7 +215,7 @@ def test_pageable_sources_are_read_before_the_call_returns(driver: Driver) -> No
     del kept
 
 
-@pytest.mark.not_through_the_pool("the client captures sources when a copy is queued, pinned ones too")
+@pytest.mark.not_through_the_pool("over the network the source is captured when the copy is queued")
 def test_pinned_sources_are_read_when_the_stream_gets_there(driver: Driver) -> None:
     driver.start()
     stream = driver.stream(cuda.NON_BLOCKING)

@@ -43,6 +43,12 @@ def test_lanes_of_a_divergent_loop_meet_again(machine: Machine) -> None:
     assert got.tolist() == [n * (n + 1) // 2 + 1000 for n in range(32)]
 
 
+def test_a_declaration_needs_no_blank_behind_reg(machine: Machine) -> None:
+    body = "{.reg.b32 a, b;\nmov.b32 a, %t; add.u32 b, a, 7; st.global.u32 [%o], b;}"
+    got = run(machine, entry(body), np.zeros(32, U32))[0]
+    assert got.tolist() == list(range(7, 39))
+
+
 def test_a_lock_taken_by_lanes_of_one_warp_is_passed_on(machine: Machine) -> None:
     body = """
     TRY: atom.global.cas.b32 %r1, [%a0], 0, 1; setp.ne.u32 %p1, %r1, 0; @%p1 bra TRY;

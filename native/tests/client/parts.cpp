@@ -8,8 +8,10 @@
 #include <cstring>
 #include <map>
 #include <random>
+#include <span>
 #include <vector>
 
+#include "base/mirror.h"
 #include "client/arena.h"
 #include "client/image_hash.h"
 #include "client/image_size.h"
@@ -196,6 +198,46 @@ void leases_are_read_exactly() {
     EXPECT(!parse_endpoints(wrong, lease));
 }
 
+// Two memories that tell each other their changes become equal, whatever the order, and take nothing back.
+void mirrors_exchange_what_has_changed() {
+  constexpr size_t kBytes = 5 * 4096;
+  std::vector<uint32_t> here(kBytes / 4), there(kBytes / 4), wanted(kBytes / 4);
+  gpool::Mirror one(std::as_writable_bytes(std::span(here))), other(std::as_writable_bytes(std::span(there)));
+  std::mt19937 random(5);
+  const auto send = [](gpool::Mirror& from, std::vector<std::vector<std::byte>>& messages, size_t room_bytes) {
+    std::vector<std::byte> room(room_bytes);
+    for (size_t at = 0; at < from.bytes();) {
+      size_t written = 0;
+      at = from.collect(at, room, written);
+      if (written > 0) messages.emplace_back(room.begin(), room.begin() + static_cast<long>(written));
+    }
+  };
+  for (int round = 0; round < 200; round++) {
+    for (unsigned i = 0; i < random() % 300; i++) {
+      const size_t place = random() % wanted.size();
+      auto& side = place % 2 == 0 ? here : there;  // each word is written on one side
+      wanted[place] = side[place] = static_cast<uint32_t>(random() % 3);
+    }
+    std::vector<std::vector<std::byte>> to_there, to_here;
+    send(one, to_there, 64 + random() % 5000);
+    send(other, to_here, 8192);
+    for (const auto& message : to_there) EXPECT(other.apply(message));  // they cross
+    for (const auto& message : to_here) EXPECT(one.apply(message));
+    EXPECT(here == wanted && there == wanted);
+    to_there.clear();
+    send(one, to_there, 8192);
+    send(other, to_there, 8192);
+    EXPECT(to_there.empty());
+  }
+  std::vector<std::byte> nonsense(32);
+  const uint64_t heads[][2] = {{kBytes, 4}, {0, kBytes + 4}, {2, 4}, {0, 0}, {0, 64}, {UINT64_MAX - 3, 8}};
+  for (const auto& head : heads) {
+    std::memcpy(nonsense.data(), head, sizeof head);
+    EXPECT(!one.apply(nonsense));
+  }
+  EXPECT(!one.apply(std::span(nonsense).first(9)));
+}
+
 }  // namespace
 
 int main() {
@@ -205,5 +247,6 @@ int main() {
   images_know_their_size();
   only_unchanged_files_are_hashed_once();
   leases_are_read_exactly();
+  mirrors_exchange_what_has_changed();
   return g_failures == 0 ? 0 : 1;
 }
