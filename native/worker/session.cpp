@@ -57,6 +57,7 @@ int Session::serve(std::unique_ptr<transport::Link> link) {
   listen_to_ledger();
   auto last_progress = Clock::now();
   while (!goodbye_ && !terminated_) {
+    turn_.fetch_add(2, std::memory_order_relaxed);
     bool progress = send_kept();
     progress |= take_frames();
     progress |= attend_to_credit();
@@ -116,7 +117,10 @@ void Session::rest(Clock::time_point last_progress) {
     hand_over_completions(all_covered);
     if (!all_covered) deadline = std::min(deadline, now + kUncoveredPoll);
   }
-  if (link_->receive(frame, deadline) == transport::Outcome::done) {
+  turn_.fetch_add(1, std::memory_order_relaxed);
+  const transport::Outcome outcome = link_->receive(frame, deadline);
+  turn_.fetch_add(1, std::memory_order_relaxed);
+  if (outcome == transport::Outcome::done) {
     Frame result = carry_out(frame);
     if (result == Frame::done) link_->release(frame);
     if (result == Frame::again) stalled_ = true, stalled_frame_ = frame;

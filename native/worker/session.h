@@ -108,6 +108,8 @@ class Session {
   int serve(std::unique_ptr<transport::Link> link);
   // The lease has ended. From a signal handler.
   void terminate();
+  // For a thread that watches this one: changes with every turn of the loop, and while the thread sleeps it is odd.
+  uint64_t turn() const { return turn_.load(std::memory_order_relaxed); }
 
   // -- for messages
   // ----------------------------------------------------------------------------------------------------
@@ -317,6 +319,7 @@ class Session {
   bool bulk_is_pinned_ = false;
   bool goodbye_ = false;
   std::atomic<bool> terminated_{false};
+  std::atomic<uint64_t> turn_{0};
   OutputPipe& output_;
   std::string unsent_output_;
 };

@@ -63,10 +63,14 @@ void wait_for_session(const calls::DriverTable& driver, const std::vector<Device
 
 // The dispatching thread never waits for the GPU by itself, but some calls of a driver do (a context that ends while
 // its kernel does not). Nobody must hold a GPU for a client that is gone.
-void end_after_client(transport::Link& link, int report) {
-  std::thread([&link, report] {
-    link.wait_for_end();
-    std::this_thread::sleep_for(kFarewellTime);
+void end_after_client(transport::Link& link, const Session& session, int report) {
+  std::thread([&link, &session, report] {
+    uint64_t turn;
+    do {
+      link.wait_for_end();
+      turn = session.turn();
+      std::this_thread::sleep_for(kFarewellTime);
+    } while (turn % 2 == 1 || session.turn() != turn);  // the dispatching thread is awake, and sees to it by itself
     const char* sentence = "the client is gone while a call of the driver does not return";
     log::warn(sentence);
     say(report, sentence);
@@ -107,8 +111,8 @@ void run_worker(const Grant& given, Fd client, Fd report) {
     _exit(kClientLost);
   }
   say(report.get(), "open");
-  end_after_client(*link, report.get());
   the_session = new Session(grant, driver, std::move(ledger), std::move(devices), output);
+  end_after_client(*link, *the_session, report.get());
   signal(SIGTERM, [](int) { the_session->terminate(); });
   int code = the_session->serve(std::move(link));
   if (code == kClientLost) say(report.get(), "the connection to the client ended without a goodbye");

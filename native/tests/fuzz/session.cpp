@@ -40,10 +40,11 @@ wire::Handle handle(Kind kind, uint32_t index) {
   return wire::make_handle(kind, 0, 1, index);
 }
 
-// Hands out the frames of one input, each in memory of exactly its size, and takes answers to nowhere.
+// Hands out the frames of one input, each in memory of exactly its size, and takes answers to nowhere. The session
+// keeps it for ever, as a worker does.
 class InputLink final : public transport::Link {
  public:
-  explicit InputLink(std::span<const uint8_t> bytes) : bytes_(bytes) {}
+  InputLink(std::span<const uint8_t> bytes, worker::Session& session) : bytes_(bytes), session_(session) {}
 
   std::byte* begin(size_t frame_bytes) override { return try_begin(frame_bytes); }
   std::byte* begin_bulk(size_t bulk_bytes) override { return try_reserve_bulk(bulk_bytes); }
@@ -81,14 +82,22 @@ class InputLink final : public transport::Link {
   transport::Outcome receive(transport::Received& frame, transport::Deadline) override {
     return try_receive(frame) ? transport::Outcome::done : transport::Outcome::broken;
   }
+  // Between two frames the loop makes a turn in which everything that the side thread has done is collected: what an
+  // input does must not depend on who is faster.
   bool try_receive(transport::Received& frame) override {
-    while (bytes_.size() >= sizeof(FrameHeader)) {
+    if (!settled_) {
+      side_thread_ = &session_.side_thread();
+      side_thread_->wait_until_done();
+      settled_ = true;
+      return false;
+    }
+    if (bytes_.size() >= sizeof(FrameHeader)) {
+      settled_ = false;
       FrameHeader header;
       std::memcpy(&header, bytes_.data(), sizeof header);
       header.frame_bytes = std::max<uint32_t>(header.frame_bytes / 8 * 8, sizeof header);
       if (header.frame_bytes > bytes_.size()) header.frame_bytes = uint32_t(bytes_.size() / 8 * 8);
       header.bulk_bytes = std::min<uint64_t>(header.bulk_bytes, bytes_.size() - header.frame_bytes);
-      // The kernel's parameters may be anything, but there is only one kernel and it ends.
       auto& kept = frames_.emplace_back();
       kept.frame = std::make_unique<uint64_t[]>(header.frame_bytes / 8);
       std::memcpy(kept.frame.get(), bytes_.data(), header.frame_bytes);
@@ -108,7 +117,7 @@ class InputLink final : public transport::Link {
     frames_[frame.ticket] = {};
   }
   void interrupt() override {}
-  bool broken() const override { return bytes_.size() < sizeof(FrameHeader); }
+  bool broken() const override { return settled_ && bytes_.size() < sizeof(FrameHeader); }
   std::string why() const override { return "The input is over."; }
   void wait_for_end() override {}
   void close() override {}
@@ -123,6 +132,9 @@ class InputLink final : public transport::Link {
     std::unique_ptr<std::byte[]> bulk;
   };
   std::span<const uint8_t> bytes_;
+  worker::Session& session_;
+  worker::SideThread* side_thread_ = nullptr;
+  bool settled_ = false;
   std::vector<Kept> frames_;
   std::vector<uint64_t> begun_;
   std::vector<std::unique_ptr<std::byte[]>> reserved_;
@@ -237,7 +249,8 @@ extern "C" int LLVMFuzzerInitialize(int*, char***) {
   worker::Grant grant{};
   Status status = calls::load_driver(path, driver());
   if (status) keep_books();
-  if (status) status = worker::find_devices(driver(), grant, first_devices());
+  if (status) status = worker::find_devices(driver(), first_devices());
+  if (status) status = worker::grant_devices(driver(), grant, first_devices());
   if (!status) std::fprintf(stderr, "%s\n", status.sentence().c_str());
   return status ? 0 : 1;
 }
@@ -292,9 +305,9 @@ void target_seeds(std::vector<std::vector<uint8_t>>& inputs) {
   one(Message::host_function, wire::HostFunction{0, 1});
   one(Message::host_function_done, wire::HostFunctionDone{1});
   one(uint16_t(calls::Id::cuStreamCreateWithPriority), calls::cuStreamCreateWithPriority_arguments{stream, 1, 0});
-  one(uint16_t(calls::Id::cuEventCreate), calls::cuEventCreate_arguments{event, 0});
+  one(uint16_t(calls::Id::cuEventCreate), calls::cuEventCreate_arguments{event, 0, {}});
   one(Message::event_elapsed, wire::EventElapsed{event, event});
-  one(uint16_t(calls::Id::cuGraphCreate), calls::cuGraphCreate_arguments{graph, 0});
+  one(uint16_t(calls::Id::cuGraphCreate), calls::cuGraphCreate_arguments{graph, 0, {}});
   one(Message::graph_node, wire::GraphNode{1, 0, graph, handle(Kind::graph_node, 1), 0, 0});
   one(Message::graph_node, wire::GraphNode{1, 1, graph, handle(Kind::graph_node, 2), 0, 0},
       std::string_view(std::string(launch_bytes) + std::string(packed)));
@@ -322,9 +335,13 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   std::vector<uint8_t> bytes = beginning().take();
   bytes.insert(bytes.end(), data, data + size);
   worker::Grant grant{};
-  std::vector<worker::Device> devices = first_devices();
+  std::vector<worker::Device> devices;
+  for (const worker::Device& device : first_devices()) {
+    devices.emplace_back();
+    devices.back().cu = device.cu, devices.back().record = device.record;
+  }
   worker::Session session(grant, driver(), {}, std::move(devices), output());
-  (void)session.serve(std::make_unique<InputLink>(bytes));
+  (void)session.serve(std::make_unique<InputLink>(bytes, session));
   // What a worker's end would give back. Contexts first: nothing runs any more when memory goes.
   session.open_gates();
   driver().cuCtxSetCurrent(nullptr);
