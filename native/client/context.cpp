@@ -317,7 +317,9 @@ extern "C" CUresult cuCtxSetLimit(CUlimit limit, size_t value) {
   Call call(calls::Id::cuCtxSetLimit, "cuCtxSetLimit", Needs::context);
   if (!call.ok()) return call.result();
   if (limit < 0 || limit >= CU_LIMIT_MAX || limit >= 16) return call.end(CUDA_ERROR_INVALID_VALUE);
-  if (call.context()->limits[limit].load() == UINT64_MAX) return call.end(CUDA_ERROR_UNSUPPORTED_LIMIT);
+  // Of CIG and its shared memory one may only ask.
+  const bool fixed = limit == CU_LIMIT_SHMEM_SIZE || limit == CU_LIMIT_CIG_ENABLED;
+  if (fixed || call.context()->limits[limit].load() == UINT64_MAX) return call.end(CUDA_ERROR_UNSUPPORTED_LIMIT);
   if (call.context()->limits[limit].load() == value) return call.end(CUDA_SUCCESS);
   calls::cuCtxSetLimit_arguments arguments{};
   arguments.limit = limit;

@@ -135,8 +135,13 @@ void Session::receive_until(std::unique_lock<std::mutex>& lock, HasCome has_come
 }
 
 CUresult Session::wait(Pending& pending) {
-  round_trips_.fetch_add(1, std::memory_order_relaxed);
   std::unique_lock lock(receive_mutex_);
+  // What was on its way while this session waited before costs no further trip: a copy and the synchronisation behind
+  // it are answered in one.
+  if (!pending.done && pending.sequence > waited_behind_) {
+    round_trips_.fetch_add(1, std::memory_order_relaxed);
+    waited_behind_ = last_sequence();
+  }
   while (!pending.done) {
     if (receiving_) {
       followers_++;

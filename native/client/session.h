@@ -158,6 +158,7 @@ class Session {
   bool receiving_ = false;          // a thread is in Link::receive
   unsigned followers_ = 0;          // threads waiting for it
   std::vector<Pending*> pendings_;  // asked and not yet answered
+  uint64_t waited_behind_ = 0;      // the last frame sent when a round trip was last counted
   std::deque<std::shared_ptr<Pending>> due_;
   // Guarded by receive_mutex_.
   std::deque<wire::PushHostFunction> reached_;

@@ -8,6 +8,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <iterator>
 #include <map>
 #include <mutex>
 #include <optional>
@@ -209,3 +210,15 @@ void write_statistics() {
 }
 
 }  // namespace gpool::client
+
+// For programs that watch themselves, found with dlsym: what has been counted so far, of all sessions. Fills up to
+// `count` of wire operations, round trips, bytes sent, bytes received; returns how many there are. Any thread, any time
+// after cuInit.
+extern "C" __attribute__((visibility("default"))) unsigned gpool_counters(uint64_t* values, unsigned count) {
+  using namespace gpool::client;
+  const bool ready = driver().phase.load(std::memory_order_acquire) == Phase::ready;
+  const Totals sum = ready ? totals_now(watch_state()) : Totals{};
+  const uint64_t all[] = {sum.wire_operations, sum.round_trips, sum.bytes_sent, sum.bytes_received};
+  for (unsigned i = 0; i < count && i < std::size(all); i++) values[i] = all[i];
+  return std::size(all);
+}

@@ -157,3 +157,66 @@ WORDS = (
 }
 """
 )
+
+# Each thread counts; after the barrier each block writes down what it sees.
+GRID_BARRIER = (
+    HEAD
+    + """
+.extern .func (.param .b64 handle) cudaCGGetIntrinsicHandle (.param .b32 scope);
+.extern .func (.param .b32 status) cudaCGSynchronize (.param .b64 handle, .param .b32 flags);
+.visible .entry count_twice(.param .u64 out)
+{
+  .reg .b64 %out, %handle, %slot;
+  .reg .b32 %seen, %block, %status;
+  ld.param.u64 %out, [out];
+  red.global.add.u32 [%out], 1;
+  {
+    .param .b32 scope;
+    .param .b64 found;
+    st.param.b32 [scope], 1;
+    call.uni (found), cudaCGGetIntrinsicHandle, (scope);
+    ld.param.b64 %handle, [found];
+  }
+  {
+    .param .b64 handle;
+    .param .b32 flags;
+    .param .b32 status;
+    st.param.b64 [handle], %handle;
+    st.param.b32 [flags], 0;
+    call.uni (status), cudaCGSynchronize, (handle, flags);
+    ld.param.b32 %status, [status];
+  }
+  ld.volatile.global.u32 %seen, [%out];
+  mov.u32 %block, %ctaid.x;
+  add.u32 %block, %block, 1;
+  mad.wide.u32 %slot, %block, 4, %out;
+  st.global.u32 [%slot], %seen;
+  ret;
+}
+"""
+)
+
+MODULE_SHARED = (
+    HEAD
+    + """
+.shared .align 4 .b8 table[400];
+.shared .align 16 .b8 more[16];
+.visible .entry uses_both()
+{
+  .reg .b32 %r;
+  ld.shared.u32 %r, [table];
+  st.shared.u32 [more], %r;
+  ret;
+}
+.visible .entry uses_one()
+{
+  .reg .b32 %r;
+  mov.u32 %r, table;
+  ret;
+}
+.visible .entry uses_none()
+{
+  ret;
+}
+"""
+)

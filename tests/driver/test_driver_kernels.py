@@ -266,6 +266,29 @@ def test_linking_two_texts(driver: Driver) -> None:
     assert driver.download(out, 4) == struct.pack("I", 42)
 
 
+def test_linking_a_grid_barrier(driver: Driver) -> None:
+    """As programs do that link the device runtime: every block sees what all had written before the barrier."""
+    driver.start()
+    state = driver.made_last("cuLinkCreate_v2", 0, None, None)
+    data = ptx.GRID_BARRIER.encode()
+    driver.check("cuLinkAddData_v2", state, 1, c_char_p(data), len(data), c_char_p(b"text"), 0, None, None)
+    image = c_void_p()
+    driver.check("cuLinkComplete", state, byref(image), byref(c_size_t()))
+    kernel = driver.function(driver.made("cuModuleLoadData", c_void_p, image), "count_twice")
+    driver.check("cuLinkDestroy", state)
+    out = driver.uploaded(bytes(4 * 9))
+    driver.launch(kernel, (8, 1, 1), (40, 1, 1), [out], cooperative=True)
+    assert struct.unpack("9I", driver.download(out, 36)) == (320, *[320] * 8)
+
+
+def test_shared_variables_of_a_module_count(driver: Driver) -> None:
+    driver.start()
+    module = driver.module(ptx.MODULE_SHARED)
+    for name, size in (("uses_both", 400 + 16), ("uses_one", 400), ("uses_none", 0)):
+        shared = driver.made("cuFuncGetAttribute", c_int, 1, driver.function(module, name))
+        assert (name, shared) == (name, size)
+
+
 def test_occupancy(driver: Driver) -> None:
     driver.start()
     small = driver.function(driver.module(ptx.ADD), "at_most_64")

@@ -27,7 +27,7 @@ def entry(body: str, parameters: int = 1, head: str = "", attributes: str = "") 
 
 
 def run(
-    machine: Machine, text: str, *arrays: np.ndarray, grid: int = 1, block: int = 32, **options: bool
+    machine: Machine, text: str, *arrays: np.ndarray | np.generic, grid: int = 1, block: int = 32, **options: bool
 ) -> list[np.ndarray]:
     module = machine.load(text)
     return machine.run(module, "k", grid, block, *arrays, **options)
@@ -41,6 +41,12 @@ def test_lanes_of_a_divergent_loop_meet_again(machine: Machine) -> None:
     st.global.u32 [%o], %r1;"""
     got = run(machine, entry(body), np.zeros(32, U32))[0]
     assert got.tolist() == [n * (n + 1) // 2 + 1000 for n in range(32)]
+
+
+def test_a_declaration_needs_no_blank_behind_reg(machine: Machine) -> None:
+    body = "{.reg.b32 a, b;\nmov.b32 a, %t; add.u32 b, a, 7; st.global.u32 [%o], b;}"
+    got = run(machine, entry(body), np.zeros(32, U32))[0]
+    assert got.tolist() == list(range(7, 39))
 
 
 def test_a_lock_taken_by_lanes_of_one_warp_is_passed_on(machine: Machine) -> None:
@@ -227,6 +233,32 @@ def test_matrix_multiply(machine: Machine, kind: str, deep: int) -> None:
         for r in range(4):
             got[lane // 4 + 8 * (r >> 1), 2 * (lane % 4) + (r & 1)] = out[r, lane]
     assert (got == product).all()
+
+
+def test_what_is_known_before_a_kernel_runs_is_right_in_each_block(machine: Machine) -> None:
+    """Copies of parameters, constants and special registers need not be executed, unless something else is assigned."""
+    text = (
+        HEADER
+        + """
+    .visible .entry k(.param .u64 out, .param .u32 add) {
+      .reg .pred %p<3>; .reg .b32 %r<30>; .reg .f32 %f<3>; .reg .b64 %d<9>;
+      ld.param.u64 %d1, [out]; cvta.to.global.u64 %d2, %d1; ld.param.u32 %r1, [add];
+      mov.u32 %r2, %tid.x; mov.u32 %r3, %ctaid.x; mov.u32 %r4, %ntid.x; mov.b32 %r5, %r1; mov.f32 %f1, 0f40400000;
+      mov.u32 %r6, 5; setp.gt.u32 %p1, %r2, 3; @%p1 mov.u32 %r6, 6;
+      mov.u32 %r7, %r1; add.u32 %r1, %r1, %r6;
+      mov.u32 %r9, 0;
+      { .reg .b32 %r, %q<2>, %q; mov.b32 %q, 40; mov.b32 %r, 2; mov.b32 %q1, %r; add.u32 %r1, %r1, %q1;
+        sub.u32 %r1, %r1, %q; add.u32 %r1, %r1, 38; }
+    again: add.u32 %r9, %r9, 1; setp.lt.u32 %p2, %r9, %r5; @%p2 bra again;
+      bra later;
+    earlier:
+      cvt.rzi.u32.f32 %r10, %f1; mad.lo.u32 %r11, %r3, %r4, %r2; mul.wide.u32 %d3, %r11, 16; add.s64 %d4, %d2, %d3;
+      mad.lo.u32 %r12, %r10, 1000, %r20; st.global.v4.u32 [%d4], {%r1, %r7, %r9, %r12}; ret;
+    later: mov.u32 %r20, 9; bra earlier;
+    }"""
+    )
+    got = run(machine, text, np.zeros((24, 4), U32), np.uint32(4), block=8, grid=3)[0]
+    assert got.tolist() == [[9 + (i % 8 > 3), 4, 4, 3009] for i in range(24)]
 
 
 PLACES: dict[str, str] = {  # which element each of 32 lanes takes

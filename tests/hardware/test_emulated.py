@@ -28,6 +28,16 @@ def test_the_emulator_is_told_the_same() -> None:
     assert environment["GPOOL_EMULATOR_NAME"] == gpus[0].name
 
 
+def test_a_dry_run_shows_in_the_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert EmulatedGpus("node-a", 1).environment()["GPOOL_EMULATOR_DRY_RUN"] == "0"
+    monkeypatch.setenv("GPOOL_EMULATOR_DRY_RUN", "all")
+    source = EmulatedGpus("node-a", 1)
+    assert source.gpus()[0].name == "Emulated GPU (dry run)"
+    # The emulator adds the words itself.
+    assert source.environment()["GPOOL_EMULATOR_NAME"] == "Emulated GPU"
+    assert source.environment()["GPOOL_EMULATOR_DRY_RUN"] == "all"
+
+
 @pytest.mark.parametrize("count", [-1, 0, 65])
 def test_a_count_that_cannot_be(count: int) -> None:
     with pytest.raises(InvalidInput, match=f"{count} emulated GPUs cannot be"):

@@ -24,7 +24,8 @@ std::map<CUlimit, size_t> default_limits() {
           {CU_LIMIT_DEV_RUNTIME_SYNC_DEPTH, 2},
           {CU_LIMIT_DEV_RUNTIME_PENDING_LAUNCH_COUNT, 2048},
           {CU_LIMIT_MAX_L2_FETCH_GRANULARITY, 64},
-          {CU_LIMIT_PERSISTING_L2_CACHE_SIZE, 0}};
+          {CU_LIMIT_PERSISTING_L2_CACHE_SIZE, 0},
+          {CU_LIMIT_CIG_ENABLED, 0}};  // cuBLAS asks whether graphics share the context
 }
 
 }  // namespace
@@ -351,6 +352,7 @@ GPOOL_CUDA cuCtxSetLimit(CUlimit limit, size_t value) {
   auto at = context->limits.find(limit);
   if (at == context->limits.end())
     return limit < CU_LIMIT_MAX ? CUDA_ERROR_UNSUPPORTED_LIMIT : CUDA_ERROR_INVALID_VALUE;
+  if (limit == CU_LIMIT_CIG_ENABLED) return CUDA_ERROR_UNSUPPORTED_LIMIT;  // can only be asked about
   if (limit == CU_LIMIT_MALLOC_HEAP_SIZE) {
     // The heap is laid out when the first module is loaded.
     std::lock_guard heap(context->heap_mutex);

@@ -76,6 +76,12 @@ CUresult Driver::initialize() {
     pthread_atfork(nullptr, nullptr, &Driver::in_forked_child);
     std::atexit(&Driver::at_exit);
   });
+  if (settings_.dry_run != DryRun::off) {
+    log(Level::notice,
+        settings_.dry_run == DryRun::all
+            ? "dry run: no kernel is run, so results mean nothing (GPOOL_EMULATOR_DRY_RUN)"
+            : "dry run: kernels without PTX are skipped, so results mean nothing (GPOOL_EMULATOR_DRY_RUN)");
+  }
   state_ = State::initialized;
   log(Level::debug, "process " + std::to_string(getpid()) + " has initialised the driver");
   return CUDA_SUCCESS;
@@ -107,6 +113,7 @@ void Driver::shut_down() {
   stopping_ = true;
   state_ = State::finished;
   join_crew();
+  if (settings_.dry_run != DryRun::off) skipped_.report();
   flush_output();
   ledger_.close();
   engine_.reset();

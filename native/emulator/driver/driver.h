@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "calls/driver_api.h"
+#include "emulator/driver/dry_run.h"
 #include "emulator/driver/ledger.h"
 #include "emulator/driver/settings.h"
 #include "emulator/ptx/ptx.h"
@@ -54,6 +55,8 @@ class Driver {
   // Counts launches for the injected faults.
   uint64_t count_launch() { return ++launches_; }
 
+  SkippedLaunches& skipped_launches() { return skipped_; }
+
   std::mutex pools_mutex;  // guards current_pool of every device
 
  private:
@@ -68,6 +71,7 @@ class Driver {
   CUresult failure_ = CUDA_ERROR_NOT_INITIALIZED;
   Settings settings_;
   Ledger ledger_;
+  SkippedLaunches skipped_;
   std::vector<Device> devices_;
   std::unique_ptr<ptx::Engine> engine_;
   std::atomic<uint64_t> allocations_{0}, launches_{0};

@@ -103,7 +103,7 @@ CUresult prepare_launch(const ContextRef& context, CUfunction handle, const Laun
     if (blocks > resident * kMultiprocessors) return CUDA_ERROR_COOPERATIVE_LAUNCH_TOO_LARGE;
   }
   GPOOL_CHECK(pack_parameters(kernel, parameters, extra, work.parameters));
-  if (std::string why = function->code->why_not(function->index); !why.empty()) {
+  if (std::string why = function->skipped ? "" : function->code->why_not(function->index); !why.empty()) {
     log(Level::error, "kernel " + kernel.name + " cannot run: " + why);
     return CUDA_ERROR_NOT_SUPPORTED;
   }

@@ -36,7 +36,7 @@ bool logs(Level level) {
 void log(Level level, std::string_view sentence) {
   if (!logs(level)) return;
   static const int target = open_target();
-  static constexpr const char* kNames[] = {"error", "warning", "info", "debug"};
+  static constexpr const char* kNames[] = {"notice", "error", "warning", "info", "debug"};
   std::string line = "gpool emulated GPU: ";
   line += kNames[static_cast<int>(level)];
   line += ": ";

@@ -5,7 +5,8 @@
 
 namespace gpool::emulator {
 
-enum class Level { error, warn, info, debug };
+// A notice is written whatever GPOOL_LOG says.
+enum class Level { notice, error, warn, info, debug };
 
 bool logs(Level level);
 void log(Level level, std::string_view sentence);

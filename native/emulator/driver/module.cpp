@@ -100,12 +100,15 @@ CUresult lay_out_variables(Module& module) {
   return CUDA_SUCCESS;
 }
 
-CUresult make_module(const ContextRef& context, std::shared_ptr<ptx::Module> code, ModuleRef& module) {
+CUresult make_module(const ContextRef& context, const Source& source, std::shared_ptr<ptx::Module> code,
+                     ModuleRef& module) {
   GPOOL_CHECK(open_heap(*context));
   auto made = std::make_shared<Module>();
   made->context = context;
   made->code = std::move(code);
   GPOOL_CHECK(lay_out_variables(*made));
+  const DryRun dry_run = driver().settings().dry_run;
+  const bool skipped = dry_run == DryRun::all || (dry_run == DryRun::missing && source.cubin);
   std::span<const ptx::Kernel> kernels = made->code->kernels();
   for (size_t i = 0; i < kernels.size(); ++i) {
     auto function = std::make_shared<Function>();
@@ -113,6 +116,7 @@ CUresult make_module(const ContextRef& context, std::shared_ptr<ptx::Module> cod
     function->context = context;
     function->code = made->code;
     function->index = i;
+    function->skipped = skipped;
     function->settings = std::make_shared<FunctionSettings>();
     handles().add(function);
     made->functions_by_name[kernels[i].name] = i;
@@ -139,9 +143,10 @@ CUresult load(CUmodule* handle, const void* image, JitOptions options) {
   ContextRef context;
   GPOOL_CHECK(current_context(context));
   if (!handle || !image) return CUDA_ERROR_INVALID_VALUE;
-  std::string text, problem;
-  GPOOL_CHECK(ptx_of_image(image, text));
-  std::shared_ptr<ptx::Module> code = ptx::parse(text, problem);
+  Source source;
+  std::string problem;
+  GPOOL_CHECK(source_of_image(image, source));
+  std::shared_ptr<ptx::Module> code = source.make(problem);
   if (!code) {
     log(Level::error, "PTX cannot be loaded: " + problem);
     options.report_error(problem);
@@ -149,7 +154,7 @@ CUresult load(CUmodule* handle, const void* image, JitOptions options) {
   }
   options.report_success();
   ModuleRef module;
-  GPOOL_CHECK(make_module(context, std::move(code), module));
+  GPOOL_CHECK(make_module(context, source, std::move(code), module));
   *handle = reinterpret_cast<CUmodule>(module->handle);
   return CUDA_SUCCESS;
 }
@@ -177,26 +182,34 @@ CUresult read_file(const char* path, std::string& bytes) {
   return bytes.empty() ? CUDA_ERROR_INVALID_IMAGE : CUDA_SUCCESS;
 }
 
-CUresult ptx_of_image(const void* bytes, std::string& text) {
-  image::Contents contents;
+namespace {
+
+CUresult read_image(const void* bytes, image::Contents& contents, image::Wanted wanted) {
+  const Settings& settings = driver().settings();
   std::string problem;
-  if (!image::read(bytes, contents, problem)) {
-    log(Level::error, "image cannot be loaded: " + problem);
-    return CUDA_ERROR_INVALID_IMAGE;
-  }
-  if (contents.ptx.empty()) {
-    std::string sentence = "the " + contents.kind + " holds machine code only (";
-    for (const image::Cubin& cubin : contents.cubins) {
-      sentence +=
-          "sm_" + std::to_string(cubin.architecture) + " with " + std::to_string(cubin.kernels.size()) + " kernels";
-      if (!cubin.kernels.empty()) sentence += ", first " + cubin.kernels.front().name;
-      sentence += "; ";
-    }
+  if (image::read(bytes, contents, problem, wanted, settings.major * 10 + settings.minor)) return CUDA_SUCCESS;
+  log(Level::error, "image cannot be loaded: " + problem);
+  return CUDA_ERROR_INVALID_IMAGE;
+}
+
+CUresult refuse_cubins(const image::Contents& contents) {
+  std::string sentence = "the " + contents.kind + " holds machine code only (";
+  for (const image::Cubin& cubin : contents.cubins) {
     sentence +=
-        "no PTX), which the emulated GPU cannot run; build it with PTX (-gencode …,code=compute_XX) or -lineinfo";
-    log(Level::error, sentence);
-    return CUDA_ERROR_NO_BINARY_FOR_GPU;
+        "sm_" + std::to_string(cubin.architecture) + " with " + std::to_string(cubin.kernels.size()) + " kernels";
+    if (!cubin.kernels.empty()) sentence += ", first " + cubin.kernels.front().name;
+    sentence += "; ";
   }
+  sentence += "no PTX), which the emulated GPU cannot ";
+  sentence += driver().settings().dry_run == DryRun::off
+                  ? "run; build it with PTX (-gencode …,code=compute_XX) or -lineinfo"
+                  : "even skip, as it is not of its architecture; set GPOOL_EMULATOR_CAPABILITY to one of these";
+  log(Level::error, sentence);
+  return CUDA_ERROR_NO_BINARY_FOR_GPU;
+}
+
+CUresult choose_ptx(image::Contents& contents, std::string& text) {
+  std::string problem;
   // Newest first; an older one when the newest does not parse.
   for (image::PtxText& candidate : contents.ptx) {
     if (contents.ptx.size() > 1 && &candidate != &contents.ptx.back() && !ptx::parse(candidate.text, problem)) continue;
@@ -210,6 +223,31 @@ CUresult ptx_of_image(const void* bytes, std::string& text) {
   return CUDA_ERROR_INVALID_IMAGE;
 }
 
+}  // namespace
+
+CUresult ptx_of_image(const void* bytes, std::string& text) {
+  image::Contents contents;
+  GPOOL_CHECK(read_image(bytes, contents, image::Wanted::everything));
+  return contents.ptx.empty() ? refuse_cubins(contents) : choose_ptx(contents, text);
+}
+
+CUresult source_of_image(const void* bytes, Source& source) {
+  const Settings& settings = driver().settings();
+  if (settings.dry_run == DryRun::off) return ptx_of_image(bytes, source.text);
+  image::Contents contents;
+  GPOOL_CHECK(
+      read_image(bytes, contents, settings.dry_run == DryRun::all ? image::Wanted::one_cubin : image::Wanted::ptx));
+  if (!contents.ptx.empty()) return choose_ptx(contents, source.text);
+  const image::Cubin& cubin = contents.cubins.front();
+  if (contents.cubins.size() != 1 || !image::runs_on(cubin.architecture, settings.major * 10 + settings.minor))
+    return refuse_cubins(contents);
+  log(Level::warn, "dry run: loads a " + contents.kind + " without its code (sm_" + std::to_string(cubin.architecture) +
+                       ", " + std::to_string(cubin.kernels.size()) + " kernels, " +
+                       std::to_string(cubin.variables.size()) + " variables)");
+  source.cubin = describe_cubin(cubin);
+  return CUDA_SUCCESS;
+}
+
 CUresult module_of(Library& library, const ContextRef& context, ModuleRef& module) {
   std::lock_guard lock(library.mutex);
   auto at = library.modules.find(context->id);
@@ -221,10 +259,10 @@ CUresult module_of(Library& library, const ContextRef& context, ModuleRef& modul
   std::shared_ptr<ptx::Module> code = library.code;
   if (library.code_taken) {
     std::string problem;
-    code = ptx::parse(library.text, problem);
+    code = library.source.make(problem);
     if (!code) return CUDA_ERROR_INVALID_PTX;
   }
-  GPOOL_CHECK(make_module(context, code, module));
+  GPOOL_CHECK(make_module(context, library.source, code, module));
   library.code_taken = true;
   module->of_library = true;
   for (const auto& kernel : library.kernels) {
@@ -360,9 +398,9 @@ CUresult load_library(CUlibrary* handle, const void* image, JitOptions options) 
   GPOOL_CHECK(driver().ready());
   if (!handle || !image) return CUDA_ERROR_INVALID_VALUE;
   auto library = std::make_shared<Library>();
-  GPOOL_CHECK(ptx_of_image(image, library->text));
+  GPOOL_CHECK(source_of_image(image, library->source));
   std::string problem;
-  library->code = ptx::parse(library->text, problem);
+  library->code = library->source.make(problem);
   if (!library->code) {
     log(Level::error, "PTX cannot be loaded: " + problem);
     options.report_error(problem);

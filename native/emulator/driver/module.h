@@ -34,11 +34,20 @@ struct Function : Object {
   std::shared_ptr<Context> context;
   std::shared_ptr<ptx::Module> code;
   size_t index = 0;
+  bool skipped = false;                        // by the dry run
   std::shared_ptr<FunctionSettings> settings;  // shared with the CUkernel, when there is one
   const ptx::Kernel& kernel() const { return code->kernels()[index]; }
 };
 
 struct Library;
+
+// What an image was read as: PTX text, or in a dry run the description of a cubin.
+struct Source {
+  std::string text;
+  std::shared_ptr<ptx::Module> cubin;
+  // A module of its own, since addresses are bound into it; null with a sentence when the text does not parse.
+  std::shared_ptr<ptx::Module> make(std::string& problem) const { return cubin ? cubin : ptx::parse(text, problem); }
+};
 
 struct Module : Object {
   static constexpr Kind kKind = Kind::module;
@@ -64,7 +73,7 @@ struct KernelHandle : Object {
 struct Library : Object {
   static constexpr Kind kKind = Kind::library;
   Library() : Object(kKind) {}
-  std::string text;                   // PTX
+  Source source;
   std::shared_ptr<ptx::Module> code;  // for names and layouts; the first module uses it
   bool code_taken = false;
   std::vector<std::shared_ptr<KernelHandle>> kernels;
@@ -80,6 +89,8 @@ void drop_modules_of(Context& context);
 
 // PTX text out of any image; the code that the real driver would give when there is none.
 CUresult ptx_of_image(const void* image, std::string& text);
+// The same; in a dry run a cubin will do.
+CUresult source_of_image(const void* image, Source& source);
 CUresult read_file(const char* path, std::string& bytes);
 
 }  // namespace gpool::emulator

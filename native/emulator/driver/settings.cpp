@@ -176,7 +176,7 @@ Status read_settings(Settings& settings) {
     settings.driver_version = static_cast<int>(*number);
   }
   if (const char* text = std::getenv("GPOOL_EMULATOR_NAME"); text && *text) {
-    if (std::strlen(text) > 95) return bad("GPOOL_EMULATOR_NAME", text, "at most 95 bytes long");
+    if (std::strlen(text) > 80) return bad("GPOOL_EMULATOR_NAME", text, "at most 80 bytes long");
     settings.name = text;
   }
   if (const char* text = std::getenv("GPOOL_EMULATOR_THREADS"); text && *text) {
@@ -184,6 +184,15 @@ Status read_settings(Settings& settings) {
     if (!number || *number == 0 || *number > 1024)
       return bad("GPOOL_EMULATOR_THREADS", text, "a number from 1 to 1024");
     settings.threads = static_cast<unsigned>(*number);
+  }
+  if (const char* text = std::getenv("GPOOL_EMULATOR_DRY_RUN"); text && *text) {
+    const std::string_view value = text;
+    if (value != "0" && value != "1" && value != "all") {
+      return bad("GPOOL_EMULATOR_DRY_RUN", text,
+                 "0 (off), 1 (kernels without PTX are skipped) or all (every kernel is skipped)");
+    }
+    settings.dry_run = value == "0" ? DryRun::off : value == "1" ? DryRun::missing : DryRun::all;
+    if (settings.dry_run != DryRun::off) settings.name += " (dry run)";
   }
   if (const char* text = std::getenv("GPOOL_EMULATOR_FAULT"); text && *text) {
     if (Status status = read_faults(text, settings.faults); !status) return status;

@@ -23,6 +23,13 @@ struct Faults {
   uint64_t slow_kernels_us = 0;  // every kernel takes at least this long
 };
 
+// Which kernels are counted instead of run.
+enum class DryRun : uint8_t {
+  off,      // none; images without PTX are refused
+  missing,  // those without PTX
+  all,      // all of them; code is taken from cubins where there are any
+};
+
 struct Settings {
   int gpus = 1;
   uint64_t memory = uint64_t{8} << 30;
@@ -31,6 +38,7 @@ struct Settings {
   int driver_version = 13000;
   std::string name = "Emulated GPU";
   unsigned threads = 0;
+  DryRun dry_run = DryRun::off;
   Faults faults;
   std::vector<int> visible;  // physical GPU of each ordinal, after CUDA_VISIBLE_DEVICES
 };

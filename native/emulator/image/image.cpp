@@ -55,49 +55,84 @@ bool add_cubin(std::span<const std::byte> bytes, Contents& contents, std::string
   if (looks_like_ptx(text)) {
     add_ptx(contents, reader.architecture(), std::move(text));
   } else {
-    contents.cubins.push_back({reader.architecture(), reader.kernels()});
+    contents.cubins.push_back({reader.architecture(), reader.kernels(), reader.variables()});
   }
   return true;
 }
 
-bool add_fatbin(std::span<const std::byte> bytes, Contents& contents, std::string& problem) {
-  constexpr const char* kDamaged = "the fatbin is damaged: an entry reaches past its end";
+// A fatbin's entry as its header describes it.
+struct Entry {
+  uint16_t kind = 0;  // 1: PTX, 2: cubin
+  int architecture = 0;
+  uint64_t flags = 0, plain_bytes = 0;
+  std::span<const std::byte> payload;  // as it is packed
+};
+
+constexpr uint16_t kPtx = 1, kCubin = 2;
+constexpr const char* kDamaged = "the fatbin is damaged: an entry reaches past its end";
+
+bool list_entries(std::span<const std::byte> bytes, std::vector<Entry>& entries) {
   size_t at = load<uint16_t>(bytes.data() + 6);
-  std::string skipped;
   while (at + 64 <= bytes.size()) {
-    const std::byte* entry = bytes.data() + at;
-    uint16_t kind = load<uint16_t>(entry);
-    uint64_t header = load<uint32_t>(entry + 4), padded = load<uint64_t>(entry + 8);
-    uint64_t compressed = load<uint32_t>(entry + 16), flags = load<uint64_t>(entry + 40);
-    uint64_t plain_bytes = load<uint64_t>(entry + 56);
-    int architecture = static_cast<int>(load<uint32_t>(entry + 28));
-    if (header < 64 || header > bytes.size() - at || padded > bytes.size() - at - header) {
-      problem = kDamaged;
+    const std::byte* header = bytes.data() + at;
+    Entry entry;
+    entry.kind = load<uint16_t>(header);
+    entry.architecture = static_cast<int>(load<uint32_t>(header + 28));
+    entry.flags = load<uint64_t>(header + 40);
+    entry.plain_bytes = load<uint64_t>(header + 56);
+    uint64_t header_bytes = load<uint32_t>(header + 4), padded = load<uint64_t>(header + 8);
+    uint64_t compressed = load<uint32_t>(header + 16);
+    if (header_bytes < 64 || header_bytes > bytes.size() - at || padded > bytes.size() - at - header_bytes)
       return false;
+    entry.payload = bytes.subspan(at + header_bytes, padded);
+    at += header_bytes + padded;
+    if (entry.kind != kPtx && entry.kind != kCubin) continue;
+    if (entry.flags & (kZstd | kLz4)) {
+      if (compressed > entry.payload.size() || entry.plain_bytes > kLimit) return false;
+      entry.payload = entry.payload.first(compressed);
     }
-    std::span<const std::byte> payload = bytes.subspan(at + header, padded);
-    at += header + padded;
-    if (kind != 1 && kind != 2) continue;
-    std::string plain;
-    if (flags & (kZstd | kLz4)) {
-      if (compressed > payload.size() || plain_bytes > kLimit) {
-        problem = kDamaged;
-        return false;
-      }
-      std::string why;
-      bool fine = flags & kZstd ? decompress_zstd(payload.first(compressed), plain_bytes, plain, why)
-                                : decompress_lz4(payload.first(compressed), plain_bytes, plain, why);
-      if (!fine) {
-        skipped = why;  // another entry may do
-        continue;
-      }
-      payload = std::as_bytes(std::span(plain));
+    entries.push_back(entry);
+  }
+  return true;
+}
+
+// False with the reason: this entry is of no use, another one may be.
+bool unpack(const Entry& entry, Contents& contents, std::string& why) {
+  std::string plain;
+  std::span<const std::byte> payload = entry.payload;
+  if (entry.flags & (kZstd | kLz4)) {
+    bool fine = entry.flags & kZstd ? decompress_zstd(payload, entry.plain_bytes, plain, why)
+                                    : decompress_lz4(payload, entry.plain_bytes, plain, why);
+    if (!fine) return false;
+    payload = std::as_bytes(std::span(plain));
+  }
+  if (entry.kind == kCubin) return add_cubin(payload, contents, why);
+  add_ptx(contents, entry.architecture, std::string(reinterpret_cast<const char*>(payload.data()), payload.size()));
+  return true;
+}
+
+bool add_fatbin(std::span<const std::byte> bytes, Contents& contents, std::string& problem, Wanted wanted, int device) {
+  std::vector<Entry> entries;
+  if (!list_entries(bytes, entries)) {
+    problem = kDamaged;
+    return false;
+  }
+  const Entry* best = nullptr;
+  bool has_ptx = false;
+  for (const Entry& entry : entries) {
+    if (entry.kind == kPtx) {
+      has_ptx = true;
+    } else if (runs_on(entry.architecture, device) && (!best || entry.architecture > best->architecture)) {
+      best = &entry;
     }
-    if (kind == 1) {
-      add_ptx(contents, architecture, std::string(reinterpret_cast<const char*>(payload.data()), payload.size()));
-    } else if (!add_cubin(payload, contents, skipped)) {
-      continue;
-    }
+  }
+  if (wanted == Wanted::one_cubin && !best) wanted = Wanted::ptx;
+  if (wanted == Wanted::ptx && !has_ptx) wanted = best ? Wanted::one_cubin : Wanted::everything;
+  std::string skipped;
+  for (const Entry& entry : entries) {
+    if (wanted == Wanted::ptx && entry.kind != kPtx) continue;
+    if (wanted == Wanted::one_cubin && &entry != best) continue;
+    (void)unpack(entry, contents, skipped);
   }
   if (contents.ptx.empty() && contents.cubins.empty()) {
     problem = skipped.empty() ? "the fatbin holds neither PTX nor a cubin" : skipped;
@@ -127,7 +162,7 @@ uint64_t size_of(const void* image) {
   }
 }
 
-bool read(const void* image, Contents& contents, std::string& problem) {
+bool read(const void* image, Contents& contents, std::string& problem, Wanted wanted, int device) {
   const auto* bytes = static_cast<const std::byte*>(image);
   // A text shorter than a magic number is no image; it must not be read past its NUL byte.
   for (int i = 0; i < 4; ++i) {
@@ -143,7 +178,7 @@ bool read(const void* image, Contents& contents, std::string& problem) {
       problem = "the fatbin wrapper points to no fatbin";
       return false;
     }
-    return read(fatbin, contents, problem);
+    return read(fatbin, contents, problem, wanted, device);
   }
   if (magic == kFatbinMagic || magic == kElfMagic) {
     uint64_t size = size_of(image);
@@ -151,12 +186,13 @@ bool read(const void* image, Contents& contents, std::string& problem) {
       problem = "its header gives an impossible size";
       return false;
     }
-    return read(std::span(bytes, size), contents, problem);
+    return read(std::span(bytes, size), contents, problem, wanted, device);
   }
-  return read(std::span(bytes, strnlen(reinterpret_cast<const char*>(bytes), kLimit)), contents, problem);
+  return read(std::span(bytes, strnlen(reinterpret_cast<const char*>(bytes), kLimit)), contents, problem, wanted,
+              device);
 }
 
-bool read(std::span<const std::byte> image, Contents& contents, std::string& problem) {
+bool read(std::span<const std::byte> image, Contents& contents, std::string& problem, Wanted wanted, int device) {
   contents = {};
   bool fine;
   uint32_t magic = image.size() >= 64 ? load<uint32_t>(image.data()) : 0;
@@ -167,7 +203,7 @@ bool read(std::span<const std::byte> image, Contents& contents, std::string& pro
       problem = "the fatbin is damaged: its header gives an impossible size";
       return false;
     }
-    fine = add_fatbin(image.first(size), contents, problem);
+    fine = add_fatbin(image.first(size), contents, problem, wanted, device);
   } else if (magic == kElfMagic) {
     contents.kind = "cubin";
     fine = add_cubin(image, contents, problem);

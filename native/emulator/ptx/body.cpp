@@ -11,6 +11,7 @@ bool BodyCompiler::compile(SyntaxError& error) {
   scratch_predicate_ = predicate_row();
   scopes_.push_back({-1, 0});
   place_parameters();
+  count_assignments();
   while (!error_ && lexer_.peek().kind != Token::Kind::end) statement();
   line_ = lexer_.line();
   emit(source_.entry ? control::exit : control::ret);
@@ -81,9 +82,9 @@ void BodyCompiler::close_scope() {
   for (size_t left = scopes_[scope_].undo; undo_.size() > left; undo_.pop_back()) {
     Undo& undo = undo_.back();
     if (undo.existed) {
-      names_[undo.name] = undo.old;
+      (*undo.names)[undo.name] = undo.old;
     } else {
-      names_.erase(undo.name);
+      undo.names->erase(undo.name);
     }
   }
   scope_ = scope_stack_.back();

@@ -4,6 +4,7 @@
 //   body.cpp              the walk: scopes, declarations, labels
 //   body_operands.cpp     from operands to rows
 //   body_instruction.cpp  from an opcode to its handler
+//   body_folding.cpp      instructions that need not be executed
 //   body_control.cpp      branches, calls, barriers, and what does nothing here
 #pragma once
 
@@ -14,6 +15,7 @@
 #include <string_view>
 #include <tuple>
 #include <unordered_map>
+#include <unordered_set>
 #include <vector>
 
 #include "module.h"
@@ -32,6 +34,15 @@ inline uint32_t row_bytes(unsigned width) {
 }
 inline unsigned register_width(Type type) {
   return std::max(2u, bytes_of(type));
+}
+
+// For sentences about what stands in the text.
+inline std::string quoted(std::string_view text) {
+  std::string result;
+  result.reserve(text.size() + 2);
+  result += '\'';
+  result += text;
+  return result += '\'';
 }
 
 struct Name {
@@ -64,8 +75,10 @@ class BodyCompiler {
     int parent;
     size_t undo;
   };
+  using Names = std::unordered_map<std::string_view, Name>;
   struct Undo {
     std::string_view name;
+    Names* names;
     bool existed;
     Name old;
   };
@@ -177,6 +190,10 @@ class BodyCompiler {
   // ---- instructions ----
   void instruction(std::string_view opcode, const Operand* guard);
 
+  // ---- what need not be executed ----
+  void count_assignments();
+  bool fold(std::string_view base, std::string_view opcode);
+
   bool emit_guard(const Operand* guard);
 
   void branch(const Operand* guard);
@@ -213,7 +230,11 @@ class BodyCompiler {
   uint32_t scratch_predicate_ = 0;
   std::map<std::tuple<Constant::Kind, unsigned, uint64_t, uint32_t>, uint32_t> constants_;
 
-  std::unordered_map<std::string_view, Name> names_;
+  std::unordered_set<uint32_t> constant_rows_;
+  std::unordered_map<std::string_view, uint32_t> assignments_;
+
+  Names names_;
+  Names ranges_;  // of registers, a<3> for a0, a1 and a2; there may be an `a` beside it
   std::vector<uint32_t> rows_;
   std::vector<Undo> undo_;
   std::vector<Scope> scopes_;

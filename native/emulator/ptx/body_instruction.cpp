@@ -29,6 +29,8 @@ void BodyCompiler::instruction(std::string_view opcode, const Operand* guard) {
     fail("unknown instruction '" + std::string(opcode) + "'");
     return;
   }
+  if (!guard && (base == "mov" || base == "ld" || base == "cvta") && fold(base, opcode)) return;
+  if (error_) return;
   Request request(opcode);
   describe(request, operands_);
   Choice choice;
@@ -59,7 +61,7 @@ void BodyCompiler::instruction(std::string_view opcode, const Operand* guard) {
       if (!first.second.empty() && first.second != "_") {
         Name* reg = find_register(first.second, row);
         if (!reg || reg->type != Type::pred) {
-          fail("'" + std::string(first.second) + "' is no predicate register");
+          fail(quoted(first.second) + " is no predicate register");
           return;
         }
       }
@@ -71,7 +73,7 @@ void BodyCompiler::instruction(std::string_view opcode, const Operand* guard) {
       continue;
     }
     if (next >= operands_.size()) {
-      fail("'" + std::string(opcode) + "' has too few operands");
+      fail(quoted(opcode) + " has too few operands");
       return;
     }
     const Operand& operand = operands_[next++];
@@ -114,7 +116,7 @@ void BodyCompiler::instruction(std::string_view opcode, const Operand* guard) {
     rows.push_back(row);
   }
   if (next + choice.ignores_last != operands_.size()) {
-    fail("'" + std::string(opcode) + "' has too many operands");
+    fail(quoted(opcode) + " has too many operands");
     return;
   }
   if (in_extra) {
@@ -122,7 +124,7 @@ void BodyCompiler::instruction(std::string_view opcode, const Operand* guard) {
     program_.extra.insert(program_.extra.end(), rows.begin(), rows.end());
   } else {
     if (rows.size() > std::size(in.r)) {
-      fail("'" + std::string(opcode) + "' has too many operands");
+      fail(quoted(opcode) + " has too many operands");
       return;
     }
     std::copy(rows.begin(), rows.end(), in.r);

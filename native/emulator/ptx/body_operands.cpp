@@ -27,13 +27,15 @@ uint32_t BodyCompiler::constant(Constant::Kind kind, unsigned bytes, uint64_t va
   if (fresh) {
     place->second = bytes ? allocate(row_bytes(bytes)) : predicate_row();
     function_.constants.push_back({kind, static_cast<uint8_t>(bytes), place->second, value, index});
+    constant_rows_.insert(place->second);
   }
   return place->second;
 }
 
 void BodyCompiler::declare(std::string_view key, const Name& name) {
-  auto [place, fresh] = names_.try_emplace(key, name);
-  undo_.push_back({key, !fresh, fresh ? Name{} : place->second});
+  auto& names = name.kind == Name::Kind::registers ? ranges_ : names_;
+  auto [place, fresh] = names.try_emplace(key, name);
+  undo_.push_back({key, &names, !fresh, fresh ? Name{} : place->second});
   if (!fresh) place->second = name;
 }
 
@@ -46,8 +48,8 @@ Name* BodyCompiler::find_register(std::string_view name, uint32_t*& row) {
   while (digits > 0 && name[digits - 1] >= '0' && name[digits - 1] <= '9') --digits;
   if (digits == name.size() || name.size() - digits > 8) return nullptr;
   std::string_view stem = name.substr(0, digits);
-  auto found = names_.find(stem);
-  if (found == names_.end() || found->second.kind != Name::Kind::registers) return nullptr;
+  auto found = ranges_.find(stem);
+  if (found == ranges_.end()) return nullptr;
   uint32_t index = 0;
   for (char c : name.substr(digits)) index = index * 10 + static_cast<uint32_t>(c - '0');
   if (index >= found->second.count) return nullptr;
@@ -206,7 +208,7 @@ bool BodyCompiler::resolve(const Operand& operand, char kind, uint32_t& row) {
           }
         }
       }
-      return fail("'" + std::string(operand.name) + "' is not declared, or cannot stand here");
+      return fail(quoted(operand.name) + " is not declared, or cannot stand here");
     }
     default:
       return fail("an operand has the wrong form");
@@ -230,7 +232,7 @@ bool BodyCompiler::resolve_predicate(const Operand& operand, bool destination, u
   Name* reg = find_register(operand.name, row);
   unsigned width = 4;
   if (!reg && special_row(operand.name, row, width) && width == 0) return true;
-  if (!reg || reg->type != Type::pred) return fail("'" + std::string(operand.name) + "' is no predicate register");
+  if (!reg || reg->type != Type::pred) return fail(quoted(operand.name) + " is no predicate register");
   if (operand.negated) {
     uint32_t inverse = predicate_row();
     Request request("not.pred");
@@ -253,20 +255,20 @@ bool BodyCompiler::resolve_address(const Operand& operand, uint32_t& row, uint64
   }
   if (Name* reg = find_register(operand.name, row)) {
     if (reg->type == Type::pred || register_width(reg->type) < 4 || register_width(reg->type) > 8) {
-      return fail("'" + std::string(operand.name) + "' cannot hold an address");
+      return fail(quoted(operand.name) + " cannot hold an address");
     }
     displacement = static_cast<uint64_t>(operand.offset);
     return true;
   }
-  return symbol_row(operand.name, operand.offset, row) || fail("'" + std::string(operand.name) + "' is not declared");
+  return symbol_row(operand.name, operand.offset, row) || fail(quoted(operand.name) + " is not declared");
 }
 
 bool BodyCompiler::place_element(Operand& operand) {
   auto found = names_.find(operand.name);
   const bool here = found != names_.end();
-  const bool array = here && found->second.kind != Name::Kind::reg && found->second.kind != Name::Kind::registers;
+  const bool array = here && found->second.kind != Name::Kind::reg;
   const unsigned bytes = array ? found->second.element_bytes : here ? 0 : module_.element_bytes(operand.name);
-  if (bytes == 0) return fail("'" + std::string(operand.name) + "' has no elements");
+  if (bytes == 0) return fail(quoted(operand.name) + " has no elements");
   operand.offset += operand.element * static_cast<int64_t>(bytes);
   return true;
 }

@@ -268,6 +268,12 @@ void fill_constants(Warp& w, Frame* frame) {
       case Constant::Kind::local:
         fill_row(row, constant.bytes, frame->local_base + constant.value);
         break;
+      case Constant::Kind::parameter: {
+        uint64_t value = 0;
+        std::memcpy(&value, w.parameters + constant.value, constant.bytes);
+        fill_row(row, constant.bytes, value);
+        break;
+      }
       case Constant::Kind::special: {
         const Special which = static_cast<Special>(constant.index);
         if (which >= Special::ctaid_x && which <= Special::ctaid_z) {

@@ -6,10 +6,18 @@
 // come frames that make things exist: a context, memory, a module with a kernel, a stream, an event, a graph.
 #include "worker/session.h"
 
+#include <unistd.h>
+
 #include <algorithm>
+#include <array>
+#include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <map>
+#include <set>
+#include <string>
 #include <string_view>
+#include <utility>
 
 #include "base/log.h"
 #include "base/sha256.h"
@@ -155,6 +163,41 @@ calls::DriverTable& driver() {
   static calls::DriverTable& table = *new calls::DriverTable;
   return table;
 }
+
+// What the session maps and creates is written down, because it goes with its process and no process ends here.
+calls::DriverTable real;
+std::map<CUdeviceptr, size_t>& mapped() {
+  static auto& ranges = *new std::map<CUdeviceptr, size_t>;
+  return ranges;
+}
+std::set<CUmemGenericAllocationHandle>& created() {
+  static auto& handles = *new std::set<CUmemGenericAllocationHandle>;
+  return handles;
+}
+void keep_books() {
+  real = driver();
+  driver().cuMemCreate = [](CUmemGenericAllocationHandle* handle, size_t bytes, const CUmemAllocationProp* properties,
+                            unsigned long long flags) {
+    const CUresult status = real.cuMemCreate(handle, bytes, properties, flags);
+    if (status == CUDA_SUCCESS) created().insert(*handle);
+    return status;
+  };
+  driver().cuMemRelease = [](CUmemGenericAllocationHandle handle) {
+    created().erase(handle);
+    return real.cuMemRelease(handle);
+  };
+  driver().cuMemMap = [](CUdeviceptr address, size_t bytes, size_t offset, CUmemGenericAllocationHandle handle,
+                         unsigned long long flags) {
+    const CUresult status = real.cuMemMap(address, bytes, offset, handle, flags);
+    if (status == CUDA_SUCCESS) mapped()[address] = bytes;
+    return status;
+  };
+  driver().cuMemUnmap = [](CUdeviceptr address, size_t bytes) {
+    mapped().erase(address);
+    return real.cuMemUnmap(address, bytes);
+  };
+}
+
 std::vector<worker::Device>& first_devices() {
   static std::vector<worker::Device>& devices = *new std::vector<worker::Device>;
   return devices;
@@ -193,6 +236,7 @@ extern "C" int LLVMFuzzerInitialize(int*, char***) {
   log::set_default_level(log::Level::error);
   worker::Grant grant{};
   Status status = calls::load_driver(path, driver());
+  if (status) keep_books();
   if (status) status = worker::find_devices(driver(), grant, first_devices());
   if (!status) std::fprintf(stderr, "%s\n", status.sentence().c_str());
   return status ? 0 : 1;
@@ -281,15 +325,13 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   std::vector<worker::Device> devices = first_devices();
   worker::Session session(grant, driver(), {}, std::move(devices), output());
   (void)session.serve(std::make_unique<InputLink>(bytes));
-  // What a worker's end would give back.
+  // What a worker's end would give back. Contexts first: nothing runs any more when memory goes.
+  session.open_gates();
   driver().cuCtxSetCurrent(nullptr);
-  for (worker::Device& device : session.devices)
-    for (auto& [address, piece] : device.mapped) {
-      driver().cuMemUnmap(address, piece.bytes);
-      driver().cuMemRelease(piece.physical);
-    }
   for (worker::ContextState& context : session.contexts)
     if (context.live && !context.primary) driver().cuCtxDestroy_v2(context.cu);
   driver().cuDevicePrimaryCtxReset_v2(session.devices[0].cu);
+  for (const auto& [address, bytes] : std::exchange(mapped(), {})) real.cuMemUnmap(address, bytes);
+  for (CUmemGenericAllocationHandle handle : std::exchange(created(), {})) real.cuMemRelease(handle);
   return 0;
 }

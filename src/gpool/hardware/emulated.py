@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 
 from gpool.errors import InvalidInput
 from gpool.model.gpu import Gpu
@@ -50,14 +51,16 @@ class EmulatedGpus:
         self._node = node
         self._count = count
         self._memory_bytes = memory_bytes
+        self._dry_run = os.environ.get("GPOOL_EMULATOR_DRY_RUN") or "0"
 
     def gpus(self) -> tuple[Gpu, ...]:
-        """All of them, in the order of their index."""
+        """All of them, in the order of their index. In a dry run their name says so, as the emulator's own does."""
+        name = NAME if self._dry_run == "0" else f"{NAME} (dry run)"
         return tuple(
             Gpu(
                 uuid=emulated_uuid(self._node, index),
                 index=index,
-                name=NAME,
+                name=name,
                 memory_bytes=self._memory_bytes,
                 capability=CAPABILITY,
                 pci_bus_id=emulated_pci_bus_id(index),
@@ -74,4 +77,5 @@ class EmulatedGpus:
             "GPOOL_EMULATOR_NODE": self._node,
             "GPOOL_EMULATOR_CAPABILITY": CAPABILITY,
             "GPOOL_EMULATOR_NAME": NAME,
+            "GPOOL_EMULATOR_DRY_RUN": self._dry_run,
         }
