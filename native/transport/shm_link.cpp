@@ -234,7 +234,8 @@ class ShmLink final : public Link {
     return broken() ? "The other side ended the session." : "";
   }
   void wait_for_end() override {
-    pollfd state{socket_.get(), POLLIN | POLLRDHUP, 0};
+    // Not for bytes: descriptors come this way too.
+    pollfd state{socket_.get(), POLLRDHUP, 0};
     while (poll(&state, 1, -1) < 0 && errno == EINTR) {
     }
   }
