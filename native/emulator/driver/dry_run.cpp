@@ -2,7 +2,6 @@
 
 #include <algorithm>
 
-#include "emulator/driver/limits.h"
 #include "emulator/driver/log.h"
 
 namespace gpool::emulator {
@@ -22,12 +21,7 @@ class CubinModule final : public ptx::Module {
       kernel.shared_bytes = from.shared_bytes;
       kernel.local_bytes = from.local_bytes;
       kernel.registers = from.registers;
-      if (from.max_threads) {
-        kernel.max_threads = from.max_threads;
-        // A kernel can have the threads that it is declared for, even where the noted registers of all of them exceed
-        // a multiprocessor's (some of cuDNN's for sm_120).
-        kernel.registers = std::min(kernel.registers, kRegisters / from.max_threads);
-      }
+      if (from.max_threads) kernel.max_threads = from.max_threads;
       std::copy_n(from.required_block, 3, kernel.required_block);
       kernels_.push_back(std::move(kernel));
     }
