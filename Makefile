@@ -17,6 +17,7 @@ endif
 VENV := .venv
 BIN := $(CURDIR)/$(VENV)/bin
 STAMPS := $(VENV)/stamps
+SUITES := .venv-suites
 BUILD := build/native
 FRAMEWORKS := .venv-frameworks
 
@@ -25,10 +26,10 @@ use_compiler = source scripts/find-compiler && export PATH="$(BIN):$$PATH"
 pip = "$(BIN)/python" -m pip --disable-pip-version-check --no-input --quiet
 
 sources := $(shell find src native -type f -not -name '*.pyc' -not -path '*/__pycache__/*' 2>/dev/null) README.md LICENSE
-cpp_files := $(shell find native tests \( -name '*.h' -o -name '*.cpp' -o -name '*.cu' \) -not -path '*/calls/generated/*' 2>/dev/null)
+cpp_files := $(shell find native tests bench \( -name '*.h' -o -name '*.cpp' -o -name '*.cu' \) -not -path '*/calls/generated/*' 2>/dev/null)
 
 .NOTPARALLEL:
-.PHONY: help demo test test-frameworks native install lint format clean
+.PHONY: help demo test test-clients test-frameworks bench native sanitize install lint format clean
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 24
@@ -39,6 +40,15 @@ demo: $(STAMPS)/install $(STAMPS)/demo  ## a pool of two nodes on this machine; 
 test: native $(STAMPS)/install $(STAMPS)/test  ## every test: native, Python, CUDA programs and tinygrad over each way to a GPU
 	@"$(BIN)/ctest" --test-dir $(BUILD) --output-on-failure -j 2
 	GPOOL_BUILD="$(CURDIR)/$(BUILD)" "$(BIN)/python" -m pytest $(PYTEST_FLAGS)
+
+bench: native $(STAMPS)/install  ## what each CUDA call costs: directly, over shared memory and over TCP, in one table
+	@$(use_compiler)
+	cmake -S native -B $(BUILD) -DGPOOL_BUILD_BENCH=ON >/dev/null
+	cmake --build $(BUILD)
+	"$(BIN)/python" bench/data_plane/price.py --native $(BUILD) --json build/bench/price.json $(BENCH_FLAGS)
+
+test-clients: native $(SUITES)/stamp  ## the test suites of real clients over each way to a GPU; an hour and 1 GB. SUITES_FLAGS='--way shm'
+	GPOOL_NATIVE="$(CURDIR)/$(BUILD)" "$(SUITES)/bin/python" tests/suites/run.py $(SUITES_FLAGS)
 
 test-frameworks: native $(FRAMEWORKS)/stamp  ## PyTorch in a dry run over each way to a GPU; installs about 3 GB in .venv-frameworks, not part of test
 	@GPOOL_NATIVE="$(CURDIR)/$(BUILD)" timeout 3600 "$(FRAMEWORKS)/bin/python" -m pytest tests/frameworks $(PYTEST_FLAGS)
@@ -51,6 +61,10 @@ native: $(STAMPS)/tools  ## the native tree with its tests, in build/native
 	fi
 	cmake --build $(BUILD)
 
+sanitize: native  ## native tests and fuzz targets under the address, undefined-behaviour and thread sanitizers
+	@$(use_compiler)
+	bash scripts/sanitize $(BUILD)
+
 install: $(STAMPS)/install  ## gpool itself, in .venv/bin/gpool
 
 lint: $(STAMPS)/install $(STAMPS)/lint  ## formatting, types, direction of imports, generated files
@@ -61,6 +75,7 @@ lint: $(STAMPS)/install $(STAMPS)/lint  ## formatting, types, direction of impor
 	lint-imports
 	clang-format --dry-run -Werror $(cpp_files)
 	python native/calls/generate.py --check
+	python scripts/compatibility.py --check
 
 format: $(STAMPS)/lint  ## rewrites what lint's formatters would complain about
 	@export PATH="$(BIN):$$PATH"
@@ -69,7 +84,7 @@ format: $(STAMPS)/lint  ## rewrites what lint's formatters would complain about
 	clang-format -i $(cpp_files)
 
 clean:  ## removes what make has made
-	@rm -rf $(VENV) $(FRAMEWORKS) build .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	@rm -rf $(VENV) $(SUITES) $(FRAMEWORKS) build .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
 
 # ---- what the commands stand on; each stamp is newer than all that it was made from -------------------------------------------
 
@@ -101,8 +116,16 @@ $(STAMPS)/demo: $(STAMPS)/venv pyproject.toml
 	touch $@
 
 $(STAMPS)/test: $(STAMPS)/venv pyproject.toml
-	@echo "Installing what the tests run (pytest, nvcc, NVRTC, tinygrad, scikit-learn): about 350 MB"
+	@echo "Installing what the tests run (pytest, nvcc, NVRTC, tinygrad, scikit-learn): about 640 MB"
 	$(pip) install --group test --group clients
+	touch $@
+
+# An environment of their own: PyTorch and CuPy are no business of the other tests.
+$(SUITES)/stamp: $(STAMPS)/venv pyproject.toml
+	@echo "Installing what the clients' suites run (numba-cuda, CuPy, tinygrad, PyTorch for the CPU): about 1 GB"
+	"$(BIN)/python" -m venv --clear $(SUITES)
+	"$(SUITES)/bin/python" -m pip --disable-pip-version-check --no-input --quiet install --upgrade 'pip>=25.1'
+	"$(SUITES)/bin/python" -m pip --disable-pip-version-check --no-input --quiet install --group suites $(SUITES_PIP_FLAGS)
 	touch $@
 
 $(FRAMEWORKS)/stamp: scripts/find-python pyproject.toml

@@ -200,6 +200,11 @@ class TcpLink final : public Link {
     std::scoped_lock lock(why_mutex_);
     return why_;
   }
+  void wait_for_end() override {
+    pollfd state{socket_.get(), POLLRDHUP, 0};
+    while (poll(&state, 1, -1) < 0 && errno == EINTR) {
+    }
+  }
   void close() override {
     // What was sent before is still written, as long as the peer takes it.
     auto end = std::chrono::steady_clock::now() + kClosingTime;

@@ -57,13 +57,15 @@ class Workerd:
     Its folder lies directly in the temporary folder: the path of a unix socket holds 107 bytes.
     """
 
-    def __init__(self, native: Path, environment: dict[str, str] | None = None) -> None:
+    def __init__(self, native: Path, environment: dict[str, str] | None = None, driver: Path | None = None) -> None:
+        """`driver` is the folder of the libcuda.so.1 that the workers use; without it, the emulated GPU's."""
         self.node = f"test-{secrets.token_hex(4)}"
         self.state = Path(tempfile.mkdtemp(prefix="gpool-test-"))
         self.log = self.state / "log"
         self.unix_path = ""
         self.tcp = ""
         self._native = native
+        self._driver = driver or native / "emulator"
         self._environment = {
             **os.environ,
             "GPOOL_EMULATOR_NODE": self.node,
@@ -98,7 +100,7 @@ class Workerd:
             self._process = subprocess.Popen(
                 [
                     str(self._native / "bin" / "gpool-workerd"),
-                    *("--node", self.node, "--state", str(self.state), "--driver", str(self._native / "emulator")),
+                    *("--node", self.node, "--state", str(self.state), "--driver", str(self._driver)),
                     *("--tcp", "127.0.0.1:0", "--linger", "10", "--insecure"),
                 ],
                 env=self._environment,

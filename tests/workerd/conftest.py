@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 
-from workerd.speaker import PATIENCE_S, Session, emulated_uuid, sign_ticket, uuid_text
+from workerd.speaker import PATIENCE_S, Greeted, Session, emulated_uuid, sign_ticket, uuid_text
 
 MIB = 1 << 20
 
@@ -36,7 +36,17 @@ def processes_of_group(group: int) -> list[str]:
 class Node:
     """A workerd, what tests need to open sessions at it, and its agent's connection."""
 
-    def __init__(self, native: Path, *, insecure: bool = False, linger_s: int = 60, gpus: int = 2) -> None:
+    def __init__(
+        self,
+        native: Path,
+        *,
+        insecure: bool = False,
+        linger_s: int = 60,
+        gpus: int = 2,
+        more: tuple[str, ...] = (),
+        environment: dict[str, str] | None = None,
+        fault: str = "",
+    ) -> None:
         self.name = f"node-{secrets.token_hex(4)}"
         self.key = secrets.token_bytes(32)
         self.state = Path(tempfile.mkdtemp(prefix="gpool-test-"))
@@ -45,6 +55,7 @@ class Node:
             str(native / "bin" / "gpool-workerd"),
             *("--node", self.name, "--state", str(self.state), "--driver", str(native / "emulator")),
             *("--tcp", "127.0.0.1:0", "--linger", str(linger_s), *(["--insecure"] if insecure else [])),
+            *more,
         ]
         self.environment = {
             **{name: value for name, value in os.environ.items() if not name.startswith(("GPOOL_", "CUDA_"))},
@@ -52,6 +63,8 @@ class Node:
             "GPOOL_EMULATOR_NODE": self.name,
             "GPOOL_EMULATOR_GPUS": str(gpus),
             "GPOOL_EMULATOR_MEMORY": str(512 * MIB),
+            "GPOOL_EMULATOR_FAULT": fault,
+            **(environment or {}),
         }
         self.process: subprocess.Popen[bytes] | None = None
         self._agents: list[Agent] = []
@@ -96,6 +109,10 @@ class Node:
     def open(self, ticket: bytes = b"", greeting: bytes | None = None) -> Session:
         """Opens a session over TCP."""
         return Session.open(self.tcp, ticket, greeting)
+
+    def greet(self, ticket: bytes = b"") -> Greeted:
+        """The first half of `open`: the client has said who it is, and nobody has answered yet."""
+        return Greeted.connect(self.tcp, ticket)
 
     def wait_for_end(self) -> int:
         """workerd's exit code."""

@@ -1,6 +1,7 @@
 #include "emulator/driver/driver.h"
 
 #include <pthread.h>
+#include <unistd.h>
 
 #include <cstdlib>
 
@@ -82,6 +83,7 @@ CUresult Driver::initialize() {
             : "dry run: kernels without PTX are skipped, so results mean nothing (GPOOL_EMULATOR_DRY_RUN)");
   }
   state_ = State::initialized;
+  log(Level::debug, "process " + std::to_string(getpid()) + " has initialised the driver");
   return CUDA_SUCCESS;
 }
 
