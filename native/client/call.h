@@ -106,6 +106,8 @@ class Call {
     return mint_kind(kind_of_type<T>());
   }
   wire::Handle mint_kind(wire::Kind kind);
+  // One that an earlier call has minted, and this one's worker is to hear of.
+  wire::Handle minted_before(wire::Handle handle) { return minted_ = handle; }
 
   // -- endings
   // ----------------------------------------------------------------------------------------------------------- Queues

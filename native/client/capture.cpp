@@ -1,6 +1,9 @@
 #include "client/capture.h"
 
 #include <atomic>
+#include <map>
+#include <mutex>
+#include <vector>
 
 #include "calls/generated/arguments.h"
 #include "client/call.h"
@@ -11,6 +14,28 @@ namespace {
 
 std::atomic<uint32_t> g_captures{0};  // in progress; the usual answer is found here
 std::atomic<uint32_t> g_next{1};
+
+// A graph under construction that a program has asked about.
+struct Construction {
+  CUgraph graph = nullptr;                // minted before the capture ends
+  std::vector<CUgraphNode> dependencies;  // as answered last; the program reads them in place
+  std::vector<CUgraphEdgeData> edges;
+};
+std::mutex& graphs_mutex() {
+  static std::mutex& mutex = *new std::mutex;
+  return mutex;
+}
+std::map<uint64_t, Construction>& graphs() {
+  static auto& map = *new std::map<uint64_t, Construction>;
+  return map;
+}
+
+// The one of this capture, which is forgotten; null: nobody has asked for it.
+CUgraph take_graph(uint64_t capture) {
+  std::lock_guard lock(graphs_mutex());
+  auto node = graphs().extract(capture);
+  return node.empty() ? nullptr : node.mapped().graph;
+}
 
 // Bit of a stream's Object::flags, above CUDA's: something has been done that a capture does not survive.
 constexpr uint32_t kInvalidated = 1u << 31;
@@ -108,7 +133,13 @@ extern "C" CUresult cuStreamEndCapture(CUstream hStream, CUgraph* phGraph) {
   arguments.hStream = call.handle(hStream);
   if (!call.ok()) return call.result();
   if (capture_of(hStream) == 0) return call.end(CUDA_ERROR_ILLEGAL_STATE);
-  arguments.created = call.mint(phGraph);
+  call.required(phGraph);
+  if (!call.ok()) return call.result();
+  if (CUgraph known = take_graph(capture_of(hStream))) {
+    arguments.created = call.minted_before(reinterpret_cast<wire::Handle>(known));
+  } else {
+    arguments.created = call.mint(phGraph);
+  }
   calls::cuStreamEndCapture_reply reply{};
   if (!call.ok()) return call.result();
   const bool invalidated = (find(hStream)->flags.load() & kInvalidated) != 0;
@@ -136,10 +167,30 @@ extern "C" CUresult cuStreamGetCaptureInfo_v3(CUstream hStream, CUstreamCaptureS
   call.handle(hStream);
   if (call.required(captureStatus_out) == nullptr || !call.ok()) return call.result();
   const uint64_t capture = capture_of(hStream);
-  // The graph under construction lives at the worker, and no message asks for it.
-  if (capture != 0 && (graph_out != nullptr || dependencies_out != nullptr || edgeData_out != nullptr ||
-                       numDependencies_out != nullptr))
-    return call.end(CUDA_ERROR_NOT_SUPPORTED);
+  const bool asks_dependencies =
+      dependencies_out != nullptr || edgeData_out != nullptr || numDependencies_out != nullptr;
+  if (capture != 0 && (graph_out != nullptr || asks_dependencies)) {
+    std::unique_lock lock(graphs_mutex());
+    Construction& one = graphs()[capture];
+    if (one.graph == nullptr) one.graph = reinterpret_cast<CUgraph>(call.mint_kind(wire::Kind::graph));
+    if (!call.ok()) return call.result();
+    if (graph_out != nullptr) *graph_out = one.graph;
+    if (asks_dependencies) {
+      std::vector<CUgraphNode> nodes;
+      lock.unlock();
+      if (const CUresult status = capture_dependencies(call, hStream, one.graph, nodes); status != CUDA_SUCCESS)
+        return call.end(status);
+      lock.lock();
+      const auto at = graphs().find(capture);
+      if (at == graphs().end()) return call.end(CUDA_ERROR_ILLEGAL_STATE);  // another thread has ended the capture
+      Construction& asked = at->second;
+      asked.dependencies = std::move(nodes);
+      asked.edges.assign(asked.dependencies.size(), CUgraphEdgeData{});
+      if (dependencies_out != nullptr) *dependencies_out = asked.dependencies.data();
+      if (edgeData_out != nullptr) *edgeData_out = asked.edges.data();
+      if (numDependencies_out != nullptr) *numDependencies_out = asked.dependencies.size();
+    }
+  }
   *captureStatus_out = capture != 0 ? CU_STREAM_CAPTURE_STATUS_ACTIVE : CU_STREAM_CAPTURE_STATUS_NONE;
   if (id_out != nullptr) *id_out = capture;
   if (capture == 0) {

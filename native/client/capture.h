@@ -3,10 +3,13 @@
 #pragma once
 
 #include <cstdint>
+#include <vector>
 
 #include "calls/driver_api.h"
 
 namespace gpool::client {
+
+class Call;
 
 // 0: the stream is not capturing; else the capture's id.
 uint64_t capture_of(CUstream stream);
@@ -18,5 +21,8 @@ void end_capture(CUstream stream);
 // An event recorded in a capturing stream carries the capture; a stream that waits for it joins.
 void note_capture_records(CUevent event, CUstream stream);
 void note_capture_waits(CUstream stream, CUevent event);
+// The nodes that the stream's next one will depend on; a question to the worker. `graph`: the handle that the graph of
+// the capture will have. In graph.cpp.
+CUresult capture_dependencies(Call& call, CUstream stream, CUgraph graph, std::vector<CUgraphNode>& nodes);
 
 }  // namespace gpool::client

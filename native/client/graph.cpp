@@ -6,6 +6,7 @@
 
 #include "calls/generated/arguments.h"
 #include "client/call.h"
+#include "client/capture.h"
 #include "client/copy.h"
 #include "client/driver.h"
 #include "client/host_memory.h"
@@ -159,9 +160,9 @@ CUresult change_edges(Call& call, CUgraph graph, const CUgraphNode* from, const 
 }
 
 // Asks for a list of nodes, offering handles for those that a capture has made. `owner`: the graph whose nodes they
-// are.
+// are. `future`: the handle of a graph that a capture still builds.
 CUresult list(Call& call, wire::GraphList::What what, wire::Handle object, Object* owner, bool wants_nodes,
-              std::vector<wire::Handle>& found, wire::GraphListReply& reply) {
+              std::vector<wire::Handle>& found, wire::GraphListReply& reply, wire::Handle future = 0) {
   if (!call.ok()) return call.result();
   Session& session = *call.session();
   Slab& slab = session.slab(wire::Kind::graph_node);
@@ -177,7 +178,8 @@ CUresult list(Call& call, wire::GraphList::What what, wire::Handle object, Objec
     arguments.offered = static_cast<uint32_t>(offered.size());
     CUresult status =
         session.start(pending, static_cast<uint16_t>(wire::Message::graph_list), call.context(),
-                      std::as_bytes(std::span(&arguments, 1)), {array_bytes(offered.data(), offered.size())});
+                      std::as_bytes(std::span(&arguments, 1)),
+                      {array_bytes(&future, future != 0 ? 1 : 0), array_bytes(offered.data(), offered.size())});
     if (status == CUDA_SUCCESS) status = session.wait(pending);
     const size_t taken = status == CUDA_SUCCESS ? std::min<size_t>(reply.taken, offered.size()) : 0;
     for (size_t i = taken; i < offered.size(); i++) slab.destroy(offered[i]);
@@ -229,6 +231,18 @@ CUDA_KERNEL_NODE_PARAMS widened(const CUDA_KERNEL_NODE_PARAMS_v1* narrow) {
 }
 
 }  // namespace
+
+CUresult capture_dependencies(Call& call, CUstream stream, CUgraph graph, std::vector<CUgraphNode>& nodes) {
+  const wire::Handle object = call.handle(stream), future = call.handle(graph);
+  Object* owner = call.object();
+  std::vector<wire::Handle> found;
+  wire::GraphListReply reply{};
+  const CUresult status = list(call, wire::GraphList::capture, object, owner, true, found, reply, future);
+  nodes.clear();
+  for (wire::Handle node : found) nodes.push_back(reinterpret_cast<CUgraphNode>(node));
+  return status;
+}
+
 }  // namespace gpool::client
 
 using namespace gpool;

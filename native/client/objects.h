@@ -45,8 +45,11 @@ class Slab {
       index = free_.front();
       free_.pop_front();
     } else {
-      if (next_ > wire::kMaxIndex) return nullptr;
-      index = next_++;
+      // PyTorch tells the streams of others from numbers of its own by the lowest bit, which in an address is 0.
+      const uint32_t step = kind == wire::Kind::stream ? 2 : 1;
+      index = (next_ + step - 1) / step * step;
+      if (index > wire::kMaxIndex) return nullptr;
+      next_ = index + 1;
     }
     Object* object = slot(index);
     if (object == nullptr) return nullptr;

@@ -347,10 +347,12 @@ struct GraphEdges {
 };
 // Nodes that a capture has made have no handles yet: those that the asker offers become theirs, in order.
 struct GraphList {
-  enum What : uint32_t { nodes = 1, roots = 2, edges = 3, dependencies = 4, dependents = 5, type = 6 };
+  // `capture`: the nodes that the next one of a capturing stream will depend on. The handle that the capture's graph
+  // will have stands before the offered ones.
+  enum What : uint32_t { nodes = 1, roots = 2, edges = 3, dependencies = 4, dependents = 5, type = 6, capture = 7 };
   uint32_t what;
   uint32_t offered;  // at most GraphNode::kMaxDependencies
-  Handle object;     // a graph; from `dependencies` on a node
+  Handle object;     // a graph; from `dependencies` on a node; of `capture` a stream
 };
 struct GraphListReply {
   uint32_t count;     // nodes there are; of edges, twice their number: all `from`, then all `to`

@@ -201,9 +201,13 @@ void carry_out_graph_list(Session& session, Invoke& invoke) {
   const auto& arguments = invoke.arguments<wire::GraphList>();
   if (arguments.offered > wire::GraphNode::kMaxDependencies) invoke.reject(CUDA_ERROR_INVALID_VALUE);
   if (!invoke.valid()) return void(invoke.refuse());
+  const bool of_stream = arguments.what == wire::GraphList::capture;
+  const bool of_node = arguments.what >= wire::GraphList::dependencies && !of_stream;
+  const auto future = invoke.array<wire::Handle>(of_stream ? 1 : 0);
   const auto offered = invoke.array<wire::Handle>(arguments.offered);
-  const bool of_node = arguments.what >= wire::GraphList::dependencies;
-  CUgraph graph = of_node ? nullptr : invoke.resolve<CUgraph>(arguments.object);
+  if (!invoke.valid()) return void(invoke.refuse());
+  CUstream stream = of_stream ? invoke.resolve<CUstream>(arguments.object) : nullptr;
+  CUgraph graph = of_node || of_stream ? nullptr : invoke.resolve<CUgraph>(arguments.object);
   CUgraphNode node = of_node ? invoke.resolve<CUgraphNode>(arguments.object) : nullptr;
   if (!invoke.valid()) return void(invoke.refuse());
   const calls::DriverTable& driver = session.driver;
@@ -243,6 +247,15 @@ void carry_out_graph_list(Session& session, Invoke& invoke) {
       reply.type = uint32_t(type);
       break;
     }
+    case wire::GraphList::capture: {
+      CUstreamCaptureStatus state = CU_STREAM_CAPTURE_STATUS_NONE;
+      const CUgraphNode* tips = nullptr;
+      const CUgraphEdgeData* edges = nullptr;
+      size_t count = 0;
+      status = driver.cuStreamGetCaptureInfo_v3(stream, &state, nullptr, nullptr, &tips, &edges, &count);
+      if (status == CUDA_SUCCESS && state == CU_STREAM_CAPTURE_STATUS_ACTIVE) nodes.assign(tips, tips + count);
+      break;
+    }
     default:
       break;
   }
@@ -252,7 +265,7 @@ void carry_out_graph_list(Session& session, Invoke& invoke) {
   for (CUgraphNode one : nodes) unnamed += !session.node_names.contains(one);
   std::vector<wire::Handle> names;
   if (status == CUDA_SUCCESS && !nodes.empty() && offered.size() >= unnamed && offered.size() >= nodes.size()) {
-    wire::Handle owner = arguments.object;
+    wire::Handle owner = of_stream ? future[0] : arguments.object;
     if (of_node)
       if (auto at = session.node_names.find(node); at != session.node_names.end()) owner = at->second.graph;
     for (CUgraphNode one : nodes) {

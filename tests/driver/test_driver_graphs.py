@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import struct
-from ctypes import byref, c_int, c_size_t, c_uint, c_uint32, c_void_p
+from ctypes import byref, c_int, c_size_t, c_uint, c_uint32, c_uint64, c_void_p
 
 import pytest
 
@@ -71,6 +71,11 @@ def test_capture_records_and_does_not_run(driver: Driver) -> None:
     status = c_int()
     driver.check("cuStreamIsCapturing", stream, byref(status))
     assert status.value == 1
+    under_construction = c_void_p()
+    driver.check(
+        "cuStreamGetCaptureInfo_v2", stream, byref(status), byref(c_uint64()), byref(under_construction), None, None
+    )
+    assert status.value == 1
     driver.launch(kernel, stream=stream)
     fork, join = driver.event(), driver.event()
     driver.check("cuEventRecord", fork, stream)
@@ -79,6 +84,7 @@ def test_capture_records_and_does_not_run(driver: Driver) -> None:
     driver.check("cuEventRecord", join, other)
     driver.check("cuStreamWaitEvent", stream, join, 0)
     graph = driver.made_last("cuStreamEndCapture", stream)
+    assert graph == under_construction.value
     count = c_size_t()
     driver.check("cuGraphGetNodes", graph, None, byref(count))
     assert count.value == 2

@@ -298,3 +298,12 @@ def test_occupancy(driver: Driver) -> None:
     driver.check("cuOccupancyMaxPotentialBlockSize", byref(grid), byref(block), small, None, 0, 0)
     assert block.value == 64
     assert grid.value > 0
+
+
+def test_a_kernel_can_have_the_threads_that_it_is_declared_for(driver: Driver) -> None:
+    """However many virtual registers its PTX names: a compiler would fit them in."""
+    driver.start()
+    text = ptx.HEAD + ".visible .entry wide() .maxntid 1024, 1, 1\n{\n    .reg .b32 %r<2000>;\n    ret;\n}\n"
+    wide = driver.function(driver.module(text), "wide")
+    driver.launch(wide, block=(1024, 1, 1))
+    driver.synchronize()

@@ -96,7 +96,12 @@ CUresult prepare_launch(const ContextRef& context, CUfunction handle, const Laun
     blocks *= shape.grid[i];
   }
   if (threads > kMaxThreadsPerBlock) return CUDA_ERROR_INVALID_VALUE;
-  if (threads > static_cast<uint64_t>(max_threads(*function))) return CUDA_ERROR_LAUNCH_OUT_OF_RESOURCES;
+  if (const int most = max_threads(*function); threads > static_cast<uint64_t>(most)) {
+    log(Level::info, "kernel " + kernel.name + " cannot have " + std::to_string(threads) + " threads a block, but " +
+                         std::to_string(most) + " (" + std::to_string(kernel.registers) +
+                         " registers each, declared for " + std::to_string(kernel.max_threads) + ")");
+    return CUDA_ERROR_LAUNCH_OUT_OF_RESOURCES;
+  }
   if (shape.shared > static_cast<unsigned>(max_dynamic_shared(*function))) return CUDA_ERROR_INVALID_VALUE;
   if (shape.cooperative) {
     uint64_t resident = blocks_per_multiprocessor(*function, static_cast<int>(threads), shape.shared);

@@ -127,6 +127,7 @@ bool ModuleText::read_function(Lexer& lexer, bool entry, bool external, SyntaxEr
     return false;
   }
   Kernel kernel;
+  uint32_t most_registers = 248;
   while (lexer.peek().kind == Token::Kind::word && lexer.peek().text[0] == '.') {
     Token word = lexer.take();
     uint32_t extent[3];
@@ -134,6 +135,8 @@ bool ModuleText::read_function(Lexer& lexer, bool entry, bool external, SyntaxEr
       if (!read_extent(lexer, extent, error)) return false;
       uint64_t threads = uint64_t{extent[0]} * extent[1] * extent[2];
       kernel.max_threads = static_cast<uint32_t>(std::clamp<uint64_t>(threads, 1, 1024));
+      // A compiler keeps to what a block of so many threads can have of a multiprocessor's 65,536.
+      most_registers = std::min(248u, 65536 / kernel.max_threads & ~7u);
       if (word.is(".reqntid")) std::copy(extent, extent + 3, kernel.required_block);
     } else if (word.is(".pragma")) {
       while (lexer.peek().kind != Token::Kind::end && !lexer.accept(';')) lexer.take();
@@ -172,7 +175,7 @@ bool ModuleText::read_function(Lexer& lexer, bool entry, bool external, SyntaxEr
     if (offset > 1u << 20) return fail(error, parameter.line, "the parameters are larger than 1 MiB");
   }
   kernel.parameter_bytes = static_cast<uint32_t>(offset);
-  kernel.registers = std::clamp((kernel.registers / 3 + 7) & ~7u, 16u, 248u);
+  kernel.registers = std::clamp((kernel.registers / 3 + 7) & ~7u, 16u, most_registers);
   kernels_.push_back(std::move(kernel));
   kernel_functions_.push_back(index);
   return true;
