@@ -18,7 +18,7 @@ constexpr const char* kNames[] = {"error", "warn ", "info ", "debug"};
 struct Sink {
   std::atomic<Level> level{Level::error};
   bool level_from_environment = false;
-  int fd = STDERR_FILENO;
+  std::atomic<int> fd{STDERR_FILENO};
   char source[32] = "gpool";
 
   Sink() {
@@ -41,6 +41,10 @@ Sink& sink() {
 }
 
 }  // namespace
+
+void write_to(int descriptor) {
+  if (sink().fd == STDERR_FILENO) sink().fd = descriptor;
+}
 
 void set_source(std::string_view source) {
   size_t length = std::min(source.size(), sizeof(Sink::source) - 1);

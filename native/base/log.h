@@ -13,6 +13,8 @@ enum class Level : uint8_t { error = 0, warn = 1, info = 2, debug = 3 };
 
 // Who writes: "client", "workerd", "worker 12". Set once at start.
 void set_source(std::string_view source);
+// Another place than standard error, unless GPOOL_LOG_FILE names one.
+void write_to(int descriptor);
 // Overrides what GPOOL_LOG says, unless GPOOL_LOG is set.
 void set_default_level(Level level);
 bool enabled(Level level);

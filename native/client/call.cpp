@@ -50,6 +50,11 @@ void Call::use(Context* context) {
 }
 
 wire::Handle Call::handle(CUstream stream) {
+  if (stream == CU_STREAM_PER_THREAD && ok() && context_ != nullptr && context_->active.load()) {
+    const wire::Handle own = thread_stream(*context_);
+    if (own == 0) refuse(CUDA_ERROR_OUT_OF_MEMORY);
+    return check_number(own, wire::Kind::stream);
+  }
   if (wire::is_special_stream(reinterpret_cast<uint64_t>(stream))) {
     if (session_ == nullptr && context_ != nullptr) session_ = context_->session;
     return reinterpret_cast<uint64_t>(stream);

@@ -46,6 +46,9 @@ Object* find(uint64_t handle) {
   return session != nullptr ? session->find(handle) : nullptr;
 }
 Object* find(CUstream stream) {
+  Context* context = current_context();
+  if (stream == CU_STREAM_PER_THREAD && context != nullptr && context->active.load())
+    return find(thread_stream(*context));
   return find(reinterpret_cast<uint64_t>(stream));
 }
 Object* find(CUevent event) {
@@ -65,7 +68,7 @@ void invalidate_capture(CUstream stream) {
   if (object == nullptr || capture_of(stream) == 0) return;
   const uint32_t capture = object->mark.load();
   // The whole capture is lost, whichever of its streams it was: the origin is asked when it ends.
-  driver().session_of(reinterpret_cast<uint64_t>(stream))->slab(wire::Kind::stream).for_each([&](Object& one) {
+  object->context.load()->session->slab(wire::Kind::stream).for_each([&](Object& one) {
     if (one.mark.load() == capture) one.flags.fetch_or(kInvalidated);
   });
 }
@@ -82,7 +85,7 @@ void end_capture(CUstream stream) {
   Object* origin = find(stream);
   const uint32_t capture = origin != nullptr ? origin->mark.load() : 0;
   if (capture == 0) return;
-  Session* session = driver().session_of(reinterpret_cast<uint64_t>(stream));
+  Session* session = origin->context.load()->session;
   auto leave = [&](Object& object) {
     uint32_t expected = capture;
     if (object.mark.load() == capture) object.flags.fetch_and(~kInvalidated);
@@ -117,7 +120,7 @@ extern "C" CUresult cuStreamBeginCapture_v2(CUstream hStream, CUstreamCaptureMod
   arguments.hStream = call.handle(hStream);
   arguments.mode = mode;
   if (!call.ok()) return call.result();
-  // The legacy stream cannot be captured; the per-thread one is a handle that the client keeps no state of.
+  // The legacy stream cannot be captured.
   if (wire::is_special_stream(arguments.hStream)) return call.end(CUDA_ERROR_STREAM_CAPTURE_UNSUPPORTED);
   if (mode < CU_STREAM_CAPTURE_MODE_GLOBAL || mode > CU_STREAM_CAPTURE_MODE_RELAXED)
     return call.end(CUDA_ERROR_INVALID_VALUE);

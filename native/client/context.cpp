@@ -35,6 +35,7 @@ bool scheduling_is_valid(unsigned flags) {
 
 void forget(Device& device, Context& context) {
   context.active = false;
+  context.life++;
   context.sticky = 0;
   context.cache_config = 0;
   for (size_t i = 0; i < 16; i++) context.limits[i] = device.record.limits[i];

@@ -28,6 +28,7 @@ struct Context {
   std::atomic<int32_t> sticky{0};  // CUresult; stays until the context is reset
   std::atomic<uint64_t> id{0};
   uint32_t api_version = 0;
+  std::atomic<uint32_t> life{1};  // counts resets: what was made in an earlier life is gone
   std::atomic<uint32_t> cache_config{0};
   std::atomic<uint32_t> shared_config{0};
   std::atomic<uint64_t> limits[16] = {};
@@ -56,6 +57,10 @@ void set_current_context(Context* context);
 void push_context(Context* context);
 // nullptr: the stack was empty.
 Context* pop_context();
+
+// What CU_STREAM_PER_THREAD means to this thread in a context: a stream of its own, made when it is first named and
+// destroyed when the thread ends. 0: it could not be made.
+wire::Handle thread_stream(Context& context);
 
 // The live context behind a handle; nullptr: there is none.
 Context* find_context(CUcontext handle);

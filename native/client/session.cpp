@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cstdio>
 #include <thread>
 
 #include "base/log.h"
@@ -226,12 +227,13 @@ void Session::fill(Pending& pending, const transport::Received& frame) {
 void Session::handle_push(const transport::Received& frame) {
   const auto message = static_cast<wire::Message>(frame.header->call);
   if (message == wire::Message::push_output) {
-    // What kernels print belongs to the application's standard output, as with a GPU of its own.
-    for (size_t at = 0; at < frame.bulk.size();) {
-      ssize_t n = ::write(STDOUT_FILENO, frame.bulk.data() + at, frame.bulk.size() - at);
-      if (n <= 0) break;
-      at += static_cast<size_t>(n);
-    }
+    // What kernels print belongs to the application's standard output, as with a GPU of its own; what the application
+    // has printed before comes before it.
+    wire::PushOutput output{};
+    if (frame.argument_bytes() >= sizeof output) std::memcpy(&output, frame.arguments(), sizeof output);
+    std::FILE* to = output.where == wire::PushOutput::standard_error ? stderr : stdout;
+    (void)!std::fwrite(frame.bulk.data(), 1, frame.bulk.size(), to);
+    std::fflush(to);
     return;
   }
   if (message == wire::Message::push_host_function && frame.argument_bytes() >= sizeof(wire::PushHostFunction)) {

@@ -110,8 +110,8 @@ extern "C" CUresult cuStreamGetId(CUstream hStream, unsigned long long* streamId
   const wire::Handle stream = call.handle(hStream);
   if (call.required(streamId) == nullptr || !call.ok()) return call.result();
   const Context* context = call.context();
-  // Unique in the process; the special streams are one per context.
-  *streamId = stream > 2 ? stream : (context != nullptr ? context->handle : 0) + (stream == 2 ? uint64_t{1} << 63 : 0);
+  // Unique in the process; the legacy stream is one per context.
+  *streamId = stream > 2 ? stream : (context != nullptr ? context->handle : 0);
   return call.end(CUDA_SUCCESS);
 }
 

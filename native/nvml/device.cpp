@@ -81,15 +81,6 @@ nvmlReturn_t memory_of(View& view, const Gpu& gpu, wire::MemoryInfoReply& reply)
   return reply.free_bytes <= reply.total_bytes ? NVML_SUCCESS : NVML_ERROR_UNKNOWN;
 }
 
-// The processes that use a vGPU are known to its node, and not told to sessions: the list is empty.
-nvmlReturn_t no_processes(nvmlDevice_t device, unsigned int* count) {
-  if (count == nullptr) return NVML_ERROR_INVALID_ARGUMENT;
-  return ask(device, [&](View&, const Gpu&) {
-    *count = 0;
-    return NVML_SUCCESS;
-  });
-}
-
 }  // namespace
 }  // namespace gpool::nvml
 
@@ -282,28 +273,6 @@ nvmlReturn_t nvmlDeviceGetMemoryInfo_v2(nvmlDevice_t device, nvmlMemory_v2_t* me
   memory->free = known.free;
   memory->used = known.used;
   return NVML_SUCCESS;
-}
-
-nvmlReturn_t nvmlDeviceGetUtilizationRates(nvmlDevice_t device, nvmlUtilization_t* utilization) {
-  if (utilization == nullptr) return NVML_ERROR_INVALID_ARGUMENT;
-  return ask(device, [&](View&, const Gpu&) {
-    // Nobody tells a session how busy its GPU is; tools show 0 rather than fail.
-    *utilization = nvmlUtilization_t{0, 0};
-    return NVML_SUCCESS;
-  });
-}
-
-nvmlReturn_t nvmlDeviceGetComputeRunningProcesses_v3(nvmlDevice_t device, unsigned int* count, nvmlProcessInfo_t*) {
-  return no_processes(device, count);
-}
-nvmlReturn_t nvmlDeviceGetComputeRunningProcesses_v2(nvmlDevice_t device, unsigned int* count, nvmlProcessInfo_v2_t*) {
-  return no_processes(device, count);
-}
-nvmlReturn_t nvmlDeviceGetComputeRunningProcesses(nvmlDevice_t device, unsigned int* count, nvmlProcessInfo_v1_t*) {
-  return no_processes(device, count);
-}
-nvmlReturn_t nvmlDeviceGetGraphicsRunningProcesses_v3(nvmlDevice_t device, unsigned int* count, nvmlProcessInfo_t*) {
-  return no_processes(device, count);
 }
 
 }  // extern "C"

@@ -69,10 +69,8 @@ bool NodeSession::send(wire::Message message, uint16_t flags, const void* argume
   return link_->send() == transport::Outcome::done && link_->flush() == transport::Outcome::done;
 }
 
-Status NodeSession::memory(uint32_t device, wire::MemoryInfoReply& reply) {
-  const wire::MemoryInfo question{device};
-  if (!send(wire::Message::memory_info, wire::kWantsReply, &question, sizeof(question)))
-    return Status::failed(link_->why());
+Status NodeSession::ask(wire::Message message, const void* arguments, size_t bytes, std::vector<std::byte>& answer) {
+  if (!send(message, wire::kWantsReply, arguments, bytes)) return Status::failed(link_->why());
   const transport::Deadline deadline = std::chrono::steady_clock::now() + kPatience;
   transport::Received frame;
   while (true) {
@@ -87,14 +85,36 @@ Status NodeSession::memory(uint32_t device, wire::MemoryInfoReply& reply) {
     }
     const bool answers = (frame.header->flags & wire::kReply) != 0 && frame.header->sequence == sequence_;
     const int32_t result = frame.header->status;
-    const bool whole = frame.argument_bytes() >= sizeof(reply);
-    if (answers && whole) std::memcpy(&reply, frame.arguments(), sizeof(reply));
+    if (answers) answer.assign(frame.arguments(), frame.arguments() + frame.argument_bytes());
     link_->release(frame);
     if (!answers) continue;
-    if (result == 0 && whole) return Status::ok();
-    return Status::failed("the worker refused to say how much memory is in use (CUDA error " + std::to_string(result) +
-                          ")");
+    return result == 0 ? Status::ok()
+                       : Status::failed("the worker refused to say (CUDA error " + std::to_string(result) + ")");
   }
+}
+
+Status NodeSession::memory(uint32_t device, wire::MemoryInfoReply& reply) {
+  const wire::MemoryInfo question{device};
+  std::vector<std::byte> answer;
+  if (Status status = ask(wire::Message::memory_info, &question, sizeof question, answer); !status) return status;
+  if (answer.size() < sizeof reply) return Status::failed("the worker's answer is too short");
+  std::memcpy(&reply, answer.data(), sizeof reply);
+  return Status::ok();
+}
+
+Status NodeSession::usage(uint32_t device, wire::DeviceUsageReply& reply, std::vector<wire::ProcessUsage>& processes) {
+  const wire::DeviceUsage question{device};
+  std::vector<std::byte> answer;
+  if (Status status = ask(wire::Message::device_usage, &question, sizeof question, answer); !status) return status;
+  if (answer.size() < sizeof reply) return Status::failed("the worker's answer is too short");
+  std::memcpy(&reply, answer.data(), sizeof reply);
+  if (reply.processes > (answer.size() - sizeof reply) / sizeof(wire::ProcessUsage))
+    return Status::failed("the worker names more processes than it describes");
+  processes.resize(reply.processes);
+  if (reply.processes > 0)
+    std::memcpy(processes.data(), answer.data() + sizeof reply, processes.size() * sizeof processes[0]);
+  for (wire::ProcessUsage& one : processes) one.host[sizeof one.host - 1] = 0;
+  return Status::ok();
 }
 
 }  // namespace gpool::nvml

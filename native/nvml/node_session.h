@@ -29,8 +29,12 @@ class NodeSession {
 
   // Of the vGPU, all sessions of the lease counted. Waits for the worker, but not for ever.
   Status memory(uint32_t device, wire::MemoryInfoReply& reply);
+  // How busy the vGPU is, and the processes of the lease that use it, wherever they run.
+  Status usage(uint32_t device, wire::DeviceUsageReply& reply, std::vector<wire::ProcessUsage>& processes);
 
  private:
+  // Asks and waits; `answer` holds the reply's arguments.
+  Status ask(wire::Message message, const void* arguments, size_t bytes, std::vector<std::byte>& answer);
   bool send(wire::Message message, uint16_t flags, const void* arguments, size_t bytes);
 
   std::unique_ptr<transport::Link> link_;

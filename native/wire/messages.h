@@ -40,6 +40,7 @@ enum class Message : uint16_t {
   graph_edges = 24,         // post. GraphEdges + the handles `from`, then those `to`
   graph_list = 25,          // ask. GraphList + offered handles → GraphListReply + the nodes' handles
   link = 26,                // add, destroy: post; complete: ask → LinkReply; read: ask → bulk. Link [+ bulk]
+  device_usage = 27,        // ask. DeviceUsage → DeviceUsageReply + ProcessUsage for each process
 
   memory_credit = 40,  // ask: memory that credit does not suffice for. post: credit given back. MemoryCredit
   host_map = 41,       // ask. HostMap → HostMapReply: the client's host memory becomes known to the GPU
@@ -48,7 +49,7 @@ enum class Message : uint16_t {
   host_copy = 44,    // post, or ask: replied when done. HostCopy: between device memory and host memory of host_map
 
   push_error = 32,          // push. PushError: an asynchronous call has failed
-  push_output = 33,         // push. bulk: what kernels printed
+  push_output = 33,         // push. PushOutput + bulk: what kernels printed
   push_host_function = 34,  // push. PushHostFunction: a stream has reached the function
   push_host_update = 47,    // push. PushHostUpdate + words that were changed in a twin (base/mirror.h)
   push_memory_credit = 48,  // push. PushMemoryCredit: more credit, or all of it is called back
@@ -71,6 +72,7 @@ constexpr const char* name_of(Message message) {
     case Message::launch: return "launch";
     case Message::wait: return "wait";
     case Message::query: return "query";
+    case Message::device_usage: return "device_usage";
     case Message::module_load: return "module_load";
     case Message::module_unload: return "module_unload";
     case Message::event_elapsed: return "event_elapsed";
@@ -254,6 +256,21 @@ struct ModuleUnload {
   Handle module;
 };
 
+// How busy a vGPU is, and who uses it: all sessions of the lease counted.
+struct DeviceUsage {
+  uint64_t device;
+};
+struct DeviceUsageReply {
+  uint32_t busy_permille;  // of the last second
+  uint32_t processes;      // that follow
+};
+struct ProcessUsage {
+  uint32_t pid;  // in its host's numbering
+  uint32_t busy_permille;
+  uint64_t used_bytes;
+  char host[64];
+};
+
 // No driver can list the globals of an image, so ModuleRecord names none of them and the client asks once per name.
 struct ModuleGlobal {
   Handle module;        // module or library
@@ -306,6 +323,12 @@ struct PushError {
   uint16_t call;   // which call failed
   uint16_t sticky;
   char text[240];  // for the log
+};
+
+struct PushOutput {
+  enum Where : uint32_t { standard_output = 1, standard_error = 2 };  // failed assertions
+  uint32_t where;
+  uint32_t reserved;
 };
 
 // The function itself stays with the client, under a number of its own.

@@ -29,6 +29,8 @@ struct Grant {
   uint32_t reserved;
   char lease[33];           // empty without a ticket
   char ledger_path[512];    // empty: no ledger
+  uint32_t activity_slot;
+  char activity_path[512];  // empty: nobody is told how busy the session is
   char driver_folder[512];  // empty: the system's driver
   char image_folder[512];   // where images of code are kept
   uint64_t image_bytes;     // at most so many; 0: none are kept

@@ -85,6 +85,7 @@ void carry_out_launch(Session& session, Invoke& invoke) {
     config.attrs = attributes, config.numAttrs = count;
     status = driver.cuLaunchKernelEx(&config, function, nullptr, packed);
   }
+  if (session.may_print) session.contexts[stream->context].launched = true;
   invoke.finish(status);
 }
 

@@ -154,6 +154,10 @@ uint64_t Ledger::used(uint32_t gpu) const {
   return sum;
 }
 
+uint64_t Ledger::used_by(uint32_t slot, uint32_t gpu) const {
+  return slot < kMaxSessions && gpu < kMaxGpus ? file_->session[slot].used_bytes[gpu] : 0;
+}
+
 uint64_t Ledger::limit(uint32_t gpu) const {
   return gpu < kMaxGpus ? file_->gpu[gpu].limit_bytes : 0;
 }

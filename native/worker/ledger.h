@@ -44,6 +44,7 @@ class Ledger {
   bool spend(uint32_t slot, uint32_t gpu, uint64_t bytes);        // granted → used
   void keep_credit(uint32_t slot, uint32_t gpu, uint64_t bytes);  // used → granted
   uint64_t used(uint32_t gpu) const;
+  uint64_t used_by(uint32_t slot, uint32_t gpu) const;
   uint64_t limit(uint32_t gpu) const;
   // Asks the other sessions to give back what they were granted. False: they hold nothing. Those who give something
   // back afterwards ring for `slot`.

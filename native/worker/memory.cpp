@@ -125,6 +125,11 @@ void Session::map_when_possible(Device& device, uint64_t address, uint64_t bytes
   if (!device.wait_for_unmap.empty() || !attempt()) device.wait_for_unmap.push_back(std::move(attempt));
 }
 
+uint64_t Session::own_memory_used(const Device& device) const {
+  return device.limit_bytes == 0 ? used_without_ledger_[size_t(&device - devices.data())]
+                                 : ledger_.used_by(grant.ledger_slot, device.ledger_index);
+}
+
 Frame carry_out_memory_map(Session& session, Invoke& invoke) {
   const wire::MemoryMap arguments = invoke.arguments<wire::MemoryMap>();
   Device* device = session.device(arguments.device);

@@ -1,6 +1,8 @@
 // Loading code: collects the image or finds it on the node, has the side thread hand it to the driver, and tells the
 // client in one record all that it will ask about it.
 #include <cstring>
+#include <span>
+#include <string_view>
 
 #include "base/log.h"
 #include "base/sha256.h"
@@ -22,6 +24,17 @@ struct Option {
   uint32_t option, zero;
   uint64_t value;
 };
+
+// Whether kernels of the image may print. What is in a fat binary may be compressed, so of those all may.
+bool may_print(std::span<const std::byte> image) {
+  constexpr uint32_t kFatBinary = 0xba55ed50;
+  uint32_t magic = 0;
+  std::memcpy(&magic, image.data(), std::min(sizeof magic, image.size()));
+  const auto holds = [&](std::string_view name) {
+    return memmem(image.data(), image.size(), name.data(), name.size()) != nullptr;
+  };
+  return magic == kFatBinary || holds("vprintf") || holds("__assertfail");
+}
 
 // Options whose value is a plain number; the others point to memory of the caller.
 bool is_plain(uint32_t option) {
@@ -53,6 +66,7 @@ struct Load {
   CUcontext context = nullptr;
   uint32_t context_index = 0;
   LoadedCode code;
+  bool may_print = false;
 };
 
 bool read_options(Invoke& invoke, const wire::ModuleLoad& arguments, JitOptions& options) {
@@ -94,6 +108,7 @@ void carry_out(Load& load, const calls::DriverTable& driver, CUdevice device, co
   const bool library = load.arguments.flags & wire::ModuleLoad::library;
   if (load.image.empty()) {
     CachedImage image = cache.find(name, load.arguments.image_bytes);
+    if (image) load.may_print = may_print(image.bytes());
     if (image)
       load.code = load_code(driver, device, image.bytes().data(), library, load.options);
     else
@@ -105,6 +120,7 @@ void carry_out(Load& load, const calls::DriverTable& driver, CUdevice device, co
     load.code.status = CUDA_ERROR_INVALID_IMAGE;
     return;
   }
+  load.may_print = may_print(image);
   load.code = load_code(driver, device, image.data(), library, load.options);
   // What no driver accepts is not worth keeping, nor what clients send without asking.
   if (load.code.status == CUDA_SUCCESS && image.size() > wire::ModuleLoad::kAlwaysSent) cache.keep(name, image);
@@ -113,6 +129,7 @@ void carry_out(Load& load, const calls::DriverTable& driver, CUdevice device, co
 
 // Makes the handles of the code and of its kernels known: from now on both sides count the kernels alike.
 bool bind(Session& session, const Load& load) {
+  if (load.may_print) session.expect_prints();
   const wire::Handle module = load.arguments.module;
   const LoadedCode& code = load.code;
   const wire::Kind own_kind = code.library ? wire::Kind::library : wire::Kind::module;

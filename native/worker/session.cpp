@@ -51,6 +51,7 @@ Session::Session(const Grant& grant_, const calls::DriverTable& driver_, Ledger 
 int Session::serve(std::unique_ptr<transport::Link> link) {
   link_ = std::move(link);
   pin_bulk();
+  begin_activity();
   waiters_ = std::make_unique<Waiters>(driver, [link = link_.get()] { link->interrupt(); });
   side_thread_ = std::make_unique<SideThread>([link = link_.get()] { link->interrupt(); });
   output_.start([link = link_.get()] { link->interrupt(); });
@@ -76,6 +77,7 @@ int Session::serve(std::unique_ptr<transport::Link> link) {
     }
     if (progress) {
       last_progress = Clock::now();
+      if (last_progress >= next_look_) look_at_activity(last_progress);
     } else {
       rest(last_progress);
     }
@@ -100,6 +102,7 @@ int Session::serve(std::unique_ptr<transport::Link> link) {
 
 void Session::rest(Clock::time_point last_progress) {
   auto now = Clock::now();
+  if (now >= next_look_) look_at_activity(now);
   // These wait for room in the link, or for memory: nothing wakes us for that.
   if (!kept_.empty() || stalled_ || !behind_.empty() || side_thread_->is_held_up()) {
     std::this_thread::sleep_for(now - last_progress < kSpin ? std::chrono::microseconds(5)
@@ -117,6 +120,8 @@ void Session::rest(Clock::time_point last_progress) {
     hand_over_completions(all_covered);
     if (!all_covered) deadline = std::min(deadline, now + kUncoveredPoll);
   }
+  tell_memory();
+  if (anything_busy()) deadline = std::min(deadline, next_look_);
   turn_.fetch_add(1, std::memory_order_relaxed);
   const transport::Outcome outcome = link_->receive(frame, deadline);
   turn_.fetch_add(1, std::memory_order_relaxed);
@@ -223,6 +228,8 @@ Frame Session::carry_out(const transport::Received& frame) {
   }
   // Calls without a stream work in the context's legacy one.
   if (ContextState* context = context_of_frame(header.context)) ++streams[context->legacy_stream].uses;
+  if (id == calls::Id::cuGraphLaunch && may_print)
+    if (ContextState* context = context_of_frame(header.context)) context->launched = true;
   calls::dispatch(id, invoke);
   return Frame::done;
 }
@@ -273,6 +280,9 @@ Frame Session::carry_out_message(wire::Message message, Invoke& invoke, const tr
       break;
     case Message::memory_info:
       carry_out_memory_info(*this, invoke);
+      break;
+    case Message::device_usage:
+      carry_out_device_usage(*this, invoke);
       break;
     case Message::copy_to_device:
       return carry_out_copy_to_device(*this, invoke, frame);
@@ -389,6 +399,11 @@ void Session::note_error(uint32_t frame_context, uint16_t call, CUresult status,
   bool sticky = is_sticky(status);
   if (context) {
     if (context->sticky != CUDA_SUCCESS) return;  // the client knows; every later call fails alike
+    if (sticky) {
+      flush_prints(*context, status);
+      while (push_output()) {
+      }
+    }
     if (sticky) context->sticky = status;
     if (context->pending == CUDA_SUCCESS) context->pending = status;
   }
@@ -420,14 +435,44 @@ void Session::push(wire::Message message, CUresult status, std::span<const std::
 }
 
 bool Session::push_output() {
-  if (unsent_output_.empty()) unsent_output_ = output_.take(64 * 1024);
+  if (unsent_output_.empty()) {
+    constexpr size_t kAtOnce = 64 * 1024;
+    unsent_where_ = wire::PushOutput::standard_output;
+    unsent_output_ = output_.take(kAtOnce);
+    if (unsent_output_.empty()) {
+      unsent_where_ = wire::PushOutput::standard_error;
+      unsent_output_ = output_.take_assertions(kAtOnce);
+    }
+  }
   if (unsent_output_.empty()) return false;
   std::byte* bulk = link_->try_reserve_bulk(unsent_output_.size());
   if (!bulk) return false;  // the client has to read first
   std::memcpy(bulk, unsent_output_.data(), unsent_output_.size());
-  push(wire::Message::push_output, CUDA_SUCCESS, {}, bulk, unsent_output_.size());
+  const wire::PushOutput arguments{unsent_where_, 0};
+  push(wire::Message::push_output, CUDA_SUCCESS, std::as_bytes(std::span(&arguments, 1)), bulk, unsent_output_.size());
   unsent_output_.clear();
   return true;
+}
+
+void Session::expect_prints() {
+  if (!may_print) output_.divert_errors();
+  may_print = true;
+}
+
+// Drivers write what kernels have printed in their own synchronising calls alone, and asking for events is none. A
+// stream that never holds work makes one that does not wait.
+void Session::flush_prints(ContextState& context, CUresult status) {
+  if (!context.launched) return;
+  context.launched = false;
+  uint32_t index = 0;
+  while (&contexts[index] != &context) ++index;
+  if (!context.live || make_current(index) != CUDA_SUCCESS) return;
+  if (is_sticky(status)) {
+    driver.cuCtxSynchronize();  // nothing runs any more
+  } else if (context.quiet != nullptr ||
+             driver.cuStreamCreate(&context.quiet, CU_STREAM_NON_BLOCKING) == CUDA_SUCCESS) {
+    driver.cuStreamSynchronize(context.quiet);
+  }
 }
 
 void Session::terminate() {
@@ -435,7 +480,8 @@ void Session::terminate() {
   if (link_) link_->interrupt();
 }
 
-CUresult Session::settle(ContextState* context, CUresult status) {
+CUresult Session::settle(ContextState* context, CUresult status, bool synchronises) {
+  if (synchronises && context) flush_prints(*context, status);
   // What was printed comes before the word that the work is done.
   while (push_output()) {
   }

@@ -19,6 +19,7 @@
 #include "transport/link.h"
 #include "wire/hello.h"
 #include "wire/messages.h"
+#include "worker/activity.h"
 #include "worker/credit.h"
 #include "worker/grant.h"
 #include "worker/image_cache.h"
@@ -92,6 +93,8 @@ struct ContextState {
   CUresult sticky = CUDA_SUCCESS;                 // once there, it stays
   CUresult pending = CUDA_SUCCESS;                // for the next synchronising call
   std::vector<CUevent> free_events;
+  bool launched = false;     // kernels that may have printed, since the driver has written that out
+  CUstream quiet = nullptr;  // never holds work
 };
 
 struct FunctionState {
@@ -155,8 +158,9 @@ class Session {
   void finish(const wire::FrameHeader& question, CUresult status);
   // Keeps the error of an asynchronous call and tells the client at once.
   void note_error(uint32_t frame_context, uint16_t call, CUresult status, const std::string& text = "");
-  // What a synchronising call has to answer: its own result, or what went wrong before it.
-  CUresult settle(ContextState* context, CUresult status);
+  // What a synchronising call has to answer: its own result, or what went wrong before it. Calls that only ask whether
+  // work is done do not synchronise: nothing that kernels print has to be there afterwards.
+  CUresult settle(ContextState* context, CUresult status, bool synchronises = true);
 
   // Completions (completions.cpp).
   using Done = std::function<void(CUresult)>;
@@ -233,6 +237,11 @@ class Session {
   // For driver calls that may take long; while it works, the dispatching thread goes on.
   SideThread& side_thread() { return *side_thread_; }
 
+  uint64_t own_memory_used(const Device& device) const;
+
+  // How busy the GPUs are (usage.cpp).
+  Activity& activity() { return activity_; }
+
   // Modules (modules.cpp).
   struct Upload {
     std::vector<std::byte> image;
@@ -241,6 +250,8 @@ class Session {
   std::map<wire::Handle, Upload> uploads;
   const ImageCache images;
   uint32_t function_base = 1;
+  bool may_print = false;  // some image may hold kernels that print
+  void expect_prints();
 
   // The JIT linker (links.cpp).
   struct LinkJob {
@@ -320,8 +331,16 @@ class Session {
   bool goodbye_ = false;
   std::atomic<bool> terminated_{false};
   std::atomic<uint64_t> turn_{0};
+  void begin_activity();
+  void look_at_activity(Activity::Clock::time_point now);
+  void tell_memory();
+  bool anything_busy() const;
+  Activity activity_;
+  Activity::Clock::time_point last_look_{}, next_look_{};
   OutputPipe& output_;
+  void flush_prints(ContextState& context, CUresult status);
   std::string unsent_output_;
+  wire::PushOutput::Where unsent_where_ = wire::PushOutput::standard_output;
 };
 
 // Messages with hand-written code. Each answers (or keeps the error) by itself.
@@ -333,6 +352,7 @@ void carry_out_host_copy(Session& session, Invoke& invoke);
 Frame carry_out_memory_credit(Session& session, Invoke& invoke);
 void carry_out_memory_unmap(Session& session, Invoke& invoke);
 void carry_out_memory_info(Session& session, Invoke& invoke);
+void carry_out_device_usage(Session& session, Invoke& invoke);
 Frame carry_out_copy_to_device(Session& session, Invoke& invoke, const transport::Received& frame);
 Frame carry_out_copy_to_host(Session& session, Invoke& invoke);
 Frame carry_out_copy_3d(Session& session, Invoke& invoke, const transport::Received& frame);

@@ -92,7 +92,7 @@ void carry_out_query(Session& session, Invoke& invoke) {
       if (one != CUDA_SUCCESS && (result == CUDA_SUCCESS || result == CUDA_ERROR_NOT_READY)) result = one;
     }
   }
-  if (result != CUDA_ERROR_NOT_READY) result = session.settle(target.context, result);
+  if (result != CUDA_ERROR_NOT_READY) result = session.settle(target.context, result, false);
   invoke.finish(result);
 }
 

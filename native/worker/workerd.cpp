@@ -63,6 +63,8 @@ Status Workerd::open() {
   if (!options_.tcp_host.empty())
     if (Status status = listen_tcp(options_.tcp_host, options_.tcp_port, tcp_listener_, tcp_address_); !status)
       return status;
+  activity_path_ = options_.state_folder + "/activity";
+  if (Status status = activity_.create(activity_path_); !status) return status;
   return listen_unix(options_.state_folder + "/control.sock", control_listener_);
 }
 
@@ -237,6 +239,9 @@ void Workerd::begin_session(Handshake& handshake) {
       granted.ledger_index = lease.ledger.place_of(vgpu.uuid, vgpu.memory_bytes);
     }
   }
+  session.activity_slot = activity_.take_slot(ticket.lease, session.host, greeting.hello.pid);
+  grant.activity_slot = session.activity_slot;
+  put_text(grant.activity_path, activity_path_);
   // The worker's end of the conversation may take as long as the driver needs to start; its socket blocks.
   if (!hand_over(session, grant, handshake.socket.get()) &&
       !zygote_.spawn(grant, handshake.socket.get(), workers_report.get())) {
@@ -328,6 +333,7 @@ void Workerd::end_session(uint32_t id, int wait_status) {
   Line line("session");
   line.add("id", session.id).add("lease", session.lease.empty() ? "-" : session.lease).add("state", "closed");
   line.add("reason", reason).add("detail", session.detail);
+  activity_.free_slot(session.activity_slot);
   if (auto lease = leases_.find(session.lease); lease != leases_.end()) {
     lease->second.ledger.free_slot(session.ledger_slot);
     tell_usage(nullptr);
@@ -407,7 +413,8 @@ void Workerd::end_everything() {
   zygote_.stop();
   while (!sessions_.empty()) end_session(sessions_.begin()->first, SIGKILL);
   for (auto& agent : agents_) write_agent(*agent);
-  for (const char* name : {"/workerd.sock", "/control.sock"}) unlink((options_.state_folder + name).c_str());
+  for (const char* name : {"/workerd.sock", "/control.sock", "/activity"})
+    unlink((options_.state_folder + name).c_str());
   log::info("ended");
 }
 

@@ -12,6 +12,7 @@
 #include "base/fd.h"
 #include "base/status.h"
 #include "transport/handshake.h"
+#include "worker/activity.h"
 #include "worker/admission.h"
 #include "worker/ledger.h"
 #include "worker/options.h"
@@ -40,6 +41,7 @@ class Workerd {
   struct Session {
     uint32_t id = 0;
     std::string lease, host, command, detail;
+    uint32_t activity_slot = Activity::kMaxSessions;
     uint32_t client_pid = 0;
     pid_t pid = 0;
     uint32_t ledger_slot = 0;
@@ -104,6 +106,8 @@ class Workerd {
   std::vector<std::unique_ptr<Agent>> agents_;
   std::map<uint32_t, Session> sessions_;
   std::map<std::string, Lease> leases_;
+  Activity activity_;
+  std::string activity_path_;
   uint32_t next_session_ = 1;
   Clock::time_point idle_since_ = Clock::now();
   Clock::time_point next_usage_ = Clock::now();

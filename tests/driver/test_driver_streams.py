@@ -84,7 +84,6 @@ def test_streams_wait_for_events(driver: Driver) -> None:
     assert order == ["first", "second"]
 
 
-@pytest.mark.not_through_the_pool("all threads of the program share the worker's one per-thread stream")
 def test_per_thread_streams_are_streams_of_their_own(driver: Driver) -> None:
     context = driver.start()
     go = threading.Event()

@@ -14,7 +14,21 @@ HELLO = struct.Struct("<8sHHIII16s64s64s")
 WELCOME = struct.Struct("<8sHHIIIiI16sQQQ")
 FRAME = struct.Struct("<IHHQIiQ")
 ATTRIBUTES, NO_ATTRIBUTE = 160, -(2**31)
-MEMORY_INFO, REPLY = 7, 2
+MEMORY_INFO, DEVICE_USAGE, REPLY = 7, 27, 2
+
+
+@dataclass
+class Process:
+    """What a node says about a process that uses a vGPU. Memory in bytes."""
+
+    pid: int
+    used: int
+    busy_permille: int = 0
+    host: str = field(default_factory=socket.gethostname)
+
+    def record(self) -> bytes:
+        """wire::ProcessUsage."""
+        return struct.pack("<IIQ64s", self.pid, self.busy_permille, self.used, self.host.encode())
 
 
 @dataclass
@@ -28,6 +42,8 @@ class Device:
     used: int = 0
     peers: int = 0
     attributes: dict[int, int] = field(default_factory=dict)
+    busy_permille: int = 0
+    processes: list[Process] = field(default_factory=list)
 
     def record(self) -> bytes:
         """wire::DeviceRecord."""
@@ -53,7 +69,7 @@ def _receive(connection: socket.socket, count: int) -> bytes:
 
 
 class Node:
-    """A worker that knows its devices and answers memory_info."""
+    """A worker that knows its devices and answers memory_info and device_usage."""
 
     def __init__(self, devices: list[Device]) -> None:
         self.devices = devices
@@ -104,10 +120,13 @@ class Node:
         size, call, _, sequence, _, _, bulk = FRAME.unpack(_receive(connection, FRAME.size))
         arguments = _receive(connection, size - FRAME.size)
         _receive(connection, bulk)
-        if call != MEMORY_INFO:
+        if call not in (MEMORY_INFO, DEVICE_USAGE):
             return
         device = self.devices[struct.unpack("<Q", arguments)[0]]
         reply = struct.pack("<QQ", device.memory - device.used, device.memory)
+        if call == DEVICE_USAGE:
+            reply = struct.pack("<II", device.busy_permille, len(device.processes))
+            reply += b"".join(process.record() for process in device.processes)
         connection.sendall(FRAME.pack(FRAME.size + len(reply), call, REPLY, sequence, 0, 0, 0) + reply)
 
 

@@ -13,9 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from .made_up_pool import Broker, Device, Node, pool, uuid_text
+from .made_up_pool import Broker, Device, Node, Process, pool, uuid_text
 
-pytest.importorskip("pynvml")
 ROOT = Path(__file__).resolve().parents[2]
 BUILD = Path(os.environ.get("GPOOL_BUILD", ROOT / "build"))
 GIB = 1 << 30
@@ -106,6 +105,69 @@ nvmlShutdown()
         "processes": [],
     }
     assert [node.sessions for node in nodes] == [1, 0]
+
+
+def test_the_node_says_how_busy_it_is_and_with_whom(library: Path, two_nodes: tuple[Broker, list[Node]]) -> None:
+    broker, nodes = two_nodes
+    busy = nodes[0].devices[0]
+    busy.busy_permille = 746
+    here = os.getpid()
+    busy.processes = [Process(here, 3 << 20, 700), Process(42, GIB, 46, host="another-host")]
+    answer = ask(
+        library,
+        """
+nvmlInit()
+h = [nvmlDeviceGetHandleByIndex(i) for i in range(2)]
+rates = nvmlDeviceGetUtilizationRates(h[0])
+answer = {"rates": [rates.gpu, rates.memory], "idle": nvmlDeviceGetUtilizationRates(h[1]).gpu}
+for ask in (nvmlDeviceGetComputeRunningProcesses_v3, nvmlDeviceGetComputeRunningProcesses_v2):
+    answer[ask.__name__[-2:]] = [[p.pid, p.usedGpuMemory] for p in ask(h[0])]
+answer["of the idle one"] = nvmlDeviceGetComputeRunningProcesses(h[1])
+answer["samples"] = [[s.pid, s.smUtil] for s in nvmlDeviceGetProcessUtilization(h[0], 0)]
+answer["drawing"] = nvmlDeviceGetGraphicsRunningProcesses(h[0])
+answer["name"] = "python" in nvmlSystemGetProcessName(answer["v3"][0][0])
+try:
+    nvmlSystemGetProcessName(2**31 - 1)
+except NVMLError_NotFound:
+    answer["nobody"] = True
+""",
+        GPOOL_BROKER=str(broker.path),
+    )
+    assert answer == {
+        "rates": [75, 0],
+        "idle": 0,
+        "v3": [[here, 3 << 20]],
+        "v2": [[here, 3 << 20]],
+        "of the idle one": [],
+        "samples": [[here, 70]],
+        "drawing": [],
+        "name": True,
+        "nobody": True,
+    }
+
+
+def test_what_is_not_known_is_not_supported(library: Path, two_nodes: tuple[Broker, list[Node]]) -> None:
+    """What torch.cuda and monitors ask besides: temperature, power, clocks, fans, ECC, NVLink."""
+    broker, _ = two_nodes
+    answer = ask(
+        library,
+        """
+nvmlInit()
+h = nvmlDeviceGetHandleByIndex(0)
+answer = []
+for ask, arguments in [(nvmlDeviceGetTemperature, (NVML_TEMPERATURE_GPU,)), (nvmlDeviceGetPowerUsage, ()),
+                       (nvmlDeviceGetClockInfo, (NVML_CLOCK_SM,)), (nvmlDeviceGetFanSpeed, ()),
+                       (nvmlDeviceGetTotalEccErrors, (0, 0)), (nvmlDeviceGetNvLinkState, (0,)),
+                       (nvmlDeviceGetEncoderUtilization, ()), (nvmlDeviceGetPerformanceState, ()),
+                       (nvmlDeviceGetMigMode, ()), (nvmlDeviceGetPersistenceMode, ())]:
+    try:
+        answer.append([ask.__name__, ask(h, *arguments)])
+    except NVMLError_NotSupported:
+        pass
+""",
+        GPOOL_BROKER=str(broker.path),
+    )
+    assert answer == []
 
 
 def test_a_device_is_found_by_uuid_and_by_pci_address(library: Path, two_nodes: tuple[Broker, list[Node]]) -> None:

@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <cstdio>
+#include <deque>
 
 #include "emulator/driver/driver.h"
 #include "emulator/driver/log.h"
@@ -35,8 +36,56 @@ std::vector<uint64_t>& context_stack() {
   return stack;
 }
 
+namespace {
+
+struct Printed {
+  std::mutex mutex;
+  std::deque<std::string> pieces;  // one for each call of printf
+  size_t bytes = 0;
+  std::string complaints;
+};
+Printed& printed() {
+  static Printed* const all = new Printed;  // never destroyed: kernels may still run then
+  return *all;
+}
+
+}  // namespace
+
+void keep_output(Context& context, std::string_view text) {
+  size_t room;
+  {
+    std::lock_guard lock(context.settings_mutex);
+    room = context.limits[CU_LIMIT_PRINTF_FIFO_SIZE];
+  }
+  Printed& all = printed();
+  std::lock_guard lock(all.mutex);
+  if (text.size() > room) return;
+  all.pieces.emplace_back(text);
+  all.bytes += text.size();
+  while (all.bytes > room) {
+    all.bytes -= all.pieces.front().size();
+    all.pieces.pop_front();
+  }
+}
+
+void keep_complaint(std::string_view line) {
+  constexpr size_t kMost = 1 << 20;
+  Printed& all = printed();
+  std::lock_guard lock(all.mutex);
+  if (all.complaints.size() + line.size() <= kMost) all.complaints += line;
+}
+
 void flush_output() {
-  std::fflush(stdout);
+  Printed& all = printed();
+  std::lock_guard lock(all.mutex);
+  for (const std::string& piece : all.pieces) std::fwrite(piece.data(), 1, piece.size(), stdout);
+  if (!all.pieces.empty()) std::fflush(stdout);
+  all.pieces.clear();
+  all.bytes = 0;
+  if (all.complaints.empty()) return;
+  std::fwrite(all.complaints.data(), 1, all.complaints.size(), stderr);
+  std::fflush(stderr);
+  all.complaints.clear();
 }
 
 void Context::open() {
@@ -86,6 +135,7 @@ void Context::tear_down() {
 void Context::poison(CUresult code, const std::string& sentence) {
   int none = 0;
   if (sticky.compare_exchange_strong(none, code)) log(Level::error, sentence);
+  flush_output();  // calls that fail from now on do not come to their own point of doing so
 }
 
 std::vector<TicketRef> Context::all_tickets() {

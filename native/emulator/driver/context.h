@@ -64,7 +64,11 @@ CUresult check_alive(const ContextRef& context);
 
 std::vector<uint64_t>& context_stack();
 
-// Prints what kernels have printed.
+// What kernels print is kept, as much of it as the context's CU_LIMIT_PRINTF_FIFO_SIZE allows: the oldest goes first.
+void keep_output(Context& context, std::string_view text);
+// The words of a failed assertion.
+void keep_complaint(std::string_view line);
+// Writes what was kept to standard output, and to standard error. At CUDA's points of synchronisation.
 void flush_output();
 
 }  // namespace gpool::emulator

@@ -95,12 +95,18 @@ CUresult run_kernel(Context& context, const KernelWork& work) {
   launch.cooperative = work.cooperative;
   launch.regions = memory().regions(context.device, context.peers);
   ptx::Hooks hooks;
-  hooks.print = [](std::string_view text) { std::fwrite(text.data(), 1, text.size(), stdout); };
+  hooks.print = [&context](std::string_view text) { keep_output(context, text); };
   hooks.allocate = [&context](uint64_t bytes) { return context.heap_allocate(bytes); };
   hooks.free = [&context](uint64_t address) { context.heap_free(address); };
   hooks.stop = [&context] { return must_stop(context); };
   ptx::Fault fault = driver().engine().run(*work.function->code, work.function->index, launch, hooks);
   CUresult code = code_of(fault.kind);
+  if (fault.kind == ptx::Fault::Kind::assert_failed) {
+    // The kernel's place and then, in CUDA's words, one line for each thread.
+    const size_t words = fault.sentence.find("): ") + 3;
+    keep_complaint(fault.sentence.substr(words) + "\n");
+    fault.sentence = fault.sentence.substr(0, words) + "an assertion failed";
+  }
   return code == CUDA_SUCCESS ? code : fail(context, code, fault.sentence);
 }
 
@@ -207,6 +213,7 @@ CUresult run(Context& context, const Work& work) {
   bool broken = context.sticky.load() != 0 || must_stop(context);
   if (const auto* host = std::get_if<HostWork>(&work)) {
     if (driver().stopping() || (broken && !host->even_after_errors)) return CUDA_SUCCESS;
+    flush_output();
     in_host_function = true;
     host->call(static_cast<CUresult>(context.sticky.load()));
     in_host_function = false;

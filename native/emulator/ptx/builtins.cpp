@@ -144,6 +144,7 @@ bool format_text(Warp& w, const std::string& format, uint64_t arguments, std::st
 
 bool run_builtin(Warp& w, const Instruction* in, const Call& call, const Frame& caller) {
   Job& job = *w.cta->job;
+  std::string assertions;
   const Builtin builtin = static_cast<Builtin>(call.builtin);
   for (uint32_t left = w.mask; left; left &= left - 1) {
     const unsigned lane = static_cast<unsigned>(std::countr_zero(left));
@@ -194,16 +195,17 @@ bool run_builtin(Warp& w, const Instruction* in, const Call& call, const Frame& 
         const Cta& cta = *w.cta;
         const uint32_t* block = job.launch.block;
         const uint32_t thread = w.index * kLanes + lane;
-        std::string text = file + ":" + std::to_string(static_cast<uint32_t>(argument(2))) + ": " + function +
-                           ": block: [" + std::to_string(cta.id[0]) + "," + std::to_string(cta.id[1]) + "," +
-                           std::to_string(cta.id[2]) + "], thread: [" + std::to_string(thread % block[0]) + "," +
-                           std::to_string(thread / block[0] % block[1]) + "," +
-                           std::to_string(thread / block[0] / block[1]) + "] Assertion `" + message + "` failed.\n";
-        {
-          std::lock_guard lock(job.mutex);
-          if (job.hooks->print) job.hooks->print(text);
+        assertions += file + ":" + std::to_string(static_cast<uint32_t>(argument(2))) + ": " + function + ": block: [" +
+                      std::to_string(cta.id[0]) + "," + std::to_string(cta.id[1]) + "," + std::to_string(cta.id[2]) +
+                      "], thread: [" + std::to_string(thread % block[0]) + "," +
+                      std::to_string(thread / block[0] % block[1]) + "," +
+                      std::to_string(thread / block[0] / block[1]) + "] Assertion `" + message + "` failed.";
+        // Every thread of the warp that fails says so before the kernel ends.
+        if ((left & (left - 1)) != 0) {
+          assertions += '\n';
+          break;
         }
-        fault(w, in, lane, Fault::Kind::assert_failed, "assertion `" + message + "` failed");
+        fault(w, in, lane, Fault::Kind::assert_failed, assertions);
         return false;
       }
       case Builtin::none:
