@@ -20,6 +20,8 @@ struct Grant {
   uint32_t ledger_slot;
   uint32_t vgpu_count;  // 0: all GPUs of the node, without limits (--insecure)
   uint32_t client_pid;
+  uint32_t grace_ms;
+  uint64_t resume_key;      // 0: the session ends with its connection
   char lease[33];           // empty without a ticket
   char ledger_path[512];    // empty: no ledger
   char driver_folder[512];  // empty: the system's driver

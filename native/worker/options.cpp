@@ -5,7 +5,8 @@
 namespace gpool::worker {
 
 const char* const kUsage =
-    "usage: gpool-workerd --node NAME --state DIR [--driver DIR] --tcp HOST:PORT|off [--linger SECONDS] [--insecure]\n"
+    "usage: gpool-workerd --node NAME --state DIR [--driver DIR] --tcp HOST:PORT|off [--linger SECONDS]\n"
+    "                     [--grace SECONDS] [--insecure]\n"
     "\n"
     "Accepts sessions on DIR/workerd.sock (shared memory) and on HOST:PORT (TCP; port 0: any), checks their tickets "
     "and\n"
@@ -16,6 +17,7 @@ const char* const kUsage =
     "  --driver DIR     folder with the libcuda.so.1 that workers load (default: the system's)\n"
     "  --tcp HOST:PORT  where to listen, or off\n"
     "  --linger SECONDS ends after so long without an agent and without sessions (default 60; 0: never)\n"
+    "  --grace SECONDS  a TCP client that lost its connection may come back for so long (default 30; 0: never)\n"
     "  --insecure       sessions need no ticket: all GPUs, no limits. For tests, on this machine only\n";
 
 namespace {
@@ -50,7 +52,8 @@ Status parse_options(int argc, char** argv, Options& options) {
       options.insecure = true;
       continue;
     }
-    if (name != "--node" && name != "--state" && name != "--driver" && name != "--tcp" && name != "--linger")
+    if (name != "--node" && name != "--state" && name != "--driver" && name != "--tcp" && name != "--linger" &&
+        name != "--grace")
       return Status::failed("There is no option " + name + "; see gpool-workerd --help.");
     if (++i == argc) return Status::failed(name + " needs a value; see gpool-workerd --help.");
     std::string value = argv[i];
@@ -61,10 +64,12 @@ Status parse_options(int argc, char** argv, Options& options) {
       tcp_given = true;
       if (Status status = parse_tcp(value, options); !status) return status;
     }
-    if (name == "--linger") {
-      if (value.empty() || value.size() > 9 || value.find_first_not_of("0123456789") != std::string::npos)
-        return Status::failed("--linger " + value + " is not a number of seconds.");
-      options.linger = std::chrono::seconds(std::atol(value.c_str()));
+    if (name == "--linger" || name == "--grace") {
+      if (value.empty() || value.size() > 6 || value.find_first_not_of("0123456789") != std::string::npos)
+        return Status::failed(name + " " + value + " is not a number of seconds.");
+      std::chrono::seconds seconds(std::atol(value.c_str()));
+      if (name == "--linger") options.linger = seconds;
+      if (name == "--grace") options.grace = seconds;
     }
   }
   if (options.node.empty() || options.state_folder.empty() || !tcp_given)

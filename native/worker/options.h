@@ -15,6 +15,7 @@ struct Options {
   std::string tcp_host;       // empty: no TCP
   std::string tcp_port;
   std::chrono::seconds linger{60};
+  std::chrono::milliseconds grace{30'000};  // for lost connections; 0: none
   bool insecure = false;
   bool help = false, version = false;
 };

@@ -92,6 +92,9 @@ int Workerd::run() {
     std::vector<uint32_t> reporting;
     for (auto& [id, session] : sessions_)
       if (session.report) reporting.push_back(id), watch(session.report);
+    std::vector<uint32_t> watched;
+    for (auto& [id, session] : sessions_)
+      if (session.client) watched.push_back(id), watch(session.client);
 
     auto now = Clock::now();
     auto wait_ms = std::chrono::duration_cast<std::chrono::milliseconds>(next_deadline(now) - now).count();
@@ -108,6 +111,8 @@ int Workerd::run() {
     }
     for (uint32_t id : reporting)
       if (fds[at++].revents) read_report(sessions_.at(id));
+    for (uint32_t id : watched)
+      if (fds[at++].revents) client_has_ended(sessions_.at(id));
     if (fds[4].revents) read_zygote();
     if (fds[1].revents) accept_clients(unix_listener_.get(), "unix");
     if (fds[2].revents) accept_clients(tcp_listener_.get(), "tcp");
@@ -153,7 +158,7 @@ void Workerd::read_greeting(Handshake& handshake) {
       case State::more:
         continue;
       case State::complete:
-        begin_session(handshake);
+        handshake.reader.resuming() ? resume_session(handshake) : begin_session(handshake);
         break;
       case State::refused:
         log::warn("refused " + handshake.peer + ": " + handshake.reader.sentence());
@@ -196,6 +201,7 @@ void Workerd::begin_session(Handshake& handshake) {
   put_text(grant.driver_folder, options_.driver_folder);
   put_text(grant.version, GPOOL_VERSION);
   put_text(grant.command, session.command);
+  make_resumable(handshake, session, grant);
   grant.arena_count = uint32_t(greeting.arenas.size());
   std::copy(greeting.arenas.begin(), greeting.arenas.end(), grant.arenas);
 
@@ -305,6 +311,7 @@ void Workerd::end_session(uint32_t id, int wait_status) {
     reason = "revoked";
     session.detail = "the lease has ended";
   }
+  remember_end(session, session.detail.empty() ? reason : session.detail);
   Line line("session");
   line.add("id", session.id).add("lease", session.lease.empty() ? "-" : session.lease).add("state", "closed");
   line.add("reason", reason).add("detail", session.detail);

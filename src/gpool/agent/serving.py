@@ -20,10 +20,11 @@ from gpool.hardware.native_files import emulator_folder, workerd_program
 from gpool.hardware.nvidia import NvidiaGpus
 from gpool.model.ids import NODE_NAME_PATTERN
 
-__all__ = ["data_address", "gpu_source", "serve_agent"]
+__all__ = ["GRACE_S", "data_address", "gpu_source", "serve_agent"]
 
 LOCAL_DATA_ADDRESS = "127.0.0.1:0"
 DATA_ADDRESS = "0.0.0.0:7071"
+GRACE_S = 30
 LONGEST_STATE_PATH = 90  # what workerd takes: the name of a socket must fit behind it
 
 
@@ -51,11 +52,13 @@ def data_address(wanted: str | None, join: str) -> str:
     return wanted
 
 
-def serve_agent(*, node: str, join: str, token: str, source: GpuSource, data: str, state: Path) -> None:
+def serve_agent(
+    *, node: str, join: str, token: str, source: GpuSource, data: str, state: Path, grace_s: int = GRACE_S
+) -> None:
     """Run the agent of `node` until SIGTERM or SIGINT.
 
     data: workerd's `HOST:PORT`, or `off`. state: folder of workerd's sockets and ledgers, made with mode 0700.
-    Raises `GpoolError`.
+    grace_s: how many seconds a program's lost TCP connection may be resumed; 0: not at all. Raises `GpoolError`.
     """
     if re.fullmatch(NODE_NAME_PATTERN, node) is None:
         raise InvalidInput(
@@ -63,7 +66,7 @@ def serve_agent(*, node: str, join: str, token: str, source: GpuSource, data: st
         )
     emulated = isinstance(source, EmulatedGpus)
     command = [workerd_program(), "--node", node, "--state", str(state)]
-    command += ["--driver", emulator_folder() if emulated else "", "--tcp", data]
+    command += ["--driver", emulator_folder() if emulated else "", "--tcp", data, "--grace", str(grace_s)]
     settings = WorkerdSettings(command, source.environment(), state)
     agent = Agent(node=node, join=join, token=token, gpus=source, workerd=settings)
     with _own(state):

@@ -28,6 +28,13 @@ __all__ = ["command"]
     help="Where programs of other machines reach the GPUs; `off` for none. "
     "[0.0.0.0:7071; a free port of 127.0.0.1 when the controller is on this machine]",
 )
+@click.option(
+    "--grace",
+    type=click.IntRange(0, 999_999),
+    default=30,
+    metavar="SECONDS",
+    help="How long a program's lost TCP connection may be resumed; 0: it ends the program's use of the GPU. [30]",
+)
 @click.option("--state", type=click.Path(path_type=Path), metavar="DIR", help="Folder of sockets and ledgers.")
 def command(
     join: str,
@@ -36,6 +43,7 @@ def command(
     emulate: int | None,
     emulate_memory: str,
     listen_data: str | None,
+    grace: int,
     state: Path | None,
 ) -> None:
     """Offer the GPUs of this machine to the pool of the controller at URL.
@@ -63,4 +71,4 @@ def command(
     source = gpu_source(node, emulate, memory_bytes)
     configure_logs()
     folder = state or Path(runtime_folder(), node)
-    serve_agent(node=node, join=join, token=token, source=source, data=data, state=folder.absolute())
+    serve_agent(node=node, join=join, token=token, source=source, data=data, state=folder.absolute(), grace_s=grace)
