@@ -17,6 +17,7 @@ endif
 VENV := .venv
 BIN := $(CURDIR)/$(VENV)/bin
 STAMPS := $(VENV)/stamps
+SUITES := .venv-suites
 BUILD := build/native
 
 # A recipe that compiles says so with this; `make` itself must work where only a newer compiler has a versioned name.
@@ -24,13 +25,13 @@ use_compiler = source scripts/find-compiler && export PATH="$(BIN):$$PATH"
 pip = "$(BIN)/python" -m pip --disable-pip-version-check --no-input --quiet
 
 sources := $(shell find src native -type f -not -name '*.pyc' -not -path '*/__pycache__/*' 2>/dev/null) README.md LICENSE
-cpp_files := $(shell find native tests \( -name '*.h' -o -name '*.cpp' -o -name '*.cu' \) -not -path '*/calls/generated/*' 2>/dev/null)
+cpp_files := $(shell find native tests bench \( -name '*.h' -o -name '*.cpp' -o -name '*.cu' \) -not -path '*/calls/generated/*' 2>/dev/null)
 
 .NOTPARALLEL:
-.PHONY: help demo test native install lint format clean
+.PHONY: help demo test test-clients bench native sanitize install lint format clean
 
 help:  ## this list
-	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/' | expand -t 16
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 22
 
 demo: $(STAMPS)/install $(STAMPS)/demo  ## a pool of two nodes on this machine; trains a network on it over TCP
 	@"$(BIN)/python" examples/demo.py
@@ -39,6 +40,15 @@ test: native $(STAMPS)/install $(STAMPS)/test  ## every test: native, Python, CU
 	@"$(BIN)/ctest" --test-dir $(BUILD) --output-on-failure -j 2
 	GPOOL_BUILD="$(CURDIR)/$(BUILD)" "$(BIN)/python" -m pytest $(PYTEST_FLAGS)
 
+bench: native $(STAMPS)/install  ## what each CUDA call costs: directly, over shared memory and over TCP, in one table
+	@$(use_compiler)
+	cmake -S native -B $(BUILD) -DGPOOL_BUILD_BENCH=ON >/dev/null
+	cmake --build $(BUILD)
+	"$(BIN)/python" bench/data_plane/price.py --native $(BUILD) --json build/bench/price.json $(BENCH_FLAGS)
+
+test-clients: native $(SUITES)/stamp  ## the test suites of real clients over each way to a GPU; an hour and 1 GB. SUITES_FLAGS='--way shm'
+	GPOOL_NATIVE="$(CURDIR)/$(BUILD)" "$(SUITES)/bin/python" tests/suites/run.py $(SUITES_FLAGS)
+
 native: $(STAMPS)/tools  ## the native tree with its tests, in build/native
 	@$(use_compiler)
 	if [ ! -f $(BUILD)/build.ninja ] || ! grep -qs 'GPOOL_BUILD_TESTS:BOOL=ON' $(BUILD)/CMakeCache.txt; then
@@ -46,6 +56,10 @@ native: $(STAMPS)/tools  ## the native tree with its tests, in build/native
 	    -DPython3_EXECUTABLE="$(BIN)/python" $(CMAKE_FLAGS)
 	fi
 	cmake --build $(BUILD)
+
+sanitize: native  ## native tests and fuzz targets under the address, undefined-behaviour and thread sanitizers
+	@$(use_compiler)
+	bash scripts/sanitize $(BUILD)
 
 install: $(STAMPS)/install  ## gpool itself, in .venv/bin/gpool
 
@@ -57,6 +71,7 @@ lint: $(STAMPS)/install $(STAMPS)/lint  ## formatting, types, direction of impor
 	lint-imports
 	clang-format --dry-run -Werror $(cpp_files)
 	python native/calls/generate.py --check
+	python scripts/compatibility.py --check
 
 format: $(STAMPS)/lint  ## rewrites what lint's formatters would complain about
 	@export PATH="$(BIN):$$PATH"
@@ -65,7 +80,7 @@ format: $(STAMPS)/lint  ## rewrites what lint's formatters would complain about
 	clang-format -i $(cpp_files)
 
 clean:  ## removes what make has made
-	@rm -rf $(VENV) build .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	@rm -rf $(VENV) $(SUITES) build .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
 
 # ---- what the commands stand on; each stamp is newer than all that it was made from -------------------------------------------
 
@@ -97,8 +112,16 @@ $(STAMPS)/demo: $(STAMPS)/venv pyproject.toml
 	touch $@
 
 $(STAMPS)/test: $(STAMPS)/venv pyproject.toml
-	@echo "Installing what the tests run (pytest, nvcc, NVRTC, tinygrad, scikit-learn): about 350 MB"
+	@echo "Installing what the tests run (pytest, nvcc, NVRTC, tinygrad, scikit-learn): about 640 MB"
 	$(pip) install --group test --group clients
+	touch $@
+
+# An environment of their own: PyTorch and CuPy are no business of the other tests.
+$(SUITES)/stamp: $(STAMPS)/venv pyproject.toml
+	@echo "Installing what the clients' suites run (numba-cuda, CuPy, tinygrad, PyTorch for the CPU): about 1 GB"
+	"$(BIN)/python" -m venv --clear $(SUITES)
+	"$(SUITES)/bin/python" -m pip --disable-pip-version-check --no-input --quiet install --upgrade 'pip>=25.1'
+	"$(SUITES)/bin/python" -m pip --disable-pip-version-check --no-input --quiet install --group suites $(SUITES_PIP_FLAGS)
 	touch $@
 
 $(STAMPS)/lint: $(STAMPS)/venv pyproject.toml

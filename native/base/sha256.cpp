@@ -4,6 +4,11 @@
 #include <bit>
 #include <cstring>
 
+#ifdef __x86_64__
+#include <cpuid.h>
+#include <immintrin.h>
+#endif
+
 namespace gpool {
 namespace {
 
@@ -21,25 +26,84 @@ uint32_t big_endian(const uint8_t* at) {
   return uint32_t(at[0]) << 24 | uint32_t(at[1]) << 16 | uint32_t(at[2]) << 8 | at[3];
 }
 
+void portable_blocks(uint32_t (&state)[8], const uint8_t* bytes, size_t count) {
+  for (; count > 0; --count, bytes += 64) {
+    uint32_t w[64];
+    for (int i = 0; i < 16; ++i) w[i] = big_endian(bytes + 4 * i);
+    for (int i = 16; i < 64; ++i) {
+      uint32_t s0 = std::rotr(w[i - 15], 7) ^ std::rotr(w[i - 15], 18) ^ (w[i - 15] >> 3);
+      uint32_t s1 = std::rotr(w[i - 2], 17) ^ std::rotr(w[i - 2], 19) ^ (w[i - 2] >> 10);
+      w[i] = w[i - 16] + s0 + w[i - 7] + s1;
+    }
+    uint32_t a = state[0], b = state[1], c = state[2], d = state[3];
+    uint32_t e = state[4], f = state[5], g = state[6], h = state[7];
+    for (int i = 0; i < 64; ++i) {
+      uint32_t t1 =
+          h + (std::rotr(e, 6) ^ std::rotr(e, 11) ^ std::rotr(e, 25)) + ((e & f) ^ (~e & g)) + kRound[i] + w[i];
+      uint32_t t2 = (std::rotr(a, 2) ^ std::rotr(a, 13) ^ std::rotr(a, 22)) + ((a & b) ^ (a & c) ^ (b & c));
+      h = g, g = f, f = e, e = d + t1, d = c, c = b, b = a, a = t1 + t2;
+    }
+    state[0] += a, state[1] += b, state[2] += c, state[3] += d;
+    state[4] += e, state[5] += f, state[6] += g, state[7] += h;
+  }
+}
+
+#ifdef __x86_64__
+
+// The processor's SHA instructions work on the state as two vectors: (a, b, e, f) and (c, d, g, h), first letter
+// highest.
+__attribute__((target("sha,sse4.1,ssse3"))) void x86_blocks(uint32_t (&state)[8], const uint8_t* bytes, size_t count) {
+  const __m128i swap = _mm_set_epi64x(0x0c0d0e0f08090a0b, 0x0405060700010203);
+  auto* words = reinterpret_cast<__m128i*>(state);
+  const __m128i dcba = _mm_loadu_si128(words), hgfe = _mm_loadu_si128(words + 1);
+  const __m128i cdab = _mm_shuffle_epi32(dcba, 0xb1), efgh = _mm_shuffle_epi32(hgfe, 0x1b);
+  __m128i abef = _mm_alignr_epi8(cdab, efgh, 8), cdgh = _mm_blend_epi16(efgh, cdab, 0xf0);
+  for (; count > 0; --count, bytes += 64) {
+    const __m128i abef_before = abef, cdgh_before = cdgh;
+    __m128i w[4];  // the last 16 words of the message's schedule
+    for (int i = 0; i < 4; ++i)
+      w[i] = _mm_shuffle_epi8(_mm_loadu_si128(reinterpret_cast<const __m128i*>(bytes) + i), swap);
+#pragma GCC unroll 16
+    for (int i = 0; i < 16; ++i) {
+      __m128i& now = w[i & 3];
+      const __m128i& before = w[(i + 3) & 3];
+      if (i >= 4) {
+        now = _mm_sha256msg1_epu32(now, w[(i + 1) & 3]);
+        now = _mm_add_epi32(now, _mm_alignr_epi8(before, w[(i + 2) & 3], 4));
+        now = _mm_sha256msg2_epu32(now, before);
+      }
+      const __m128i sum = _mm_add_epi32(now, _mm_loadu_si128(reinterpret_cast<const __m128i*>(kRound) + i));
+      cdgh = _mm_sha256rnds2_epu32(cdgh, abef, sum);
+      abef = _mm_sha256rnds2_epu32(abef, cdgh, _mm_shuffle_epi32(sum, 0x0e));
+    }
+    abef = _mm_add_epi32(abef, abef_before);
+    cdgh = _mm_add_epi32(cdgh, cdgh_before);
+  }
+  const __m128i feba = _mm_shuffle_epi32(abef, 0x1b), dchg = _mm_shuffle_epi32(cdgh, 0xb1);
+  _mm_storeu_si128(words, _mm_blend_epi16(feba, dchg, 0xf0));
+  _mm_storeu_si128(words + 1, _mm_alignr_epi8(dchg, feba, 8));
+}
+
+bool has_sha_instructions() {
+  unsigned a, b, c, d;
+  if (!__get_cpuid(1, &a, &b, &c, &d) || !(c & bit_SSE4_1) || !(c & bit_SSSE3)) return false;
+  return __get_cpuid_count(7, 0, &a, &b, &c, &d) && (b & bit_SHA);
+}
+
+#endif
+
+Sha256::Blocks fastest_blocks() {
+#ifdef __x86_64__
+  if (has_sha_instructions()) return x86_blocks;
+#endif
+  return portable_blocks;
+}
+
 }  // namespace
 
-void Sha256::block(const uint8_t* bytes) {
-  uint32_t w[64];
-  for (int i = 0; i < 16; ++i) w[i] = big_endian(bytes + 4 * i);
-  for (int i = 16; i < 64; ++i) {
-    uint32_t s0 = std::rotr(w[i - 15], 7) ^ std::rotr(w[i - 15], 18) ^ (w[i - 15] >> 3);
-    uint32_t s1 = std::rotr(w[i - 2], 17) ^ std::rotr(w[i - 2], 19) ^ (w[i - 2] >> 10);
-    w[i] = w[i - 16] + s0 + w[i - 7] + s1;
-  }
-  uint32_t a = state_[0], b = state_[1], c = state_[2], d = state_[3];
-  uint32_t e = state_[4], f = state_[5], g = state_[6], h = state_[7];
-  for (int i = 0; i < 64; ++i) {
-    uint32_t t1 = h + (std::rotr(e, 6) ^ std::rotr(e, 11) ^ std::rotr(e, 25)) + ((e & f) ^ (~e & g)) + kRound[i] + w[i];
-    uint32_t t2 = (std::rotr(a, 2) ^ std::rotr(a, 13) ^ std::rotr(a, 22)) + ((a & b) ^ (a & c) ^ (b & c));
-    h = g, g = f, f = e, e = d + t1, d = c, c = b, b = a, a = t1 + t2;
-  }
-  state_[0] += a, state_[1] += b, state_[2] += c, state_[3] += d;
-  state_[4] += e, state_[5] += f, state_[6] += g, state_[7] += h;
+Sha256::Sha256(Code code) {
+  static const Blocks fastest = fastest_blocks();
+  blocks_ = code == Code::portable ? portable_blocks : fastest;
 }
 
 void Sha256::add(std::span<const std::byte> bytes) {
@@ -52,9 +116,12 @@ void Sha256::add(std::span<const std::byte> bytes) {
     std::memcpy(pending_ + held, at, part);
     at += part, left -= part;
     if (held + part < 64) return;
-    block(pending_);
+    blocks_(state_, pending_, 1);
   }
-  for (; left >= 64; at += 64, left -= 64) block(at);
+  if (left >= 64) {
+    blocks_(state_, at, left / 64);
+    at += left / 64 * 64, left %= 64;
+  }
   if (left > 0) std::memcpy(pending_, at, left);
 }
 

@@ -14,8 +14,10 @@
 #include <cuda.h>
 #undef __CUDA_API_PUSH_VISIBILITY_DEFAULT
 
-#if CUDA_VERSION < 13050
-#error "cuda.h is too old. Install the PyPI package nvidia-cuda-runtime 13.5 or later, or set -DGPOOL_CUDA_INCLUDE."
+#include "calls/generated/newer.h"
+
+#if CUDA_VERSION < GPOOL_OLDEST_CUDA
+#error "cuda.h is too old. Install the PyPI package nvidia-cuda-runtime 13.0 or later, or set -DGPOOL_CUDA_INCLUDE."
 #endif
 
 // From cudaProfiler.h, which the header packages do not carry. CUoutput_mode is a plain enumeration.

@@ -46,6 +46,7 @@ def outputs(include: Path) -> dict[Path, str]:
         GENERATED / "driver_table_members.h": driver_table.members(api, told),
         GENERATED / "driver_table_rows.h": driver_table.rows(api, told),
         GENERATED / "names.h": exports.names(api),
+        GENERATED / "newer.h": exports.newer(api),
         GENERATED / "defaults.cpp": exports.defaults(api, told),
         GENERATED / "default_streams.cpp": exports.default_streams(api, told),
         GENERATED / "versions.cpp": exports.versions(api),

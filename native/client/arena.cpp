@@ -3,14 +3,6 @@
 #include <algorithm>
 
 namespace gpool::client {
-namespace {
-
-constexpr uint64_t round_up(uint64_t value, uint64_t unit) {
-  return (value + unit - 1) & ~(unit - 1);
-}
-
-}  // namespace
-
 std::optional<uint64_t> AddressRanges::take(uint64_t bytes, uint64_t alignment) {
   if (bytes == 0 || bytes > end_ - begin_ || alignment == 0 || (alignment & (alignment - 1)) != 0) return {};
   std::optional<uint64_t> address = take_between(next_, end_, bytes, alignment);

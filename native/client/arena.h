@@ -9,6 +9,10 @@
 
 namespace gpool::client {
 
+constexpr uint64_t round_up(uint64_t value, uint64_t unit) {
+  return (value + unit - 1) / unit * unit;
+}
+
 // Ranges of addresses. Next-fit: goes on where it last took, and starts over at the end.
 class AddressRanges {
  public:
@@ -44,6 +48,7 @@ class SmallBlocks {
   std::optional<uint64_t> take(uint64_t bytes);
   // Gives the granule's address when it has become empty while another empty one is kept: it is the owner's again then.
   std::optional<uint64_t> give(uint64_t address, uint64_t bytes);
+  bool has_spare() const { return spare_ != 0; }
   // The empty granule that is kept, if there is one: the owner's again.
   std::optional<uint64_t> give_up_spare();
 

@@ -4,6 +4,7 @@
 #include "client/context.h"
 #include "client/driver.h"
 #include "client/host_function.h"
+#include "client/host_twin.h"
 #include "client/module.h"
 #include "client/session.h"
 #include "client/trace.h"
@@ -38,6 +39,9 @@ Call::Call(calls::Id id, const char* name, Needs needs) noexcept : id_(id), name
 Call::~Call() {
   if (g_watched.load(std::memory_order_relaxed)) [[unlikely]]
     watch(name_, result_);
+  // Here this thread holds no lock.
+  if (g_credit_called_back.load(std::memory_order_relaxed)) [[unlikely]]
+    acknowledge_credit();
 }
 
 void Call::use(Context* context) {
@@ -158,6 +162,8 @@ void Call::remember_priority(int32_t priority) {
 
 CUresult Call::send_posted(const void* arguments, size_t bytes, Parts trailing) {
   if (!settle_session()) return result_;
+  if (id_ == calls::Id::cuGraphLaunch && host_memory_is_watched())
+    if (refuse(prepare_all(*session_)); !ok()) return result_;
   result_ = session_->post(static_cast<uint16_t>(id_), context_, Bytes(static_cast<const std::byte*>(arguments), bytes),
                            trailing);
   if (retire_ != 0) retire(retire_);

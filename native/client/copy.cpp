@@ -1,4 +1,5 @@
-// Linear copies between the host and devices. Large ones travel in pieces, several of them in flight.
+// Linear copies between the host and devices. Host memory that the worker has mapped is copied by its driver, in one
+// call. All other bytes travel; large copies in pieces, several of them in flight.
 //
 // Towards the device the source is captured before the call returns, for pinned memory too: that is always safe.
 // Towards the host the worker answers each piece when its bytes are there; they land in place. A copy to pinned memory
@@ -12,6 +13,7 @@
 #include "client/capture.h"
 #include "client/driver.h"
 #include "client/host_memory.h"
+#include "client/host_twin.h"
 
 namespace gpool::client {
 namespace {
@@ -54,6 +56,30 @@ bool capture_refuses(Call& call, CUstream stream) {
   return true;
 }
 
+// The pinned range that holds all of it and that the worker knows, so that its driver copies by itself, in stream
+// order. Twins are left out where the bytes that the program sees now are the right ones anyway.
+std::optional<HostRange> known_to_worker(const Call& call, const void* host, uint64_t bytes, bool synchronous) {
+  const auto address = reinterpret_cast<uint64_t>(host);
+  std::optional<HostRange> range = find_host_range(address);
+  if (!range || range->session != call.session() || bytes > range->bytes - (address - range->address)) return {};
+  if (range->shared || (range->twin != nullptr && !synchronous)) return range;
+  return {};
+}
+
+CUresult copy_there(Call& call, const HostRange& range, const void* host, uint64_t device, uint64_t bytes,
+                    wire::Handle stream, uint32_t flags) {
+  if (range.twin != nullptr)
+    if (const CUresult status = range.twin->send_changes(true); status != CUDA_SUCCESS) return call.end(status);
+  const wire::HostCopy copy{reinterpret_cast<uint64_t>(host), device, bytes, stream, flags, 0};
+  Session& session = *call.session();
+  Context* context = call.context();
+  if ((flags & wire::HostCopy::synchronous) == 0)
+    return call.end(session.post(wire::Message::host_copy, context, copy));
+  Pending pending;
+  const CUresult status = session.ask(wire::Message::host_copy, context, copy, pending);
+  return call.end(settle(context, status, pending.sequence));
+}
+
 }  // namespace
 
 CUresult copy_to_device(Call& call, uint64_t to, const void* from, uint64_t bytes, CUstream stream, bool synchronous) {
@@ -61,7 +87,10 @@ CUresult copy_to_device(Call& call, uint64_t to, const void* from, uint64_t byte
   if (!call.ok() || bytes == 0) return call.end(CUDA_SUCCESS);
   if (from == nullptr) return call.end(CUDA_ERROR_INVALID_VALUE);
   Device* device = covering_device(call, to, bytes);
-  if (device == nullptr || capture_refuses(call, stream) || !enter(call, *device)) return call.result();
+  if (device == nullptr || !enter(call, *device)) return call.result();
+  const std::optional<HostRange> known = known_to_worker(call, from, bytes, synchronous);
+  if ((!known || !known->shared) && capture_refuses(call, stream)) return call.result();
+  if (known) return copy_there(call, *known, from, to, bytes, handle, synchronous ? wire::HostCopy::synchronous : 0u);
   const auto* source = static_cast<const std::byte*>(from);
   for (uint64_t at = 0; at < bytes; at += wire::kBulkPieceBytes) {
     const uint64_t piece = std::min<uint64_t>(bytes - at, wire::kBulkPieceBytes);
@@ -78,7 +107,12 @@ CUresult copy_to_host(Call& call, void* to, uint64_t from, uint64_t bytes, CUstr
   if (!call.ok() || bytes == 0) return call.end(CUDA_SUCCESS);
   if (to == nullptr) return call.end(CUDA_ERROR_INVALID_VALUE);
   Device* device = covering_device(call, from, bytes);
-  if (device == nullptr || capture_refuses(call, stream) || !enter(call, *device)) return call.result();
+  if (device == nullptr || !enter(call, *device)) return call.result();
+  const std::optional<HostRange> known = known_to_worker(call, to, bytes, synchronous);
+  if ((!known || !known->shared) && capture_refuses(call, stream)) return call.result();
+  if (known)
+    return copy_there(call, *known, to, from, bytes, handle,
+                      wire::HostCopy::to_host | (synchronous ? wire::HostCopy::synchronous : 0u));
   Session& session = *call.session();
   Context* context = call.context();
   auto* destination = static_cast<std::byte*>(to);

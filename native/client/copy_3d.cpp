@@ -2,6 +2,8 @@
 // slabs of whole rows.
 #include <algorithm>
 #include <cstring>
+#include <deque>
+#include <memory>
 
 #include "client/call.h"
 #include "client/capture.h"
@@ -74,12 +76,33 @@ uint64_t row_address(const wire::CopySide& side, uint64_t row, uint64_t slice) {
   return side.address + ((side.z + slice) * side.height + side.y + row) * side.pitch + side.x_bytes;
 }
 
+// Slabs that travel at once, so that the GPU copies one while others are on the wire.
+constexpr size_t kSlabsInFlight = 6;
+
 class Copier {
  public:
   Copier(Call& call, const Box& box, wire::Handle stream, bool synchronous)
       : call_(call), box_(box), stream_(stream), synchronous_(synchronous) {}
 
   CUresult run() {
+    CUresult status = ask_all();
+    // Every slab that was asked for is waited for, also after an error: its answer would find no place.
+    while (!asked_.empty()) {
+      const CUresult one = take_oldest();
+      if (status == CUDA_SUCCESS) status = one;
+    }
+    return status;
+  }
+
+ private:
+  // A slab on its way to the host.
+  struct Slab {
+    Pending pending;
+    std::vector<std::byte> packed;
+    uint64_t x, y, z, width, height;
+  };
+
+  CUresult ask_all() {
     if (box_.source.type != wire::CopySide::host && box_.destination.type != wire::CopySide::host)
       return piece(0, 0, 0, box_.width, box_.height, box_.depth);
     // Slabs of one slice each: as many rows as fit, and of very long rows as many bytes.
@@ -94,7 +117,6 @@ class Copier {
     return CUDA_SUCCESS;
   }
 
- private:
   CUresult piece(uint64_t x, uint64_t y, uint64_t z, uint64_t width, uint64_t height, uint64_t depth) {
     wire::Copy3D arguments{};
     arguments.source = moved(box_.source, x, y, z);
@@ -114,14 +136,26 @@ class Copier {
     }
     if (box_.destination.type != wire::CopySide::host)
       return session.post(wire::Message::copy_3d, call_.context(), arguments);
-    packed_.resize(width * height);
-    Pending pending;
-    pending.bulk = packed_;
-    const CUresult status = session.ask(wire::Message::copy_3d, call_.context(), arguments, pending);
+    if (asked_.size() == kSlabsInFlight)
+      if (const CUresult status = take_oldest(); status != CUDA_SUCCESS) return status;
+    Slab& slab = *asked_.emplace_back(std::make_unique<Slab>());
+    slab.x = x, slab.y = y, slab.z = z, slab.width = width, slab.height = height;
+    slab.packed.resize(width * height);
+    slab.pending.bulk = slab.packed;
+    const CUresult status = session.start(slab.pending, static_cast<uint16_t>(wire::Message::copy_3d), call_.context(),
+                                          std::as_bytes(std::span(&arguments, 1)));
+    if (status != CUDA_SUCCESS) asked_.pop_back();
+    return status;
+  }
+
+  CUresult take_oldest() {
+    const std::unique_ptr<Slab> slab = std::move(asked_.front());
+    asked_.pop_front();
+    const CUresult status = call_.session()->wait(slab->pending);
     if (status != CUDA_SUCCESS) return status;
-    for (uint64_t row = 0; row < height; row++)
-      std::memcpy(reinterpret_cast<void*>(row_address(box_.destination, y + row, z) + x), packed_.data() + row * width,
-                  width);
+    for (uint64_t row = 0; row < slab->height; row++)
+      std::memcpy(reinterpret_cast<void*>(row_address(box_.destination, slab->y + row, slab->z) + slab->x),
+                  slab->packed.data() + row * slab->width, slab->width);
     return CUDA_SUCCESS;
   }
 
@@ -137,7 +171,8 @@ class Copier {
   const Box box_;
   const wire::Handle stream_;
   const bool synchronous_;
-  std::vector<std::byte> packed_;
+  std::vector<std::byte> packed_;  // of a slab to the device
+  std::deque<std::unique_ptr<Slab>> asked_;
 };
 
 CUresult copy_on_host(Call& call, const Box& box, CUstream stream) {

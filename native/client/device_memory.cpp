@@ -1,6 +1,7 @@
 #include "client/device_memory.h"
 
 #include <atomic>
+#include <utility>
 
 #include "client/context.h"
 #include "client/driver.h"
@@ -16,10 +17,6 @@ const Allocation* holder(const std::map<uint64_t, Allocation>& ranges, uint64_t 
   if (at == ranges.begin()) return nullptr;
   --at;
   return address - at->first < at->second.bytes ? &at->second : nullptr;
-}
-
-constexpr uint64_t round_up(uint64_t value, uint64_t unit) {
-  return (value + unit - 1) / unit * unit;
 }
 
 uint64_t next_id() {
@@ -38,14 +35,136 @@ void DeviceMemory::begin(Device* device) {
   small_ = SmallBlocks(granule_);
 }
 
-CUresult DeviceMemory::map_granules(Context* context, uint64_t address, uint64_t bytes) {
-  wire::MemoryMap arguments{};
+// -- credit
+// ------------------------------------------------------------------------------------------------------------------
+
+std::atomic<bool> g_credit_called_back{false};
+
+void acknowledge_credit() {
+  if (driver().phase.load() != Phase::ready || !g_credit_called_back.exchange(false)) return;
+  for (const std::unique_ptr<Device>& device : driver().all_devices) device->memory.acknowledge_credit();
+}
+
+void DeviceMemory::receive(const wire::PushMemoryCredit& push) {
+  std::lock_guard lock(mail_mutex_);
+  if (push.epoch < mail_.epoch) return;
+  if (push.epoch > mail_.epoch) {
+    mail_.bytes = 0;
+    g_credit_called_back = true;
+  }
+  mail_.epoch = push.epoch;
+  mail_.bytes += push.granted_bytes;
+  mail_.target_bytes = push.target_bytes;
+}
+
+void DeviceMemory::take_mail() {
+  std::lock_guard lock(mail_mutex_);
+  if (mail_.epoch > credit_.epoch) {
+    credit_.bytes = 0;
+    credit_.epoch = mail_.epoch;
+    owes_word_ = true;
+  }
+  credit_.bytes += std::exchange(mail_.bytes, 0);
+  if (mail_.target_bytes != 0) credit_.target_bytes = mail_.target_bytes;
+}
+
+void DeviceMemory::acknowledge_credit() {
+  std::unique_lock lock(mutex_);
+  take_mail();
+  if (!std::exchange(owes_word_, false)) return;
+  wire::MemoryCredit word{};
+  word.device = device_->index;
+  word.epoch = credit_.epoch;
+  (void)device_->session->post(wire::Message::memory_credit, nullptr, word);
+}
+
+CUresult DeviceMemory::map_granules(std::unique_lock<std::shared_mutex>& lock, Context* context, uint64_t address,
+                                    uint64_t bytes) {
+  // The worker counts on this look: what it has called back some time ago is not spent any more.
+  device_->session->look();
+  take_mail();
+  CUresult status;
+  if (credit_.bytes >= bytes) {
+    credit_.bytes -= bytes;
+    wire::MemoryMap arguments{};
+    arguments.device = device_->index;
+    arguments.epoch = credit_.epoch;
+    arguments.address = address;
+    arguments.bytes = bytes;
+    owes_word_ = false;
+    return device_->session->post(wire::Message::memory_map, context, arguments);
+  }
+  // More credit may have come while the worker looked for memory elsewhere.
+  for (int attempt = 0; attempt < 4; attempt++) {
+    status = ask_for(lock, context, address, bytes);
+    if (status != CUDA_ERROR_OUT_OF_MEMORY) return status;
+    if (credit_.bytes == 0 && !give_up_spare(context)) return status;
+  }
+  return status;
+}
+
+CUresult DeviceMemory::ask_for(std::unique_lock<std::shared_mutex>& lock, Context* context, uint64_t address,
+                               uint64_t bytes) {
+  wire::MemoryCredit arguments{};
   arguments.device = device_->index;
+  arguments.epoch = credit_.epoch;
   arguments.address = address;
   arguments.bytes = bytes;
+  arguments.credit = std::exchange(credit_.bytes, 0);
+  owes_word_ = false;
+  wire::MemoryCreditReply reply{};
   Pending pending;
-  return device_->session->ask(wire::Message::memory_map, context, arguments, pending);
+  pending.reply = std::as_writable_bytes(std::span(&reply, 1));
+  Session& session = *device_->session;
+  CUresult status = session.start(pending, static_cast<uint16_t>(wire::Message::memory_credit), context,
+                                  std::as_bytes(std::span(&arguments, 1)));
+  if (status != CUDA_SUCCESS) return status;
+  lock.unlock();  // others go on meanwhile
+  status = session.wait(pending);
+  lock.lock();
+  take_mail();
+  // What came with an epoch that has ended since is not ours any more: the worker knows.
+  if (reply.epoch == credit_.epoch) credit_.bytes += reply.granted_bytes;
+  if (reply.target_bytes != 0) credit_.target_bytes = reply.target_bytes;
+  return status;
 }
+
+CUresult DeviceMemory::unmap_granules(Context* context, uint64_t address, uint64_t bytes) {
+  Session& session = *device_->session;
+  take_mail();
+  owes_word_ = false;
+  wire::MemoryMap arguments{};
+  arguments.device = device_->index;
+  arguments.epoch = credit_.epoch;
+  arguments.address = address;
+  arguments.bytes = bytes;
+  const CUresult status = session.post(wire::Message::memory_unmap, context, arguments);
+  credit_.bytes += bytes;
+  if (credit_.bytes <= 2 * credit_.target_bytes) return status;
+  wire::MemoryCredit back{};
+  back.device = device_->index;
+  back.epoch = credit_.epoch;
+  back.credit = credit_.bytes - credit_.target_bytes;
+  credit_.bytes = credit_.target_bytes;
+  (void)session.post(wire::Message::memory_credit, context, back);
+  return status;
+}
+
+bool DeviceMemory::give_up_spare(Context* context) {
+  const std::optional<uint64_t> spare = small_.give_up_spare();
+  if (!spare) return false;
+  (void)unmap_granules(context, *spare, granule_);
+  ranges_.give(*spare, granule_);
+  return true;
+}
+
+uint64_t DeviceMemory::spare_bytes() const {
+  std::shared_lock lock(mutex_);
+  return small_.has_spare() ? granule_ : 0;
+}
+
+// -- allocations
+// -------------------------------------------------------------------------------------------------------------
 
 CUresult DeviceMemory::allocate(Context* context, uint64_t bytes, Allocation::Kind kind, uint64_t& address) {
   if (bytes == 0) return CUDA_ERROR_INVALID_VALUE;
@@ -57,35 +176,28 @@ CUresult DeviceMemory::allocate(Context* context, uint64_t bytes, Allocation::Ki
   allocation.id = next_id();
   const bool small = bytes <= granule_ / 2;
   std::unique_lock lock(mutex_);
-  if (small) {
-    while (true) {
+  while (true) {
+    if (small) {
       if (std::optional<uint64_t> block = small_.take(bytes)) {
         allocation.address = *block;
         break;
       }
-      std::optional<uint64_t> granule = ranges_.take(granule_, granule_);
-      if (!granule) return CUDA_ERROR_OUT_OF_MEMORY;
-      lock.unlock();  // others go on meanwhile
-      CUresult status = map_granules(context, *granule, granule_);
-      lock.lock();
-      if (status != CUDA_SUCCESS) {
-        ranges_.give(*granule, granule_);
-        return status;
-      }
-      small_.add_granule(*granule);
     }
-  } else {
-    allocation.mapped = round_up(bytes, granule_);
-    std::optional<uint64_t> range = ranges_.take(allocation.mapped, granule_);
+    const uint64_t mapped = small ? granule_ : round_up(bytes, granule_);
+    const std::optional<uint64_t> range = ranges_.take(mapped, granule_);
     if (!range) return CUDA_ERROR_OUT_OF_MEMORY;
-    lock.unlock();
-    CUresult status = map_granules(context, *range, allocation.mapped);
-    lock.lock();
+    const CUresult status = map_granules(lock, context, *range, mapped);
     if (status != CUDA_SUCCESS) {
-      ranges_.give(*range, allocation.mapped);
+      ranges_.give(*range, mapped);
       return status;
     }
-    allocation.address = *range;
+    if (small) {
+      small_.add_granule(*range);
+    } else {
+      allocation.address = *range;
+      allocation.mapped = mapped;
+      break;
+    }
   }
   allocations_[allocation.address] = allocation;
   address = allocation.address;
@@ -101,21 +213,13 @@ CUresult DeviceMemory::free(Context* context, uint64_t address) {
   Session& session = *device_->session;
   // The message goes first, and the address is given back under the same lock: whoever gets it next sends after it.
   if (allocation.mapped != 0) {
-    wire::MemoryMap arguments{};
-    arguments.device = device_->index;
-    arguments.address = address;
-    arguments.bytes = allocation.mapped;
-    CUresult status = session.post(wire::Message::memory_unmap, context, arguments);
+    const CUresult status = unmap_granules(context, address, allocation.mapped);
     ranges_.give(address, allocation.mapped);
     return status;
   }
   CUresult status = session.post(wire::Message::fence, context, wire::Fence{device_->index});
   if (std::optional<uint64_t> empty = small_.give(address, allocation.bytes)) {
-    wire::MemoryMap arguments{};
-    arguments.device = device_->index;
-    arguments.address = *empty;
-    arguments.bytes = granule_;
-    (void)session.post(wire::Message::memory_unmap, context, arguments);
+    (void)unmap_granules(context, *empty, granule_);
     ranges_.give(*empty, granule_);
   }
   return status;
@@ -162,8 +266,6 @@ CUresult DeviceMemory::map(Context* context, uint64_t address, uint64_t bytes) {
   if (next != allocations_.end() && next->first < address + bytes) return CUDA_ERROR_INVALID_VALUE;
   if (next != allocations_.begin() && std::prev(next)->first + std::prev(next)->second.bytes > address)
     return CUDA_ERROR_INVALID_VALUE;
-  CUresult status = map_granules(context, address, bytes);
-  if (status != CUDA_SUCCESS) return status;
   Allocation part;
   part.address = address;
   part.bytes = part.mapped = bytes;
@@ -171,8 +273,11 @@ CUresult DeviceMemory::map(Context* context, uint64_t address, uint64_t bytes) {
   part.accessible = false;
   part.context = context;
   part.id = next_id();
+  // Before the lock is opened, so that nobody else maps there meanwhile.
   allocations_[address] = part;
-  return CUDA_SUCCESS;
+  const CUresult status = map_granules(lock, context, address, bytes);
+  if (status != CUDA_SUCCESS) allocations_.erase(address);
+  return status;
 }
 
 CUresult DeviceMemory::set_access(uint64_t address, uint64_t bytes, bool accessible) {
@@ -202,13 +307,10 @@ CUresult DeviceMemory::unmap(Context* context, uint64_t address, uint64_t bytes)
   if (bytes == 0 || at != address + bytes) return CUDA_ERROR_INVALID_VALUE;
   for (at = address; at < address + bytes;) {
     auto part = allocations_.find(at);
-    wire::MemoryMap arguments{};
-    arguments.device = device_->index;
-    arguments.address = at;
-    arguments.bytes = part->second.bytes;
-    at += part->second.bytes;
+    const uint64_t begin = at, size = part->second.bytes;
+    at += size;
     allocations_.erase(part);
-    CUresult status = device_->session->post(wire::Message::memory_unmap, context, arguments);
+    const CUresult status = unmap_granules(context, begin, size);
     if (status != CUDA_SUCCESS) return status;
   }
   return CUDA_SUCCESS;
@@ -257,12 +359,8 @@ void DeviceMemory::set_sync_memops(uint64_t address, uint32_t value) {
 
 void DeviceMemory::reset(Context* context) {
   std::unique_lock lock(mutex_);
-  auto unmap_granules = [&](uint64_t address, uint64_t bytes) {
-    wire::MemoryMap arguments{};
-    arguments.device = device_->index;
-    arguments.address = address;
-    arguments.bytes = bytes;
-    (void)device_->session->post(wire::Message::memory_unmap, context, arguments);
+  auto give = [&](uint64_t address, uint64_t bytes) {
+    (void)unmap_granules(context, address, bytes);
     ranges_.give(address, bytes);
   };
   for (auto at = allocations_.begin(); at != allocations_.end();) {
@@ -272,13 +370,13 @@ void DeviceMemory::reset(Context* context) {
       continue;
     }
     if (allocation.mapped != 0) {
-      unmap_granules(allocation.address, allocation.mapped);
+      give(allocation.address, allocation.mapped);
     } else if (std::optional<uint64_t> empty = small_.give(allocation.address, allocation.bytes)) {
-      unmap_granules(*empty, granule_);
+      give(*empty, granule_);
     }
     at = allocations_.erase(at);
   }
-  if (std::optional<uint64_t> spare = small_.give_up_spare()) unmap_granules(*spare, granule_);
+  (void)give_up_spare(context);
 }
 
 uint64_t DeviceMemory::pool_bytes() const {

@@ -10,6 +10,7 @@
 
 #include "calls/driver_api.h"
 #include "client/arena.h"
+#include "wire/messages.h"
 
 namespace gpool::client {
 
@@ -59,11 +60,23 @@ class DeviceMemory {
   void set_sync_memops(uint64_t address, uint32_t value);
   // What a reset of the primary context leaves: nothing.
   void reset(Context* context);
-  uint64_t pool_bytes() const;  // allocated in stream order and not yet freed
+  uint64_t pool_bytes() const;   // allocated in stream order and not yet freed
+  uint64_t spare_bytes() const;  // mapped, and nothing allocated in them
+
+  // The worker has granted credit, or calls it back. By the thread that receives; waits for nobody who sends.
+  void receive(const wire::PushMemoryCredit& push);
+  // Tells the worker that credit it has called back will not be spent, if no other frame has done so.
+  void acknowledge_credit();
   uint64_t granularity() const { return granule_; }
 
  private:
-  CUresult map_granules(Context* context, uint64_t address, uint64_t bytes);
+  // Puts memory behind a range: from credit, without waiting, or by asking. `lock` is open while it waits.
+  CUresult map_granules(std::unique_lock<std::shared_mutex>& lock, Context* context, uint64_t address, uint64_t bytes);
+  CUresult ask_for(std::unique_lock<std::shared_mutex>& lock, Context* context, uint64_t address, uint64_t bytes);
+  // Posts the free of a range, whose bytes become credit.
+  CUresult unmap_granules(Context* context, uint64_t address, uint64_t bytes);
+  bool give_up_spare(Context* context);
+  void take_mail();
 
   Device* device_ = nullptr;
   uint64_t begin_ = 0, end_ = 0, granule_ = 0;
@@ -74,7 +87,23 @@ class DeviceMemory {
   std::map<uint64_t, Allocation> reservations_;  // by address
   std::map<uint64_t, Allocation> globals_;       // by address
   std::atomic<size_t> global_count_{0};
+
+  // What may be mapped without asking (rule 4 of docs/internals/data-plane.md). Frames that carry the epoch are sent
+  // under mutex_, so that the worker sees epochs in order.
+  struct Credit {
+    uint32_t epoch = 1;
+    uint64_t bytes = 0;
+    uint64_t target_bytes = 0;
+  };
+  Credit credit_;           // guarded by mutex_
+  bool owes_word_ = false;  // guarded by mutex_: no frame of this epoch has been sent yet
+  std::mutex mail_mutex_;   // held for a few instructions, never while something is sent
+  Credit mail_;             // what has come since credit_ was looked at
 };
+
+// Some device's credit has been called back: whoever leaves the driver next sends the word.
+extern std::atomic<bool> g_credit_called_back;
+void acknowledge_credit();
 
 // The device whose arena holds the address; nullptr: it is no device address of ours.
 Device* device_of_address(uint64_t address);

@@ -9,10 +9,10 @@
 #include <cstdlib>
 #include <cstring>
 #include <new>
-#include <random>
 #include <string_view>
 
 #include "base/log.h"
+#include "client/address_space.h"
 #include "client/lease.h"
 #include "client/trace.h"
 #include "transport/handshake.h"
@@ -22,8 +22,6 @@ namespace {
 
 constexpr uint64_t kGiB = uint64_t{1} << 30;
 constexpr int kArenaAttempts = 8;
-// Between the heap of ordinary programs and the mappings below the stack: neither side is likely to have anything here.
-constexpr uint64_t kArenaLowest = uint64_t{0x2000} << 32, kArenaHighest = uint64_t{0x5000} << 32;
 
 alignas(Driver) std::byte g_driver_room[sizeof(Driver)];
 std::atomic<bool> g_driver_made{false};
@@ -37,21 +35,16 @@ struct Reservation {
 };
 
 bool reserve_at(uint64_t address, uint64_t bytes) {
-  void* got = mmap(reinterpret_cast<void*>(address), bytes, PROT_NONE,
-                   MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED_NOREPLACE, -1, 0);
-  if (got == MAP_FAILED) return false;
-  if (got == reinterpret_cast<void*>(address)) return true;
-  munmap(got, bytes);  // a kernel that does not know MAP_FIXED_NOREPLACE takes it for a hint
-  return false;
+  return map_at(address, bytes, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1) != nullptr;
 }
 
 void give_back(const Reservation& reservation) {
   if (reservation.bytes != 0) munmap(reinterpret_cast<void*>(reservation.address), reservation.bytes);
 }
 
-Reservation reserve_anywhere(uint64_t bytes, std::mt19937_64& random) {
+Reservation reserve_anywhere(uint64_t bytes) {
   for (int attempt = 0; attempt < 64; attempt++) {
-    const uint64_t address = (kArenaLowest + random() % (kArenaHighest - kArenaLowest - bytes)) / kGiB * kGiB;
+    const uint64_t address = random_address(bytes, kGiB);
     if (reserve_at(address, bytes)) return {address, bytes};
   }
   return {};
@@ -108,8 +101,6 @@ bool arenas_are_sound(const transport::Connection& made) {
 
 // Opens one session with arenas that both sides could reserve.
 Status open_session(const LeaseSession& place, const std::vector<uint64_t>& memory, transport::Connection& made) {
-  std::random_device seed;
-  std::mt19937_64 random(uint64_t{seed()} << 32 | seed());
   transport::ConnectOptions options;
   options.ticket = place.ticket;
   options.version = GPOOL_VERSION;
@@ -121,7 +112,7 @@ Status open_session(const LeaseSession& place, const std::vector<uint64_t>& memo
     std::vector<Reservation> held;
     options.arenas.clear();
     for (uint64_t bytes : wanted) {
-      Reservation reservation = reserve_anywhere(bytes, random);
+      Reservation reservation = reserve_anywhere(bytes);
       held.push_back(reservation);
       options.arenas.push_back({reservation.address, reservation.bytes});
     }
@@ -221,7 +212,6 @@ int32_t attribute_override(CUdevice_attribute attribute, int32_t value) {
   switch (attribute) {
     // What the worker's GPU can do and this driver does not carry through. Saying so beats failing later.
     case CU_DEVICE_ATTRIBUTE_MANAGED_MEMORY:
-    case CU_DEVICE_ATTRIBUTE_CAN_MAP_HOST_MEMORY:
     case CU_DEVICE_ATTRIBUTE_CONCURRENT_MANAGED_ACCESS:
     case CU_DEVICE_ATTRIBUTE_DIRECT_MANAGED_MEM_ACCESS_FROM_HOST:
     case CU_DEVICE_ATTRIBUTE_PAGEABLE_MEMORY_ACCESS:

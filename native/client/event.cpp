@@ -35,6 +35,9 @@ CUresult record(Call& call, CUevent event, CUstream stream, unsigned flags) {
   arguments.hStream = call.handle(stream);
   arguments.flags = flags;
   if (!call.ok()) return call.result();
+  const Context* of_stream =
+      wire::is_special_stream(arguments.hStream) ? call.context() : call.object()->context.load();
+  if (object->context.load() != of_stream) return call.end(CUDA_ERROR_INVALID_HANDLE);
   if ((flags & ~static_cast<unsigned>(CU_EVENT_RECORD_EXTERNAL)) != 0) return call.end(CUDA_ERROR_INVALID_VALUE);
   const CUresult status = call.post(arguments);
   if (status != CUDA_SUCCESS) return status;

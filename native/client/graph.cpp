@@ -1,5 +1,6 @@
 // Graphs that are built node by node. The graph lives at the worker; a call checks what a driver would refuse at once,
 // packs the parameters, and queues one message. Launching is one generated call.
+#include <cstring>
 #include <mutex>
 #include <vector>
 
@@ -7,6 +8,8 @@
 #include "client/call.h"
 #include "client/copy.h"
 #include "client/driver.h"
+#include "client/host_memory.h"
+#include "client/host_twin.h"
 #include "client/launch.h"
 #include "client/module.h"
 
@@ -55,6 +58,14 @@ bool read_kernel(Call& call, const CUDA_KERNEL_NODE_PARAMS* given, Parameters& p
   std::vector<std::byte> packed;
   call.refuse(check_shape(*kernel, *context->device, shape));
   call.refuse(pack_parameters(*kernel, given->kernelParams, given->extra, packed));
+  if (host_memory_is_watched() && call.ok()) {
+    // What the kernel may use has its twin before the graph is launched.
+    for (size_t offset = 0; offset + 8 <= packed.size(); offset += 8) {
+      uint64_t word;
+      std::memcpy(&word, packed.data() + offset, sizeof word);
+      if (may_be_watched(word)) (void)twin_of_address(word, *call.session(), call.context());
+    }
+  }
   wire::Launch launch{};
   launch.function = kernel->wire;
   for (int i = 0; i < 3; i++) {

@@ -6,6 +6,7 @@
 
 #include "client/call.h"
 #include "client/driver.h"
+#include "client/trace.h"
 
 using namespace gpool::client;
 
@@ -31,10 +32,12 @@ extern "C" CUresult cuProfilerInitialize(const char*, const char*, int) {
 }
 extern "C" CUresult cuProfilerStart(void) {
   Call call("cuProfilerStart");
+  if (call.ok()) begin_profiled();
   return call.end(CUDA_SUCCESS);
 }
 extern "C" CUresult cuProfilerStop(void) {
   Call call("cuProfilerStop");
+  if (call.ok()) end_profiled();
   return call.end(CUDA_SUCCESS);
 }
 

@@ -7,6 +7,7 @@
 
 #include "client/call.h"
 #include "client/driver.h"
+#include "client/host_twin.h"
 #include "client/module.h"
 
 namespace gpool::client {
@@ -73,6 +74,25 @@ bool travels(const CUlaunchAttribute& attribute) {
   }
 }
 
+// Words of the parameters that may point to host memory which needs a twin; pointers are aligned, in structs too.
+CUresult prepare(Session& session, Context* context, const Kernel& kernel, void** parameters, const void* packed,
+                 size_t bytes) {
+  std::vector<uint64_t> words;
+  const auto look = [&words](const void* at, size_t size) {
+    for (size_t offset = 0; offset + 8 <= size; offset += 8) {
+      uint64_t word;
+      std::memcpy(&word, static_cast<const std::byte*>(at) + offset, sizeof word);
+      if (may_be_watched(word)) words.push_back(word);
+    }
+  };
+  if (packed != nullptr) {
+    look(packed, bytes);
+  } else if (parameters != nullptr) {
+    for (uint32_t i = 0; i < kernel.parameter_count; i++) look(parameters[i], kernel.parameters[i].bytes);
+  }
+  return prepare_launch(session, context, words);
+}
+
 CUresult launch(Call& call, CUfunction function, const Shape& shape, CUstream stream, void** parameters, void** extra,
                 uint32_t flags, std::span<const CUlaunchAttribute> attributes) {
   Kernel* kernel = find_kernel(call, function);
@@ -80,6 +100,9 @@ CUresult launch(Call& call, CUfunction function, const Shape& shape, CUstream st
   if (!call.ok()) return call.result();
   Context* context = call.context();
   if (context == nullptr) return call.end(CUDA_ERROR_INVALID_CONTEXT);
+  if (kernel->context != nullptr &&
+      kernel->context != (wire::is_special_stream(on) ? context : call.object()->context.load()))
+    return call.end(CUDA_ERROR_INVALID_HANDLE);
   if (const CUresult status = check_shape(*kernel, *context->device, shape); status != CUDA_SUCCESS)
     return call.end(status);
   if (const int32_t sticky = context->sticky.load(std::memory_order_relaxed); sticky != 0) [[unlikely]]
@@ -99,6 +122,9 @@ CUresult launch(Call& call, CUfunction function, const Shape& shape, CUstream st
       if (parameters[i] == nullptr) return call.end(CUDA_ERROR_INVALID_VALUE);
 
   Session& session = *call.session();
+  if (host_memory_is_watched()) [[unlikely]]
+    if (const CUresult status = prepare(session, context, *kernel, parameters, packed, bytes); status != CUDA_SUCCESS)
+      return call.end(status);
   const size_t padded = wire::padded(bytes);
   const size_t attribute_bytes = attributes.size() * sizeof(CUlaunchAttribute);
   bool sent = false;

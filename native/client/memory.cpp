@@ -77,7 +77,9 @@ extern "C" CUresult cuMemGetInfo_v2(size_t* free, size_t* total) {
   wire::MemoryInfoReply reply{};
   const CUresult status = call.ask(arguments, reply);
   if (status != CUDA_SUCCESS) return status;
-  const uint64_t promised = promised_bytes(*call.context()->device);
+  const Device& device = *call.context()->device;
+  reply.free_bytes = std::min(reply.free_bytes + device.memory.spare_bytes(), reply.total_bytes);
+  const uint64_t promised = promised_bytes(device);
   if (free != nullptr) *free = reply.free_bytes - std::min(promised, reply.free_bytes);
   if (total != nullptr) *total = reply.total_bytes;
   return status;

@@ -4,15 +4,12 @@
 #include <cstring>
 
 #include "base/log.h"
-#include "base/sha256.h"
 #include "client/driver.h"
+#include "client/image_hash.h"
 #include "client/image_size.h"
 
 namespace gpool::client {
 namespace {
-
-// Up to here an image costs less to send than to ask about.
-constexpr size_t kSendAtOnce = 64 << 10;
 
 template <typename T>
 bool take(Bytes& bytes, T* values, size_t count) {
@@ -64,6 +61,7 @@ bool read_record(Bytes record, Code& code, uint32_t first_function) {
     kernel.function = wire::make_handle(wire::Kind::function, slot, generation, index);
     kernel.kernel = wire::make_handle(wire::Kind::kernel, slot, generation, index);
     kernel.wire = code.library ? kernel.kernel : kernel.function;
+    kernel.context = code.library ? nullptr : code.context;
     code.kernel_by_name.emplace(kernel.name, i);
   }
   for (const wire::GlobalRecord& from : globals) {
@@ -87,12 +85,12 @@ class Loading {
     arguments_.image_bytes = image.size();
     arguments_.flags = library ? wire::ModuleLoad::library : 0u;
     arguments_.option_count = static_cast<uint32_t>(options.size());
-    const Sha256Digest digest = sha256(image);
+    const Sha256Digest digest = image_hashes().of(image);
     std::memcpy(arguments_.sha256, digest.data(), sizeof arguments_.sha256);
     options_ = std::as_bytes(options);
   }
 
-  // What the worker already knows by its hash.
+  // What the node already has under its name.
   CUresult ask_by_name(std::vector<std::byte>& record) { return ask(arguments_, {}, record); }
 
   CUresult ask_with_image(std::vector<std::byte>& record) {
@@ -144,7 +142,7 @@ CUresult load_code(Call& call, const void* image, bool library, std::span<const 
   {
     // Kernels are numbered in the order of the loads' answers: one load at a time.
     std::lock_guard lock(session.load_mutex);
-    status = bytes->size() > kSendAtOnce ? loading.ask_by_name(record) : CUDA_ERROR_NOT_FOUND;
+    status = bytes->size() > wire::ModuleLoad::kAlwaysSent ? loading.ask_by_name(record) : CUDA_ERROR_NOT_FOUND;
     if (status == CUDA_ERROR_NOT_FOUND) status = loading.ask_with_image(record);
     if (status == CUDA_SUCCESS) {
       if (!read_record(record, *code, session.next_function)) {

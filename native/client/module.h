@@ -31,7 +31,8 @@ struct Kernel {
   Code* code = nullptr;
   std::string name;  // zero-terminated: the application may keep the pointer
   wire::Handle function = 0, kernel = 0;
-  wire::Handle wire = 0;  // that of the two by which the worker knows it
+  wire::Handle wire = 0;       // that of the two by which the worker knows it
+  Context* context = nullptr;  // of a module; a library's kernel runs in any
   const wire::ParameterRecord* parameters = nullptr;
   uint32_t parameter_count = 0;
   uint32_t parameter_bytes = 0;

@@ -4,6 +4,7 @@
 #include "client/call.h"
 #include "client/driver.h"
 #include "client/host_memory.h"
+#include "client/host_twin.h"
 
 namespace gpool::client {
 namespace {
@@ -46,7 +47,11 @@ CUresult get(const Place& place, CUdeviceptr address, CUpointer_attribute attrib
       write<unsigned>(data, place.allocation ? CU_MEMORYTYPE_DEVICE : place.host ? CU_MEMORYTYPE_HOST : 0);
       return CUDA_SUCCESS;
     case CU_POINTER_ATTRIBUTE_DEVICE_POINTER:
-      write<CUdeviceptr>(data, place.known() ? address : 0);
+      write<CUdeviceptr>(data, place.host && place.host->shared
+                                   ? place.host->device_address + (address - place.host->address)
+                               : place.host && place.host->twin != nullptr ? place.host->twin->device_pointer(address)
+                               : place.known()                             ? address
+                                                                           : 0);
       return CUDA_SUCCESS;
     case CU_POINTER_ATTRIBUTE_HOST_POINTER:
       if (place.allocation && unknown_is_error) return CUDA_ERROR_INVALID_VALUE;

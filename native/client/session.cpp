@@ -8,6 +8,8 @@
 
 #include "base/log.h"
 #include "client/context.h"
+#include "client/driver.h"
+#include "client/host_twin.h"
 
 namespace gpool::client {
 
@@ -19,8 +21,11 @@ Session::Session(uint32_t slot, std::unique_ptr<transport::Link> link, const wir
 CUresult Session::lost_status() const {
   if (ending_.load()) return CUDA_ERROR_DEINITIALIZED;
   std::lock_guard lock(contexts_mutex_);
-  for (Context* context : contexts_)
-    if (context->active.load(std::memory_order_relaxed)) return CUDA_ERROR_UNKNOWN;
+  for (Context* context : contexts_) {
+    if (!context->active.load(std::memory_order_relaxed)) continue;
+    const int32_t sticky = context->sticky.load(std::memory_order_relaxed);
+    return sticky != 0 ? static_cast<CUresult>(sticky) : CUDA_ERROR_UNKNOWN;
+  }
   return CUDA_ERROR_DEVICE_UNAVAILABLE;
 }
 
@@ -233,10 +238,26 @@ void Session::handle_push(const transport::Received& frame) {
     if (followers_ > 0) received_.notify_all();
     return;
   }
+  if (message == wire::Message::push_host_update) {
+    apply_host_changes(*this, Bytes(frame.arguments(), frame.argument_bytes()));
+    return;
+  }
+  if (message == wire::Message::push_memory_credit && frame.argument_bytes() >= sizeof(wire::PushMemoryCredit)) {
+    wire::PushMemoryCredit credit;
+    std::memcpy(&credit, frame.arguments(), sizeof credit);
+    if (credit.device < devices.size()) devices[credit.device]->memory.receive(credit);
+    return;
+  }
   if (message != wire::Message::push_error || frame.argument_bytes() < sizeof(wire::PushError)) return;
   wire::PushError error;
   std::memcpy(&error, frame.arguments(), sizeof error);
   error.text[sizeof error.text - 1] = 0;
+  if (error.call == 0 && error.status == CUDA_ERROR_DEVICE_UNAVAILABLE) {
+    // The worker's last words: why the connection is about to end.
+    std::lock_guard lock(contexts_mutex_);
+    farewell_ = error.text;
+    return;
+  }
   const std::string sentence = "node " + node_ + ": call " + std::to_string(error.call) + " failed with " +
                                std::to_string(error.status) + (error.text[0] != 0 ? ": " : "") + error.text;
   error.sticky != 0 ? log::error(sentence) : log::warn(sentence);
@@ -250,9 +271,18 @@ void Session::handle_push(const transport::Received& frame) {
 }
 
 void Session::lose() {
+  drain();  // the worker's last words may be here already
   if (lost_.exchange(true) || ending_.load()) return;
-  log::error("The connection to the worker on node " + node_ + " has ended (" + link_->why() +
+  std::lock_guard lock(contexts_mutex_);
+  std::string why = farewell_.empty() ? link_->why() : farewell_;
+  if (why.ends_with('.')) why.pop_back();
+  log::error("The connection to the worker on node " + node_ + " has ended (" + why +
              "). Every CUDA call on its GPUs fails from now on; start the program again.");
+  // Also for calls that this side could still answer by itself: memory that is handed out now would be nowhere.
+  for (Context* context : contexts_) {
+    int32_t none = 0;
+    if (context->active.load()) context->sticky.compare_exchange_strong(none, CUDA_ERROR_UNKNOWN);
+  }
 }
 
 // -- due data

@@ -15,6 +15,7 @@
 #include "calls/driver_api.h"
 #include "client/call.h"
 #include "client/objects.h"
+#include "client/trace.h"
 #include "transport/link.h"
 #include "wire/frame.h"
 #include "wire/hello.h"
@@ -111,6 +112,10 @@ class Session {
   void wait_for_host_functions();
   // Sends what has been posted at once.
   void flush();
+  // Takes what has come and nobody waits for, without waiting. Another thread that receives does so anyway.
+  void look() { drain(); }
+  // Hands a descriptor to the worker (Link::pass_descriptor).
+  bool pass_descriptor(int fd, uint64_t tag) { return link_->pass_descriptor(fd, tag); }
 
   // -- state
   // -------------------------------------------------------------------------------------------------------------
@@ -138,7 +143,6 @@ class Session {
   void handle_push(const transport::Received& frame);
   void fill(Pending& pending, const transport::Received& frame);
   void lose();
-  // Takes pushes that nobody waits for.
   void drain();
 
   const uint32_t slot_;
@@ -165,6 +169,7 @@ class Session {
   std::atomic<uint64_t> round_trips_{0};
   mutable std::mutex contexts_mutex_;
   std::vector<Context*> contexts_;
+  std::string farewell_;  // why the worker ends the session; under contexts_mutex_
   static constexpr size_t kSlabs = 32;
   Slab slabs_[kSlabs];
 };
@@ -181,6 +186,8 @@ class Frame {
     header_ = reinterpret_cast<wire::FrameHeader*>(room);
     const uint64_t sequence = session.sequence_.load(std::memory_order_relaxed) + 1;
     session.sequence_.store(sequence, std::memory_order_release);
+    if (g_watched.load(std::memory_order_relaxed)) [[unlikely]]
+      watch_frame(call);
     *header_ = wire::FrameHeader{static_cast<uint32_t>(bytes), call, flags, sequence, context, 0, 0};
     // Padding must not carry what another frame left there.
     if (bytes > sizeof(wire::FrameHeader)) std::memset(room + bytes - 8, 0, 8);

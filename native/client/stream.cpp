@@ -74,6 +74,7 @@ extern "C" CUresult cuStreamWaitEvent(CUstream hStream, CUevent hEvent, unsigned
   Call call(calls::Id::cuStreamWaitEvent, "cuStreamWaitEvent");
   calls::cuStreamWaitEvent_arguments arguments{};
   arguments.hEvent = call.handle(hEvent);
+  if ((Flags & ~static_cast<unsigned>(CU_EVENT_WAIT_EXTERNAL)) != 0) call.refuse(CUDA_ERROR_INVALID_VALUE);
   if (call.ok() && reinterpret_cast<uint64_t>(hStream) > 2 &&
       wire::session_of(reinterpret_cast<uint64_t>(hStream)) != wire::session_of(arguments.hEvent)) {
     // The event is of another node, whose GPU this one cannot wait for: the host does.

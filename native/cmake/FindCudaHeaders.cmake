@@ -13,7 +13,7 @@ list(APPEND hints "$ENV{CUDA_HOME}/include" /usr/local/cuda/include)
 find_path(GPOOL_CUDA_H cuda.h HINTS ${hints} NO_DEFAULT_PATH)
 find_path(GPOOL_NVML_H nvml.h HINTS ${hints} NO_DEFAULT_PATH)
 if(NOT GPOOL_CUDA_H)
-  message(FATAL_ERROR "cuda.h was not found. Install the PyPI package nvidia-cuda-runtime (13.5 or later) into the Python "
+  message(FATAL_ERROR "cuda.h was not found. Install the PyPI package nvidia-cuda-runtime (13.0 or later) into the Python "
                       "that CMake finds, or set -DGPOOL_CUDA_INCLUDE=/folder/with/cuda.h.")
 endif()
 add_library(gpool_cuda_headers INTERFACE)

@@ -77,10 +77,19 @@ class Link {
   // Wakes a thread that waits in `receive`. Callable from any thread.
   virtual void interrupt() = 0;
 
+  // -- descriptors, where both sides are on one machine. Beside the frames: the frame that speaks of it is sent after.
+  // False: this link cannot, or not now.
+  virtual bool pass_descriptor(int, uint64_t /*tag*/) { return false; }
+  // The one with this tag; those before it are dropped. Nothing: it has not been passed.
+  virtual Fd take_descriptor(uint64_t /*tag*/) { return Fd(); }
+
   // -- state
   // -----------------------------------------------------------------------------------------------------------
   virtual bool broken() const = 0;
   virtual std::string why() const = 0;
+  // Sleeps until the connection has ended, whoever ended it: for a thread of its own, where the one that receives may
+  // be held up by something else and not notice.
+  virtual void wait_for_end() = 0;
   // Ends the connection: both sides' waits return broken. Callable from any thread, more than once.
   virtual void close() = 0;
   virtual const char* name() const = 0;  // "shm", "tcp"

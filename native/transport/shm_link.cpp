@@ -12,6 +12,7 @@
 #include <poll.h>
 #include <sys/socket.h>
 
+#include <cerrno>
 #include <cstring>
 #include <mutex>
 
@@ -191,6 +192,36 @@ class ShmLink final : public Link {
     futex_wake(in_.consumer_sleeps);
   }
 
+  bool pass_descriptor(int fd, uint64_t tag) override {
+    iovec part{&tag, sizeof tag};
+    alignas(cmsghdr) char control[CMSG_SPACE(sizeof(int))] = {};
+    msghdr message{};
+    message.msg_iov = &part, message.msg_iovlen = 1;
+    message.msg_control = control, message.msg_controllen = sizeof control;
+    cmsghdr* head = CMSG_FIRSTHDR(&message);
+    head->cmsg_level = SOL_SOCKET, head->cmsg_type = SCM_RIGHTS, head->cmsg_len = CMSG_LEN(sizeof(int));
+    std::memcpy(CMSG_DATA(head), &fd, sizeof fd);
+    return sendmsg(socket_.get(), &message, MSG_NOSIGNAL | MSG_DONTWAIT) == sizeof tag;
+  }
+
+  Fd take_descriptor(uint64_t tag) override {
+    for (;;) {
+      uint64_t got = 0;
+      iovec part{&got, sizeof got};
+      alignas(cmsghdr) char control[CMSG_SPACE(sizeof(int))];
+      msghdr message{};
+      message.msg_iov = &part, message.msg_iovlen = 1;
+      message.msg_control = control, message.msg_controllen = sizeof control;
+      if (recvmsg(socket_.get(), &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC) != sizeof got) return Fd();
+      const cmsghdr* head = CMSG_FIRSTHDR(&message);
+      if (head == nullptr || head->cmsg_type != SCM_RIGHTS || head->cmsg_len != CMSG_LEN(sizeof(int))) continue;
+      int fd;
+      std::memcpy(&fd, CMSG_DATA(head), sizeof fd);
+      Fd owned(fd);
+      if (got == tag) return owned;
+    }
+  }
+
   // -- state
   // -----------------------------------------------------------------------------------------------------------
   bool broken() const override {
@@ -201,6 +232,11 @@ class ShmLink final : public Link {
     std::scoped_lock lock(why_mutex_);
     if (!why_.empty()) return why_;
     return broken() ? "The other side ended the session." : "";
+  }
+  void wait_for_end() override {
+    pollfd state{socket_.get(), POLLIN | POLLRDHUP, 0};
+    while (poll(&state, 1, -1) < 0 && errno == EINTR) {
+    }
   }
   void close() override {
     {
@@ -248,9 +284,9 @@ class ShmLink final : public Link {
     futex_wake(word);
   }
 
-  // The socket carries nothing after the handshake: anything readable is the end.
+  // After the handshake the socket carries descriptors, and the end.
   void check_peer() {
-    pollfd state{socket_.get(), POLLIN | POLLRDHUP, 0};
+    pollfd state{socket_.get(), POLLRDHUP, 0};
     if (poll(&state, 1, 0) != 1) return;
     say_why("The process on the other side of the session has ended.");
     gone_.store(true, std::memory_order_release);

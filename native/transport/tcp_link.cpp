@@ -50,6 +50,7 @@ constexpr size_t kMostKept = size_t{256} << 20;  // a peer that acknowledges so 
 constexpr auto kMostKeptPatience = std::chrono::seconds(30);
 constexpr size_t kWriteBytes = size_t{1} << 20;  // at once
 constexpr size_t kSliceBytes = 256 * 1024;       // of large bulk: copied while the one before it is written
+constexpr auto kNoticeTime = std::chrono::seconds(1);
 constexpr auto kClosingTime = std::chrono::seconds(1);
 constexpr size_t kReadBytes = 256 * 1024;
 // Received bytes are acknowledged along with the next frame from the first number on, by themselves from the second.
@@ -223,6 +224,25 @@ class TcpLink final : public Link {
     std::scoped_lock lock(why_mutex_);
     return why_;
   }
+  void wait_for_end() override {
+    while (!broken()) {
+      if (!connected()) {
+        std::unique_lock lock(queue_mutex_);
+        space_changed_.wait_for(lock, kLook, [&] { return broken() || state_ == State::connected; });
+        continue;
+      }
+      pollfd state{socket_.get(), POLLRDHUP, 0};
+      if (poll(&state, 1, int(std::chrono::milliseconds(kLook).count())) <= 0) continue;
+      // Who receives may be about to see it, with what stands before it. One who reads nothing for a while is held up.
+      uint64_t received = received_.load();
+      std::unique_lock lock(queue_mutex_);
+      space_changed_.wait_for(lock, kNoticeTime, [&] { return broken() || state_ == State::away; });
+      lock.unlock();
+      std::scoped_lock read_lock(read_mutex_);
+      if (connected() && received == received_.load() && poll(&state, 1, 0) == 1)
+        lost("The other side ended the connection.");
+    }
+  }
   void close() override {
     // What was sent before is still written, as long as the peer takes it.
     auto end = Clock::now() + kClosingTime;
@@ -309,6 +329,7 @@ class TcpLink final : public Link {
       shutdown(socket_.get(), SHUT_RDWR);
     }
     log::warn(sentence + " For " + seconds_text(grace_) + " the session can be resumed.");
+    space_changed_.notify_all();
     queue_changed_.notify_all();
     wake_receiver();
     return false;

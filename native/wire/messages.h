@@ -16,9 +16,10 @@ enum class Message : uint16_t {
   ping = 2,            // ask. Empty reply
   fence = 3,           // post. Fence
   device_context = 4,  // post. DeviceContext: retain or release a primary context, create or destroy another one
-  memory_map = 5,      // ask. MemoryMap: OUT_OF_MEMORY when the lease's limit would be passed
-  memory_unmap = 6,    // post. MemoryMap, with the meaning of cuMemFree (see rule 5 of data-plane.md)
-  memory_info = 7,     // ask. MemoryInfo → MemoryInfoReply
+  memory_map = 5,      // post: spends credit. ask: OUT_OF_MEMORY when the lease's limit would be passed. MemoryMap
+  memory_unmap =
+      6,            // post. MemoryMap, with the meaning of cuMemFree (rule 5 of data-plane.md); its bytes become credit
+  memory_info = 7,  // ask. MemoryInfo → MemoryInfoReply
   copy_to_device = 8,  // post. CopyLinear + bulk: one piece; `bytes` == bulk_bytes
   copy_to_host = 9,    // ask. CopyLinear; reply when the bytes are there, with them as bulk; the asker sends pieces
   copy_3d = 10,  // ask. Copy3D [+ bulk: packed rows of the host source] → [bulk: packed rows for a host destination]
@@ -40,10 +41,63 @@ enum class Message : uint16_t {
   graph_list = 25,          // ask. GraphList + offered handles → GraphListReply + the nodes' handles
   link = 26,                // add, destroy: post; complete: ask → LinkReply; read: ask → bulk. Link [+ bulk]
 
+  memory_credit = 40,  // ask: memory that credit does not suffice for. post: credit given back. MemoryCredit
+  host_map = 41,       // ask. HostMap → HostMapReply: the client's host memory becomes known to the GPU
+  host_unmap = 42,     // post. HostUnmap
+  host_update = 43,  // post. HostUpdate + bulk: words that the client has changed in memory with a twin (base/mirror.h)
+  host_copy = 44,    // post, or ask: replied when done. HostCopy: between device memory and host memory of host_map
+
   push_error = 32,          // push. PushError: an asynchronous call has failed
   push_output = 33,         // push. bulk: what kernels printed
   push_host_function = 34,  // push. PushHostFunction: a stream has reached the function
+  push_host_update = 47,    // push. PushHostUpdate + words that were changed in a twin (base/mirror.h)
+  push_memory_credit = 48,  // push. PushMemoryCredit: more credit, or all of it is called back
 };
+
+// For statistics. Null: not a message of this version.
+constexpr const char* name_of(Message message) {
+  // clang-format off
+  switch (message) {
+    case Message::goodbye: return "goodbye";
+    case Message::ping: return "ping";
+    case Message::fence: return "fence";
+    case Message::device_context: return "device_context";
+    case Message::memory_map: return "memory_map";
+    case Message::memory_unmap: return "memory_unmap";
+    case Message::memory_info: return "memory_info";
+    case Message::copy_to_device: return "copy_to_device";
+    case Message::copy_to_host: return "copy_to_host";
+    case Message::copy_3d: return "copy_3d";
+    case Message::launch: return "launch";
+    case Message::wait: return "wait";
+    case Message::query: return "query";
+    case Message::module_load: return "module_load";
+    case Message::module_unload: return "module_unload";
+    case Message::event_elapsed: return "event_elapsed";
+    case Message::function_attribute: return "function_attribute";
+    case Message::occupancy: return "occupancy";
+    case Message::error_text: return "error_text";
+    case Message::module_global: return "module_global";
+    case Message::host_function: return "host_function";
+    case Message::host_function_done: return "host_function_done";
+    case Message::graph_node: return "graph_node";
+    case Message::graph_edges: return "graph_edges";
+    case Message::graph_list: return "graph_list";
+    case Message::link: return "link";
+    case Message::memory_credit: return "memory_credit";
+    case Message::host_map: return "host_map";
+    case Message::host_unmap: return "host_unmap";
+    case Message::host_update: return "host_update";
+    case Message::host_copy: return "host_copy";
+    case Message::push_error: return "push_error";
+    case Message::push_output: return "push_output";
+    case Message::push_host_function: return "push_host_function";
+    case Message::push_host_update: return "push_host_update";
+    case Message::push_memory_credit: return "push_memory_credit";
+  }
+  // clang-format on
+  return nullptr;
+}
 
 struct Fence {
   uint64_t device;  // ordinal within the session; its streams
@@ -58,11 +112,33 @@ struct DeviceContext {
   uint32_t reserved;
 };
 
+// Credit (rule 4 of data-plane.md) is counted per device in epochs. Calling it back begins the next one: the first
+// frame that the client sends in it says that it has dropped what was left of the credit before.
 struct MemoryMap {
   uint32_t device;
-  uint32_t reserved;
+  uint32_t epoch;    // of the credit that is spent, or made by a free; 0: none
   uint64_t address;  // in the device's arena; address and bytes are multiples of its granularity
   uint64_t bytes;
+};
+
+struct MemoryCredit {
+  uint32_t device;
+  uint32_t epoch;
+  uint64_t address;  // ask: as MemoryMap
+  uint64_t bytes;    // ask: as MemoryMap; post: 0
+  uint64_t credit;   // what the client has, or gives back; it has none of that any more
+};
+struct MemoryCreditReply {
+  uint32_t epoch;
+  uint32_t reserved;
+  uint64_t granted_bytes;
+  uint64_t target_bytes;  // more than twice this is for others: the client gives it back
+};
+struct PushMemoryCredit {
+  uint32_t device;
+  uint32_t epoch;  // newer than any before: credit of earlier ones is called back
+  uint64_t granted_bytes;
+  uint64_t target_bytes;
 };
 
 struct MemoryInfo {
@@ -71,6 +147,48 @@ struct MemoryInfo {
 struct MemoryInfoReply {
   uint64_t free_bytes;  // of the vGPU, all sessions of the lease counted
   uint64_t total_bytes;
+};
+
+// The worker maps host memory of the client at the client's address, so that one pointer is good for both and for
+// kernels. Shared memory is the client's own, handed over as a descriptor (Link::pass_descriptor) under `tag`; a twin
+// is memory of the worker: host_update tells it what the client has changed, push_host_update, which precedes the
+// answers of all synchronising calls, what kernels have.
+struct HostMap {
+  enum Flags : uint32_t {
+    shared = 1,
+    anywhere = 2,  // a twin may lie elsewhere, if that address is taken
+  };
+  uint64_t address;  // whole pages
+  uint64_t bytes;
+  uint32_t flags;
+  uint32_t reserved;
+  uint64_t tag;
+};
+struct HostMapReply {
+  uint64_t device_address;  // what kernels use
+};
+struct HostUnmap {
+  uint64_t address;  // of host_map
+};
+// The work behind it may use the twin; without bulk it says no more than that.
+struct HostUpdate {
+  enum Flags : uint32_t { always = 1 };  // all work may, from now on
+  uint64_t address;                      // of host_map
+  uint32_t flags;
+  uint32_t reserved;
+};
+struct PushHostUpdate {
+  uint64_t address;  // of host_map
+  uint64_t bytes;    // of the changes that follow
+};
+struct HostCopy {
+  enum Flags : uint32_t { synchronous = 1, to_host = 2 };
+  uint64_t host;    // the client's address; all of it within one host_map
+  uint64_t device;  // device memory
+  uint64_t bytes;
+  Handle stream;
+  uint32_t flags;
+  uint32_t reserved;
 };
 
 struct CopyLinear {
@@ -122,9 +240,10 @@ struct ModuleLoad {
   enum Flags : uint32_t {
     library = 1,        // a CUlibrary; else a CUmodule of the frame's context
     image_follows = 2,  // bulk holds this piece of the image at `offset`; the last piece asks, the others are posted
-  };
-  Handle module;       // minted: module or library
-  uint8_t sha256[32];  // of the image
+  };  // Without image_follows it asks by name alone. NOT_FOUND: the node does not have that image
+  static constexpr uint64_t kAlwaysSent = 64 << 10;  // up to here an image costs less to send than to ask about
+  Handle module;                                     // minted: module or library
+  uint8_t sha256[32];                                // of the image; INVALID_IMAGE when what was sent is another one
   uint64_t image_bytes;
   uint64_t offset;
   uint32_t flags;

@@ -21,6 +21,8 @@ class Admission {
   bool set_key(std::string_view hex);
   bool set_gpus(std::string_view comma_separated);
   void revoke(const std::string& lease) { revoked_.insert(lease); }
+  // What tickets may name.
+  const std::optional<std::set<wire::Uuid>>& gpus() const { return gpus_; }
   bool has_key() const { return !key_.empty(); }
 
   // Fine: `ticket` holds what was granted; no vGPUs at all means everything (--insecure, no ticket).

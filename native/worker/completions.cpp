@@ -128,12 +128,15 @@ void Session::hand_over_completions(bool& all_covered) {
   }
 }
 
+bool Session::waited_for_in(uint32_t context) const {
+  for (const Completion& one : completions_)
+    if (one.context == context) return true;
+  return false;
+}
+
 // Before a context goes: nobody may wait for its events any more.
 void Session::drain_context(uint32_t context) {
-  for (;;) {
-    bool waits = false;
-    for (const Completion& one : completions_) waits |= one.context == context;
-    if (!waits) return;
+  while (waited_for_in(context)) {
     if (!poll_completions()) std::this_thread::sleep_for(std::chrono::microseconds(50));
     if (link_->broken()) return;
   }

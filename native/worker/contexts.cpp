@@ -37,6 +37,7 @@ StreamState* Session::use_stream(wire::Handle handle, uint32_t frame_context) {
   StreamState* stream = find_stream(handle, frame_context);
   if (!stream) return nullptr;
   ++stream->uses;
+  if (twins_for_all > 0) suspect_twins();
   Device& device = devices[contexts[stream->context].device];
   if (stream->fence_seen == device.fence_number) return stream;
   // A stream that is being captured takes no foreign events; what is captured runs later, behind its own fences.
@@ -108,7 +109,27 @@ void Session::fence(Device& device) {
   }
 }
 
-CUresult Session::change_context(const wire::DeviceContext& message) {
+// In order: what the side thread has been given before may still work in the context.
+bool Session::end_contexts() {
+  const size_t before = ending_contexts_.size();
+  std::erase_if(ending_contexts_, [&](const EndingContext& ending) {
+    if (waited_for_in(ending.index) || side_thread_->jobs() >= SideThread::kMostJobs) return false;
+    auto status = std::make_shared<CUresult>();
+    side_thread_->give(
+        [this, status, cu = contexts[ending.index].cu] {
+          driver.cuCtxSetCurrent(nullptr);
+          *status = driver.cuCtxDestroy_v2(cu);
+        },
+        [this, status, question = ending.question] {
+          finish(question, *status);
+          return true;
+        });
+    return true;
+  });
+  return ending_contexts_.size() != before;
+}
+
+CUresult Session::change_context(const wire::DeviceContext& message, const wire::FrameHeader& question) {
   Device* device = this->device(message.device);
   if (!device) return CUDA_ERROR_INVALID_DEVICE;
   if (wire::kind_of(message.context) != wire::Kind::context) return CUDA_ERROR_INVALID_CONTEXT;
@@ -129,7 +150,6 @@ CUresult Session::change_context(const wire::DeviceContext& message) {
   };
   auto end = [&](uint32_t index) {
     open_gates();
-    drain_context(index);
     for (StreamState& stream : streams)
       if (stream.context == index) stream.live = false;
     for (auto* points : {&device->fences, &device->orphans})
@@ -152,7 +172,7 @@ CUresult Session::change_context(const wire::DeviceContext& message) {
     case wire::DeviceContext::release_primary: {
       if (!entry || !contexts[entry->extra].primary) return CUDA_ERROR_INVALID_CONTEXT;
       if (contexts[entry->extra].retains == 1)
-        end(entry->extra);
+        open_gates(), drain_context(entry->extra), end(entry->extra);
       else
         --contexts[entry->extra].retains;
       return driver.cuDevicePrimaryCtxRelease_v2(device->cu);
@@ -160,6 +180,10 @@ CUresult Session::change_context(const wire::DeviceContext& message) {
     case wire::DeviceContext::reset_primary: {
       if (!entry || !contexts[entry->extra].primary) return CUDA_ERROR_INVALID_CONTEXT;
       uint32_t index = entry->extra, retains = contexts[index].retains;
+      // The handle stands for the fresh context from the next frame on, so the stream stands still here.
+      open_gates();
+      drain_context(index);
+      side_thread_->wait_until_done();
       end(index);
       for (uint32_t i = 0; i < retains; ++i) driver.cuDevicePrimaryCtxRelease_v2(device->cu);
       driver.cuDevicePrimaryCtxReset_v2(device->cu);
@@ -178,9 +202,11 @@ CUresult Session::change_context(const wire::DeviceContext& message) {
     }
     case wire::DeviceContext::destroy: {
       if (!entry || contexts[entry->extra].primary) return CUDA_ERROR_INVALID_CONTEXT;
-      cu = contexts[entry->extra].cu;
+      ending_contexts_.push_back({entry->extra, question});
+      ending_contexts_.back().question.flags = 0;  // the answer is given here, errors are told later
       end(entry->extra);
-      return driver.cuCtxDestroy_v2(cu);
+      driver.cuCtxSetCurrent(nullptr);
+      return CUDA_SUCCESS;
     }
     default:
       return CUDA_ERROR_INVALID_VALUE;

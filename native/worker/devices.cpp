@@ -48,7 +48,8 @@ Status describe(const calls::DriverTable& driver, Device& device) {
   size_t total = 0;
   if (CUresult status = driver.cuDeviceTotalMem_v2(&total, device.cu); status != CUDA_SUCCESS)
     return failed("cuDeviceTotalMem", status);
-  record.memory_bytes = device.limit_bytes == 0 ? total : std::min<uint64_t>(total, device.limit_bytes);
+  record.memory_bytes = total;
+  record.compute_permille = 1000;
   CUmemAllocationProp properties{};
   properties.type = CU_MEM_ALLOCATION_TYPE_PINNED;
   properties.location = {CU_MEM_LOCATION_TYPE_DEVICE, device.cu};
@@ -92,33 +93,19 @@ Status reserve_arena(const calls::DriverTable& driver, const wire::ArenaProposal
 
 }  // namespace
 
-Status find_devices(const calls::DriverTable& driver, const Grant& grant, std::vector<Device>& devices) {
+Status find_devices(const calls::DriverTable& driver, std::vector<Device>& devices) {
   if (CUresult status = driver.cuInit(0); status != CUDA_SUCCESS) return failed("cuInit", status);
   int count = 0;
   if (CUresult status = driver.cuDeviceGetCount(&count); status != CUDA_SUCCESS)
     return failed("cuDeviceGetCount", status);
   if (count == 0) return Status::failed("The node's CUDA driver sees no GPU.");
-  if (grant.vgpu_count != 0 && uint32_t(count) != grant.vgpu_count)
-    return Status::failed("The node's CUDA driver sees " + std::to_string(count) + " of the " +
-                          std::to_string(grant.vgpu_count) + " GPUs of the lease; see gpool doctor on that node.");
   devices.resize(std::min<size_t>(size_t(count), wire::kMaxDevices));
   for (size_t i = 0; i < devices.size(); ++i) {
     Device& device = devices[i];
     if (CUresult status = driver.cuDeviceGet(&device.cu, int(i)); status != CUDA_SUCCESS)
       return failed("cuDeviceGet", status);
-    device.record.compute_permille = 1000;
-    if (grant.vgpu_count != 0) {
-      device.limit_bytes = grant.vgpus[i].memory_bytes;
-      device.ledger_index = grant.vgpus[i].ledger_index;
-      device.record.compute_permille = grant.vgpus[i].compute_permille;
-    }
     if (Status status = describe(driver, device); !status) return status;
-    if (grant.vgpu_count != 0 && std::memcmp(device.record.uuid, grant.vgpus[i].uuid, 16) != 0)
-      return Status::failed(
-          "The node's CUDA driver shows other GPUs than the lease names; see gpool doctor on that node.");
     describe_context(driver, device);
-    wire::ArenaProposal proposal = i < grant.arena_count ? grant.arenas[i] : wire::ArenaProposal{};
-    if (Status status = reserve_arena(driver, proposal, device); !status) return status;
   }
   for (size_t i = 0; i < devices.size() && i < 32; ++i)
     for (size_t j = 0; j < devices.size() && j < 32; ++j) {
@@ -126,6 +113,47 @@ Status find_devices(const calls::DriverTable& driver, const Grant& grant, std::v
       if (i != j && driver.cuDeviceCanAccessPeer(&can, devices[i].cu, devices[j].cu) == CUDA_SUCCESS && can)
         devices[i].record.peer_mask_low |= 1u << j;
     }
+  return Status::ok();
+}
+
+bool are_alive(const calls::DriverTable& driver, const std::vector<Device>& devices) {
+  bool alive = true;
+  for (const Device& device : devices) {
+    unsigned flags = 0;
+    int active = 0;
+    CUcontext context = nullptr;
+    if (driver.cuDevicePrimaryCtxGetState(device.cu, &flags, &active) != CUDA_SUCCESS || !active) continue;
+    if (driver.cuDevicePrimaryCtxRetain(&context, device.cu) == CUDA_SUCCESS) {
+      alive &= driver.cuCtxSetCurrent(context) == CUDA_SUCCESS && driver.cuStreamQuery(nullptr) == CUDA_SUCCESS;
+      driver.cuDevicePrimaryCtxRelease_v2(device.cu);
+    } else {
+      alive = false;
+    }
+  }
+  driver.cuCtxSetCurrent(nullptr);
+  return alive;
+}
+
+Status grant_devices(const calls::DriverTable& driver, const Grant& grant, std::vector<Device>& devices) {
+  if (grant.vgpu_count != 0 && devices.size() != grant.vgpu_count)
+    return Status::failed("The node's CUDA driver sees " + std::to_string(devices.size()) + " of the " +
+                          std::to_string(grant.vgpu_count) + " GPUs of the lease; see gpool doctor on that node.");
+  for (size_t i = 0; i < devices.size(); ++i) {
+    Device& device = devices[i];
+    if (grant.vgpu_count != 0) {
+      const GrantedVgpu& vgpu = grant.vgpus[i];
+      if (std::memcmp(device.record.uuid, vgpu.uuid, sizeof vgpu.uuid) != 0)
+        return Status::failed(
+            "The node's CUDA driver shows other GPUs than the lease names; see gpool doctor on that node.");
+      device.limit_bytes = vgpu.memory_bytes;
+      device.ledger_index = vgpu.ledger_index;
+      device.record.compute_permille = vgpu.compute_permille;
+      if (device.limit_bytes != 0)
+        device.record.memory_bytes = std::min(device.record.memory_bytes, device.limit_bytes);
+    }
+    wire::ArenaProposal proposal = i < grant.arena_count ? grant.arenas[i] : wire::ArenaProposal{};
+    if (Status status = reserve_arena(driver, proposal, device); !status) return status;
+  }
   return Status::ok();
 }
 

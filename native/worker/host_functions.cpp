@@ -75,6 +75,7 @@ bool Session::push_host_functions() {
     if (!first) continue;
     while (push_output()) {
     }
+    push_host_changes();
     gate->told = true;
     reached.id = id;
     push(wire::Message::push_host_function, CUDA_SUCCESS, std::as_bytes(std::span(&reached, 1)), nullptr, 0);

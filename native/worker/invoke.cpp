@@ -60,10 +60,7 @@ void Invoke::forget(wire::Kind kind, wire::Handle handle) {
 }
 
 bool Invoke::finish(CUresult status) {
-  if (wants_reply())
-    session_.answer(frame_, status);
-  else if (status != CUDA_SUCCESS)
-    session_.note_error(frame_.context, frame_.call, status);
+  session_.finish(frame_, status);
   return status == CUDA_SUCCESS;
 }
 

@@ -1,4 +1,5 @@
-// The JIT linker: collects the inputs of the client, links them in one go, and gives the result out in pieces.
+// The JIT linker: collects the inputs of the client, has the side thread link them in one go, and gives the result out
+// in pieces.
 #include <algorithm>
 #include <cstring>
 
@@ -13,7 +14,10 @@ constexpr uint64_t kMaxInputBytes = uint64_t{256} << 20;  // of all inputs of on
 
 CUresult add(Session& session, const wire::Link& arguments, std::span<const std::byte> piece) {
   if (!session.links.contains(arguments.link) && session.links.size() >= kMaxLinks) return CUDA_ERROR_OUT_OF_MEMORY;
-  Session::LinkJob& job = session.links[arguments.link];
+  auto& link = session.links[arguments.link];
+  if (!link) link = std::make_shared<Session::LinkJob>();
+  Session::LinkJob& job = *link;
+  if (job.linking) return CUDA_ERROR_INVALID_VALUE;
   if (arguments.offset == 0) {
     uint64_t held = 0;
     for (const auto& input : job.inputs) held += input.bytes.size();
@@ -59,6 +63,7 @@ Frame carry_out_link(Session& session, Invoke& invoke, const transport::Received
   auto at = session.links.find(arguments.link);
   const bool known = at != session.links.end();
   if (arguments.action != wire::Link::add && !known) invoke.reject(CUDA_ERROR_INVALID_HANDLE);
+  if (known && at->second->linking && arguments.action != wire::Link::destroy) invoke.reject(CUDA_ERROR_INVALID_VALUE);
   if (!invoke.valid()) {
     invoke.refuse();
     return Frame::done;
@@ -68,12 +73,28 @@ Frame carry_out_link(Session& session, Invoke& invoke, const transport::Received
       invoke.finish(add(session, arguments, frame.bulk));
       return Frame::done;
     case wire::Link::complete: {
-      const CUresult status = complete(session.driver, at->second);
-      invoke.reply(status, wire::LinkReply{at->second.result.size()});
+      if (session.side_thread().jobs() >= SideThread::kMostJobs) return Frame::again;
+      const ContextState* context = session.context_of_frame(invoke.frame().context);
+      std::shared_ptr<Session::LinkJob> job = at->second;
+      job->linking = true;
+      session.side_thread().give(
+          [&driver = session.driver, job, cu = context ? context->cu : nullptr] {
+            job->status = driver.cuCtxSetCurrent(cu);
+            if (job->status == CUDA_SUCCESS) job->status = complete(driver, *job);
+          },
+          [&session, job, question = invoke.frame()] {
+            job->linking = false;
+            const wire::LinkReply reply{job->result.size()};
+            if (question.flags & wire::kWantsReply)
+              session.answer(question, job->status, std::as_bytes(std::span(&reply, 1)));
+            else
+              session.finish(question, job->status);
+            return true;
+          });
       return Frame::done;
     }
     case wire::Link::read: {
-      const std::vector<std::byte>& result = at->second.result;
+      const std::vector<std::byte>& result = at->second->result;
       if (arguments.bytes == 0 || arguments.bytes > wire::kBulkPieceBytes || arguments.offset > result.size() ||
           arguments.bytes > result.size() - arguments.offset) {
         invoke.finish(CUDA_ERROR_INVALID_VALUE);

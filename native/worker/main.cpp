@@ -10,6 +10,7 @@
 #include <string>
 
 #include "base/log.h"
+#include "worker/image_cache.h"
 #include "worker/options.h"
 #include "worker/worker.h"
 #include "worker/workerd.h"
@@ -68,6 +69,10 @@ int main(int argc, char** argv) {
   if (options.version) return std::printf("gpool-workerd %s\n", GPOOL_VERSION) < 0;
   Fd lock;
   if (Status status = claim_state_folder(options.state_folder, lock); !status) return complain(status.sentence());
+  if (Status status = ImageCache(options.image_folder, options.image_bytes).prepare(); !status) {
+    log::error(status.sentence() + " Until then programs send their code each time.");
+    options.image_bytes = 0;
+  }
   Zygote zygote;
   if (!Zygote::start(run_worker, lock.get(), zygote))
     return complain("The process that forks workers could not be started.");

@@ -1,10 +1,12 @@
-// Loading code: collects the image, hands it to the driver, and tells the client in one record all that it will ask
-// about it.
-#include <algorithm>
+// Loading code: collects the image or finds it on the node, has the side thread hand it to the driver, and tells the
+// client in one record all that it will ask about it.
 #include <cstring>
 
 #include "base/log.h"
+#include "base/sha256.h"
 #include "wire/module_record.h"
+#include "worker/code.h"
+#include "worker/image_cache.h"
 #include "worker/session.h"
 
 namespace gpool::worker {
@@ -13,9 +15,6 @@ namespace {
 constexpr uint64_t kMaxImageBytes = uint64_t{2} << 30;
 constexpr size_t kMaxUploads = 64;
 constexpr uint32_t kMaxOptions = 32;
-constexpr uint32_t kMaxParameters = 4096;
-// Drivers read images by what their headers say and texts up to a zero: zeros behind the end stop both.
-constexpr size_t kImageTail = 64;
 constexpr size_t kMaxRecordInFrame = 64 * 1024;  // larger ones go as bulk if there is room
 constexpr size_t kMostRecordInFrame = wire::kMaxFrameBytes - sizeof(wire::FrameHeader);
 
@@ -45,159 +44,26 @@ bool is_plain(uint32_t option) {
   }
 }
 
-class Record {
- public:
-  void add_kernel(const char* name, const wire::KernelRecord& kernel) {
-    wire::KernelRecord one = kernel;
-    one.number = uint32_t(kernels_.size());
-    one.name_offset = uint32_t(names_.size());
-    one.name_length = uint32_t(std::strlen(name));
-    names_.append(name);
-    kernels_.push_back(one);
-  }
-  uint32_t parameters() const { return uint32_t(parameters_.size()); }
-  void add_parameter(uint32_t offset, uint32_t bytes) { parameters_.push_back({offset, bytes}); }
-  std::vector<std::byte> bytes() const {
-    wire::ModuleRecordHead head{uint32_t(kernels_.size()), uint32_t(parameters_.size()), 0, uint32_t(names_.size())};
-    std::vector<std::byte> all;
-    auto append = [&](const void* at, size_t count) {
-      auto* first = static_cast<const std::byte*>(at);
-      all.insert(all.end(), first, first + count);
-    };
-    append(&head, sizeof head);
-    append(kernels_.data(), kernels_.size() * sizeof kernels_[0]);
-    append(parameters_.data(), parameters_.size() * sizeof parameters_[0]);
-    append(names_.data(), names_.size());
-    return all;
-  }
-
- private:
-  std::vector<wire::KernelRecord> kernels_;
-  std::vector<wire::ParameterRecord> parameters_;
-  std::string names_;
+// A load on its way through the side thread.
+struct Load {
+  wire::FrameHeader question{};
+  wire::ModuleLoad arguments{};
+  JitOptions options;
+  std::vector<std::byte> image;  // as it was sent, with zeros behind it; empty: asked by name
+  CUcontext context = nullptr;
+  uint32_t context_index = 0;
+  LoadedCode code;
 };
 
-// `parameter(index, offset, bytes)` and `attribute(number, value)` ask the driver; both answer whether there is one.
-template <class Parameter, class Attribute>
-wire::KernelRecord describe(Record& record, Parameter&& parameter, Attribute&& attribute) {
-  wire::KernelRecord kernel{};
-  kernel.first_parameter = record.parameters();
-  for (size_t offset = 0, bytes = 0;
-       kernel.parameter_count < kMaxParameters && parameter(kernel.parameter_count, offset, bytes);) {
-    record.add_parameter(uint32_t(offset), uint32_t(bytes));
-    kernel.parameter_bytes = std::max(kernel.parameter_bytes, uint32_t(offset + bytes));
-    ++kernel.parameter_count;
-  }
-  for (uint32_t i = 0; i < wire::kFunctionAttributes; ++i)
-    if (!attribute(i, kernel.attributes[i])) kernel.attributes[i] = 0;
-  return kernel;
-}
-
-void bind_function(Session& session, wire::Handle module, wire::Kind kind, uint64_t value,
-                   const wire::KernelRecord& kernel) {
-  wire::Handle handle =
-      wire::make_handle(kind, wire::session_of(module), wire::generation_of(module), session.function_base++);
-  Slab::Entry* entry = session.slab(kind).bind(handle, value);
-  if (!entry) return;
-  session.functions.push_back({kernel.parameter_bytes, module});
-  entry->extra = uint32_t(session.functions.size() - 1);
-}
-
-CUresult record_library(Session& session, wire::Handle handle, CUlibrary library, Record& record) {
-  const calls::DriverTable& driver = session.driver;
-  unsigned count = 0;
-  if (CUresult status = driver.cuLibraryGetKernelCount(&count, library); status != CUDA_SUCCESS) return status;
-  std::vector<CUkernel> kernels(count);
-  if (count > 0)
-    if (CUresult status = driver.cuLibraryEnumerateKernels(kernels.data(), count, library); status != CUDA_SUCCESS)
-      return status;
-  for (CUkernel kernel : kernels) {
-    const char* name = "";
-    if (CUresult status = driver.cuKernelGetName(&name, kernel); status != CUDA_SUCCESS) return status;
-    wire::KernelRecord one = describe(
-        record,
-        [&](uint32_t i, size_t& offset, size_t& bytes) {
-          return driver.cuKernelGetParamInfo(kernel, i, &offset, &bytes) == CUDA_SUCCESS;
-        },
-        [&](uint32_t i, int32_t& value) {
-          return driver.cuKernelGetAttribute(&value, CUfunction_attribute(i), kernel, session.devices[0].cu) ==
-                 CUDA_SUCCESS;
-        });
-    record.add_kernel(name, one);
-    bind_function(session, handle, wire::Kind::kernel, reinterpret_cast<uint64_t>(kernel), one);
-  }
-  return CUDA_SUCCESS;
-}
-
-CUresult record_module(Session& session, wire::Handle handle, CUmodule module, Record& record) {
-  const calls::DriverTable& driver = session.driver;
-  unsigned count = 0;
-  if (CUresult status = driver.cuModuleGetFunctionCount(&count, module); status != CUDA_SUCCESS) return status;
-  std::vector<CUfunction> functions(count);
-  if (count > 0)
-    if (CUresult status = driver.cuModuleEnumerateFunctions(functions.data(), count, module); status != CUDA_SUCCESS)
-      return status;
-  for (CUfunction function : functions) {
-    const char* name = "";
-    if (CUresult status = driver.cuFuncGetName(&name, function); status != CUDA_SUCCESS) return status;
-    wire::KernelRecord one = describe(
-        record,
-        [&](uint32_t i, size_t& offset, size_t& bytes) {
-          return driver.cuFuncGetParamInfo(function, i, &offset, &bytes) == CUDA_SUCCESS;
-        },
-        [&](uint32_t i, int32_t& value) {
-          return driver.cuFuncGetAttribute(&value, CUfunction_attribute(i), function) == CUDA_SUCCESS;
-        });
-    record.add_kernel(name, one);
-    bind_function(session, handle, wire::Kind::function, reinterpret_cast<uint64_t>(function), one);
-  }
-  return CUDA_SUCCESS;
-}
-
-CUresult load(Session& session, Invoke& invoke, const wire::ModuleLoad& arguments, Session::Upload& upload,
-              Record& record) {
+bool read_options(Invoke& invoke, const wire::ModuleLoad& arguments, JitOptions& options) {
   auto given = invoke.array<Option>(arguments.option_count <= kMaxOptions ? arguments.option_count : UINT64_MAX);
-  if (!invoke.valid()) return CUDA_ERROR_INVALID_VALUE;
-  std::vector<CUjit_option> options;
-  std::vector<void*> values;
+  if (!invoke.valid()) return false;
   for (const Option& one : given) {
     if (!is_plain(one.option)) continue;
-    options.push_back(CUjit_option(one.option));
-    values.push_back(reinterpret_cast<void*>(one.value));
+    options.options.push_back(CUjit_option(one.option));
+    options.values.push_back(reinterpret_cast<void*>(one.value));
   }
-  // Kernels are bound as they are recorded: what fails half way must not leave the two sides counting differently.
-  uint32_t base = session.function_base;
-  CUresult status;
-  if (arguments.flags & wire::ModuleLoad::library) {
-    CUlibrary library = nullptr;
-    status = session.driver.cuLibraryLoadData(&library, upload.image.data(), options.data(), values.data(),
-                                              unsigned(options.size()), nullptr, nullptr, 0);
-    if (status != CUDA_SUCCESS) return status;
-    status = invoke.bind<CUlibrary>(arguments.module, library);
-    if (status == CUDA_SUCCESS) status = record_library(session, arguments.module, library, record);
-    if (status != CUDA_SUCCESS) {
-      session.driver.cuLibraryUnload(library);
-      invoke.unbind<CUlibrary>(arguments.module);
-    }
-  } else {
-    CUmodule module = nullptr;
-    status = session.driver.cuModuleLoadDataEx(&module, upload.image.data(), unsigned(options.size()), options.data(),
-                                               values.data());
-    if (status != CUDA_SUCCESS) return status;
-    status = invoke.bind<CUmodule>(arguments.module, module);
-    if (status == CUDA_SUCCESS) status = record_module(session, arguments.module, module, record);
-    if (status != CUDA_SUCCESS) {
-      session.driver.cuModuleUnload(module);
-      invoke.unbind<CUmodule>(arguments.module);
-    }
-  }
-  if (status != CUDA_SUCCESS) {
-    wire::Kind kind = arguments.flags & wire::ModuleLoad::library ? wire::Kind::kernel : wire::Kind::function;
-    for (; session.function_base > base; --session.function_base)
-      session.slab(kind).forget(
-          wire::make_handle(kind, 0, wire::generation_of(arguments.module), session.function_base - 1));
-  }
-  return status;
+  return true;
 }
 
 // The piece at the right place, or an error.
@@ -220,19 +86,102 @@ CUresult collect(Session& session, const wire::ModuleLoad& arguments, std::span<
   return CUDA_SUCCESS;
 }
 
-// Unloading may wait in the driver for kernels that still run from the code.
-CUresult unload(Session& session, Invoke& invoke, wire::Handle handle) {
-  CUresult status = CUDA_ERROR_INVALID_HANDLE;
-  if (wire::kind_of(handle) == wire::Kind::library) {
-    CUlibrary library = invoke.resolve<CUlibrary>(handle);
-    if (invoke.valid()) status = session.driver.cuLibraryUnload(library);
-    if (invoke.valid()) invoke.unbind<CUlibrary>(handle);
-  } else {
-    CUmodule module = invoke.resolve<CUmodule>(handle);
-    if (invoke.valid()) status = session.driver.cuModuleUnload(module);
-    if (invoke.valid()) invoke.unbind<CUmodule>(handle);
+// On the side thread.
+void carry_out(Load& load, const calls::DriverTable& driver, CUdevice device, const ImageCache& cache) {
+  Sha256Digest name;
+  std::memcpy(name.data(), load.arguments.sha256, name.size());
+  if (load.code.status = driver.cuCtxSetCurrent(load.context); load.code.status != CUDA_SUCCESS) return;
+  const bool library = load.arguments.flags & wire::ModuleLoad::library;
+  if (load.image.empty()) {
+    CachedImage image = cache.find(name, load.arguments.image_bytes);
+    if (image)
+      load.code = load_code(driver, device, image.bytes().data(), library, load.options);
+    else
+      load.code.status = CUDA_ERROR_NOT_FOUND;
+    return;
   }
-  return status;
+  const std::span<const std::byte> image = std::span(load.image).first(load.arguments.image_bytes);
+  if (sha256(image) != name) {
+    load.code.status = CUDA_ERROR_INVALID_IMAGE;
+    return;
+  }
+  load.code = load_code(driver, device, image.data(), library, load.options);
+  // What no driver accepts is not worth keeping, nor what clients send without asking.
+  if (load.code.status == CUDA_SUCCESS && image.size() > wire::ModuleLoad::kAlwaysSent) cache.keep(name, image);
+  load.image = {};
+}
+
+// Makes the handles of the code and of its kernels known: from now on both sides count the kernels alike.
+bool bind(Session& session, const Load& load) {
+  const wire::Handle module = load.arguments.module;
+  const LoadedCode& code = load.code;
+  const wire::Kind own_kind = code.library ? wire::Kind::library : wire::Kind::module;
+  Slab::Entry* own = wire::kind_of(module) == own_kind ? session.slab(own_kind).bind(module, code.handle) : nullptr;
+  if (!own) return false;
+  own->extra = load.context_index;
+  const wire::Kind kind = code.library ? wire::Kind::kernel : wire::Kind::function;
+  for (const LoadedCode::Kernel& kernel : code.kernels) {
+    Slab::Entry* entry = session.slab(kind).bind(
+        wire::make_handle(kind, wire::session_of(module), wire::generation_of(module), session.function_base++),
+        kernel.handle);
+    if (!entry) continue;
+    session.functions.push_back({kernel.parameter_bytes, module});
+    entry->extra = uint32_t(session.functions.size() - 1);
+  }
+  return true;
+}
+
+void unload_later(Session& session, const wire::FrameHeader& question, CUcontext context, bool library,
+                  uint64_t handle) {
+  auto status = std::make_shared<CUresult>();
+  session.side_thread().give(
+      [&driver = session.driver, status, context, library, handle] {
+        *status = driver.cuCtxSetCurrent(context);
+        if (*status == CUDA_SUCCESS) *status = unload_code(driver, library, handle);
+      },
+      [&session, question, status] {
+        session.finish(question, *status);
+        return true;
+      });
+}
+
+// On the dispatching thread. False: there is no room for the answer now.
+bool answer(Session& session, Load& load) {
+  LoadedCode& code = load.code;
+  // A context that ended meanwhile has taken its modules along.
+  if (code.status == CUDA_SUCCESS && !code.library && !session.contexts[load.context_index].live)
+    code.status = CUDA_ERROR_CONTEXT_IS_DESTROYED;
+  if (code.status != CUDA_SUCCESS) {
+    session.finish(load.question, code.status);
+    return true;
+  }
+  // Large records travel as bulk.
+  const size_t bytes = code.record.size();
+  std::byte* bulk = nullptr;
+  if (bytes > kMaxRecordInFrame && bytes <= wire::kBulkPieceBytes) {
+    bulk = session.link().try_reserve_bulk(bytes);
+    if (!bulk && bytes > kMostRecordInFrame && !session.link().broken()) return false;
+  }
+  CUresult refusal = CUDA_SUCCESS;
+  if (!bulk && bytes > kMostRecordInFrame) {
+    log::error("a module's record has " + std::to_string(bytes) + " bytes, more than an answer holds");
+    refusal = CUDA_ERROR_NOT_SUPPORTED;
+  } else if (!bind(session, load)) {
+    refusal = CUDA_ERROR_INVALID_HANDLE;
+  }
+  if (refusal != CUDA_SUCCESS) {
+    if (bulk) session.link().cancel_reserved(bulk);
+    wire::FrameHeader nobody = load.question;
+    nobody.flags = 0;
+    unload_later(session, nobody, load.context, code.library, code.handle);
+    session.finish(load.question, refusal);
+  } else if (bulk) {
+    std::memcpy(bulk, code.record.data(), bytes);
+    session.answer_with_bulk(load.question, CUDA_SUCCESS, bulk, bytes);
+  } else {
+    session.answer(load.question, CUDA_SUCCESS, code.record);
+  }
+  return true;
 }
 
 void forget_functions(Session& session, wire::Handle module) {
@@ -246,62 +195,67 @@ void forget_functions(Session& session, wire::Handle module) {
 }  // namespace
 
 Frame carry_out_module_load(Session& session, Invoke& invoke) {
-  const auto& arguments = invoke.arguments<wire::ModuleLoad>();
+  // Before anything is taken out of the frame: it may come here again.
+  if (session.side_thread().jobs() >= SideThread::kMostJobs) return Frame::again;
+  auto load = std::make_shared<Load>();
+  load->question = invoke.frame();
+  load->arguments = invoke.arguments<wire::ModuleLoad>();
+  const wire::ModuleLoad& arguments = load->arguments;
+  const bool sends_image = arguments.flags & wire::ModuleLoad::image_follows;
   if (!invoke.valid()) {
     invoke.refuse();
     return Frame::done;
   }
-  if ((arguments.flags & wire::ModuleLoad::image_follows) == 0) {
-    // Asked by hash alone. A worker keeps no images of other sessions.
-    invoke.finish(CUDA_ERROR_NOT_FOUND);
-    return Frame::done;
+  CUresult status = sends_image ? collect(session, arguments, invoke.bulk()) : CUDA_SUCCESS;
+  if (status == CUDA_SUCCESS && sends_image && !invoke.wants_reply()) return Frame::done;
+  if (status == CUDA_SUCCESS && sends_image) {
+    Session::Upload& upload = session.uploads[arguments.module];
+    if (upload.received_bytes != upload.image_bytes) status = CUDA_ERROR_INVALID_VALUE;
+    load->image = std::move(upload.image);
+    load->image.resize(load->image.size() + kImageTail);
   }
-  CUresult status = collect(session, arguments, invoke.bulk());
-  if (status != CUDA_SUCCESS) session.uploads.erase(arguments.module);
-  if (status == CUDA_SUCCESS && !invoke.wants_reply()) return Frame::done;
-  Record record;
-  uint32_t base = session.function_base;
-  if (status == CUDA_SUCCESS) {
-    Session::Upload upload = std::move(session.uploads[arguments.module]);
-    session.uploads.erase(arguments.module);
-    if (upload.received_bytes != upload.image_bytes || session.devices.empty()) {
-      status = CUDA_ERROR_INVALID_VALUE;
-    } else {
-      upload.image.resize(upload.image.size() + kImageTail);
-      status = load(session, invoke, arguments, upload, record);
-    }
-  }
+  session.uploads.erase(arguments.module);
+  if (status == CUDA_SUCCESS && !sends_image && (!session.images.is_on() || arguments.image_bytes > kMaxImageBytes))
+    status = CUDA_ERROR_NOT_FOUND;
+  if (status == CUDA_SUCCESS && (session.devices.empty() || !read_options(invoke, arguments, load->options)))
+    status = CUDA_ERROR_INVALID_VALUE;
+  const bool library = arguments.flags & wire::ModuleLoad::library;
+  ContextState* context = session.context_of_frame(invoke.frame().context);
+  if (status == CUDA_SUCCESS && !context && !library) status = CUDA_ERROR_INVALID_CONTEXT;
   if (status != CUDA_SUCCESS) {
     invoke.finish(status);
     return Frame::done;
   }
-  // Large records travel as bulk.
-  std::vector<std::byte> bytes = record.bytes();
-  std::byte* bulk = nullptr;
-  if (bytes.size() > kMaxRecordInFrame && bytes.size() <= wire::kBulkPieceBytes)
-    bulk = session.link().try_reserve_bulk(bytes.size());
-  if (bulk) {
-    std::memcpy(bulk, bytes.data(), bytes.size());
-    session.answer_with_bulk(invoke.frame(), CUDA_SUCCESS, bulk, bytes.size());
-  } else if (bytes.size() <= kMostRecordInFrame) {
-    session.answer(invoke.frame(), CUDA_SUCCESS, bytes);
-  } else {
-    log::error("a module's record has " + std::to_string(bytes.size()) + " bytes, more than an answer holds");
-    unload(session, invoke, arguments.module);
-    forget_functions(session, arguments.module);
-    session.function_base = base;
-    invoke.finish(CUDA_ERROR_NOT_SUPPORTED);
+  if (context) {
+    load->context = context->cu;
+    load->context_index = session.slab(wire::Kind::context).find_index(invoke.frame().context)->extra;
   }
+  session.side_thread().give(
+      [load, &session, device = session.devices[0].cu] { carry_out(*load, session.driver, device, session.images); },
+      [load, &session] { return answer(session, *load); });
   return Frame::done;
 }
 
-void carry_out_module_unload(Session& session, Invoke& invoke) {
-  wire::Handle handle = invoke.arguments<wire::ModuleUnload>().module;
-  if (!invoke.valid()) return void(invoke.refuse());
-  CUresult status = unload(session, invoke, handle);
-  if (!invoke.valid()) return void(invoke.refuse());
+// From here on the client's handles mean nothing; the driver is told when the calls before are through.
+Frame carry_out_module_unload(Session& session, Invoke& invoke) {
+  if (session.side_thread().jobs() >= SideThread::kMostJobs) return Frame::again;
+  const wire::Handle handle = invoke.arguments<wire::ModuleUnload>().module;
+  const bool library = wire::kind_of(handle) == wire::Kind::library;
+  const uint64_t value = library ? reinterpret_cast<uint64_t>(invoke.resolve<CUlibrary>(handle))
+                                 : reinterpret_cast<uint64_t>(invoke.resolve<CUmodule>(handle));
+  if (!invoke.valid()) {
+    invoke.refuse();
+    return Frame::done;
+  }
+  const ContextState* context =
+      library ? nullptr : &session.contexts[session.slab(wire::kind_of(handle)).find(handle)->extra];
+  session.slab(wire::kind_of(handle)).forget(handle);
   forget_functions(session, handle);
-  invoke.finish(status);
+  if (context && !context->live)
+    session.finish(invoke.frame(), CUDA_SUCCESS);  // it went with its context
+  else
+    unload_later(session, invoke.frame(), context ? context->cu : nullptr, library, value);
+  return Frame::done;
 }
 
 void carry_out_module_global(Session& session, Invoke& invoke) {

@@ -44,6 +44,7 @@ Session::Session(const Grant& grant_, const calls::DriverTable& driver_, Ledger 
     : driver(driver_),
       grant(grant_),
       devices(std::move(devices_)),
+      images(grant.image_folder, grant.image_bytes),
       ledger_(std::move(ledger)),
       used_without_ledger_(devices.size()),
       output_(output) {}
@@ -52,18 +53,23 @@ int Session::serve(std::unique_ptr<transport::Link> link) {
   link_ = std::move(link);
   pin_bulk();
   waiters_ = std::make_unique<Waiters>(driver, [link = link_.get()] { link->interrupt(); });
+  side_thread_ = std::make_unique<SideThread>([link = link_.get()] { link->interrupt(); });
   output_.start([link = link_.get()] { link->interrupt(); });
+  listen_to_ledger();
   auto last_progress = Clock::now();
   while (!goodbye_ && !terminated_) {
     bool progress = send_kept();
     progress |= take_frames();
+    progress |= attend_to_credit();
     if (!completions_.empty() || !doomed_.empty()) progress |= poll_completions();
+    progress |= end_contexts();
+    progress |= side_thread_->collect();
     progress |= push_host_functions();
     progress |= push_output();
     link_->flush();
     if (link_->broken()) {
       transport::Received frame;
-      if (!kept_.empty() || stalled_ || !link_->try_receive(frame)) break;
+      if (!kept_.empty() || stalled_ || !next_frame(frame)) break;
       // What arrived before the end still counts: a goodbye is an end in good order.
       carry_out(frame);
       continue;
@@ -87,19 +93,21 @@ int Session::serve(std::unique_ptr<transport::Link> link) {
   link_->flush();
   link_->close();
   (void)waiters_.release();
+  (void)side_thread_.release();
   (void)link_.release();
   return code;
 }
 
 void Session::rest(Clock::time_point last_progress) {
   auto now = Clock::now();
-  if (!kept_.empty() || stalled_) {  // waits for room in the link: nothing wakes us for that
-    // Rarely where it lasts, as while the connection is lost.
+  // These wait for room in the link, or for memory: nothing wakes us for that. Rarely where it lasts, as while the
+  // connection is lost.
+  if (!kept_.empty() || stalled_ || !behind_.empty() || side_thread_->is_held_up()) {
     std::this_thread::sleep_for(std::clamp<Clock::duration>((now - last_progress) / 16, kShortestRest, kLongestRest));
     return;
   }
   transport::Received frame;
-  auto deadline = transport::kForever;
+  auto deadline = next_credit_deadline();
   if (!completions_.empty()) {
     if (now - last_progress < kSpin) {
       std::this_thread::yield();
@@ -107,7 +115,7 @@ void Session::rest(Clock::time_point last_progress) {
     }
     bool all_covered;
     hand_over_completions(all_covered);
-    if (!all_covered) deadline = now + kUncoveredPoll;
+    if (!all_covered) deadline = std::min(deadline, now + kUncoveredPoll);
   }
   if (link_->receive(frame, deadline) == transport::Outcome::done) {
     Frame result = carry_out(frame);
@@ -120,14 +128,17 @@ bool Session::take_frames() {
   if (!kept_.empty()) return false;
   if (stalled_) {
     Frame result = carry_out(stalled_frame_);
-    if (result == Frame::again) return false;
+    if (result == Frame::again) {
+      look_behind();
+      return false;
+    }
     stalled_ = false;
     if (result == Frame::done) link_->release(stalled_frame_);
   }
   size_t count = 0;
   transport::Received frame;
   while (count < kFramesPerTurn && kept_.empty() && !goodbye_ && completions_.size() < kMaxCompletions &&
-         link_->try_receive(frame)) {
+         next_frame(frame)) {
     ++count;
     Frame result = carry_out(frame);
     if (result == Frame::done) link_->release(frame);
@@ -137,6 +148,28 @@ bool Session::take_frames() {
     }
   }
   return count > 0;
+}
+
+bool Session::next_frame(transport::Received& frame) {
+  if (behind_.empty()) return link_->try_receive(frame);
+  frame = behind_.front();
+  behind_.pop_front();
+  return true;
+}
+
+// A frame that waits for memory waits for frees, those for streams, and streams perhaps for a function of the client's:
+// the word that it has been called is heard whatever stands before it.
+void Session::look_behind() {
+  constexpr size_t kMost = 1024;
+  transport::Received frame;
+  while (behind_.size() < kMost && link_->try_receive(frame)) {
+    if (frame.header->call != uint16_t(wire::Message::host_function_done)) {
+      behind_.push_back(frame);
+      continue;
+    }
+    carry_out(frame);
+    link_->release(frame);
+  }
 }
 
 Frame Session::carry_out(const transport::Received& frame) {
@@ -213,11 +246,25 @@ Frame Session::carry_out_message(wire::Message message, Invoke& invoke, const tr
     }
     case Message::device_context: {
       const auto& arguments = invoke.arguments<wire::DeviceContext>();
-      invoke.finish(invoke.valid() ? change_context(arguments) : CUDA_ERROR_INVALID_VALUE);
+      invoke.finish(invoke.valid() ? change_context(arguments, invoke.frame()) : CUDA_ERROR_INVALID_VALUE);
       break;
     }
     case Message::memory_map:
       return carry_out_memory_map(*this, invoke);
+    case Message::host_map:
+      carry_out_host_map(*this, invoke);
+      break;
+    case Message::host_unmap:
+      carry_out_host_unmap(*this, invoke);
+      break;
+    case Message::host_update:
+      carry_out_host_update(*this, invoke);
+      break;
+    case Message::host_copy:
+      carry_out_host_copy(*this, invoke);
+      break;
+    case Message::memory_credit:
+      return carry_out_memory_credit(*this, invoke);
     case Message::memory_unmap:
       carry_out_memory_unmap(*this, invoke);
       break;
@@ -242,8 +289,7 @@ Frame Session::carry_out_message(wire::Message message, Invoke& invoke, const tr
     case Message::module_load:
       return carry_out_module_load(*this, invoke);
     case Message::module_unload:
-      carry_out_module_unload(*this, invoke);
-      break;
+      return carry_out_module_unload(*this, invoke);
     case Message::module_global:
       carry_out_module_global(*this, invoke);
       break;
@@ -328,6 +374,13 @@ void Session::answer_with_bulk(const wire::FrameHeader& question, CUresult statu
   send_or_keep(std::move(outgoing));
 }
 
+void Session::finish(const wire::FrameHeader& question, CUresult status) {
+  if (question.flags & wire::kWantsReply)
+    answer(question, status);
+  else if (status != CUDA_SUCCESS)
+    note_error(question.context, question.call, status);
+}
+
 void Session::note_error(uint32_t frame_context, uint16_t call, CUresult status, const std::string& text) {
   ContextState* context = context_of_frame(frame_context);
   bool sticky = is_sticky(status);
@@ -383,6 +436,7 @@ CUresult Session::settle(ContextState* context, CUresult status) {
   // What was printed comes before the word that the work is done.
   while (push_output()) {
   }
+  push_host_changes();
   if (!context) return status;
   // The client learns of a sticky error before the answer that shows it: all its later calls have to fail alike.
   if (is_sticky(status) && context->sticky == CUDA_SUCCESS) {

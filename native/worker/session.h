@@ -14,14 +14,18 @@
 #include <unordered_map>
 #include <vector>
 
+#include "base/mirror.h"
 #include "calls/driver_table.h"
 #include "transport/link.h"
 #include "wire/hello.h"
 #include "wire/messages.h"
+#include "worker/credit.h"
 #include "worker/grant.h"
+#include "worker/image_cache.h"
 #include "worker/invoke.h"
 #include "worker/ledger.h"
 #include "worker/output_pipe.h"
+#include "worker/side_thread.h"
 #include "worker/slab.h"
 #include "worker/waiters.h"
 
@@ -39,6 +43,11 @@ struct MappedPiece {
   CUmemGenericAllocationHandle physical;
 };
 
+struct Unmapping {
+  uint64_t bytes;
+  uint32_t epoch;  // of the credit that the bytes become
+};
+
 struct Device {
   CUdevice cu = 0;
   wire::DeviceRecord record{};
@@ -46,8 +55,10 @@ struct Device {
   uint32_t ledger_index = 0;
   std::map<uint64_t, MappedPiece> mapped;  // by address
   uint32_t pending_unmaps = 0;
-  std::map<uint64_t, uint64_t> unmapping;            // address → bytes, until the queued work before the free is done
-  std::deque<std::function<bool()>> wait_for_unmap;  // maps that wait for pending unmaps; true: through
+  std::map<uint64_t, Unmapping> unmapping;           // by address, until the queued work before the free is done
+  std::deque<std::function<bool()>> wait_for_unmap;  // maps that wait for memory; true: answered
+  std::chrono::steady_clock::time_point asker_patience_ends = std::chrono::steady_clock::time_point::max();
+  Credit credit;
   // Events that the next work of every stream has to wait for (rule 5 of data-plane.md), oldest first.
   struct FencePoint {
     CUevent event;
@@ -119,7 +130,9 @@ class Session {
   StreamState* find_stream(wire::Handle handle, uint32_t frame_context);
   // The same, about to receive work: waits for fences are put in first.
   StreamState* use_stream(wire::Handle handle, uint32_t frame_context);
-  CUresult change_context(const wire::DeviceContext& message);
+  CUresult change_context(const wire::DeviceContext& message, const wire::FrameHeader& question);
+  // Has contexts destroyed whose end has been asked for, once nobody waits for their events any more. True: of one.
+  bool end_contexts();
   // What any stream is given from now on comes after what this one holds: a synchronous copy has promised it, and
   // streams that do not wait for the legacy stream would not know.
   void fence_behind(StreamState& stream);
@@ -136,6 +149,8 @@ class Session {
   void push(wire::Message message, CUresult status, std::span<const std::byte> arguments, std::byte* bulk,
             size_t bulk_bytes);
   void push_error(const ContextState* context, uint16_t call, CUresult status, const std::string& text);
+  // The end of a frame that has no answer of its own: an asker gets an empty one, an error of a post is noted.
+  void finish(const wire::FrameHeader& question, CUresult status);
   // Keeps the error of an asynchronous call and tells the client at once.
   void note_error(uint32_t frame_context, uint16_t call, CUresult status, const std::string& text = "");
   // What a synchronising call has to answer: its own result, or what went wrong before it.
@@ -155,6 +170,7 @@ class Session {
   std::vector<StreamState*> busy_streams(uint32_t device, int64_t only_context = -1);
   bool waited_for(CUevent event) const;
   void destroy_later(CUevent event) { doomed_.push_back(event); }
+  bool waited_for_in(uint32_t context) const;
   void drain_context(uint32_t context);
   bool bulk_is_pinned() const { return bulk_is_pinned_; }
 
@@ -176,10 +192,44 @@ class Session {
   // The nodes' handles end with their graph.
   void forget_nodes(wire::Handle graph);
 
-  // Ledger (memory.cpp).
+  // Host memory of the client (host_memory.cpp), by the client's address.
+  struct HostMapping {
+    std::span<std::byte> memory;     // here
+    std::unique_ptr<Mirror> mirror;  // of a twin
+    bool ending = false;             // unmapped, but work that was queued before may still use it
+    bool suspect = false;            // twin: work under way may change it
+    bool always = false;             // twin: any work may
+  };
+  std::map<uint64_t, HostMapping> host_mappings;
+  uint32_t twins = 0, twins_for_all = 0;  // among them, and of these the ones that any work may use
+  // Where the client's bytes are here; nullptr: they are not in one mapping.
+  std::byte* host_memory(uint64_t address, uint64_t bytes);
+  // Tells the client what kernels have changed in twins: before every word that work is done.
+  void push_host_changes();
+  // Work is put into a stream.
+  void suspect_twins();
+
+  // The ledger, and credit (credit.cpp).
   bool reserve_memory(Device& device, uint64_t bytes);
   void release_memory(Device& device, uint64_t bytes);
   uint64_t memory_used(const Device& device) const;
+  // False: it does not suffice, or not yet.
+  bool reserve_from_credit(Device& device, uint64_t bytes);
+  void release_to_credit(Device& device, uint64_t bytes, uint32_t epoch);
+  void give_back_credit(Device& device, uint64_t bytes);
+  // Grants what is missing to the target, if that is half of it. The bytes, which the client has to be told.
+  uint64_t grant_credit(Device& device);
+  void top_up_credit(Device& device);
+  // A frame of this epoch has come.
+  void see_credit_epoch(Device& device, uint32_t epoch);
+  // False: no other session of the lease holds any.
+  bool call_back_credit_of_others(Device& device);
+  // Device memory (memory.cpp). Answers when the memory is there, or when it is clear that it cannot be had.
+  void map_when_possible(Device& device, uint64_t address, uint64_t bytes, std::function<void(CUresult)> answer_with);
+  void retry_maps(Device& device);
+
+  // For driver calls that may take long; while it works, the dispatching thread goes on.
+  SideThread& side_thread() { return *side_thread_; }
 
   // Modules (modules.cpp).
   struct Upload {
@@ -187,6 +237,7 @@ class Session {
     uint64_t received_bytes = 0, image_bytes = 0;
   };
   std::map<wire::Handle, Upload> uploads;
+  const ImageCache images;
   uint32_t function_base = 1;
 
   // The JIT linker (links.cpp).
@@ -198,8 +249,10 @@ class Session {
     };
     std::vector<Input> inputs;
     std::vector<std::byte> result;
+    CUresult status = CUDA_SUCCESS;
+    bool linking = false;  // the side thread has it
   };
-  std::map<wire::Handle, LinkJob> links;
+  std::map<wire::Handle, std::shared_ptr<LinkJob>> links;
 
  private:
   struct Completion {
@@ -229,9 +282,19 @@ class Session {
   // The same, recorded behind everything that is in the stream.
   CUevent mark(StreamState& stream, CUresult& status);
   void pin_bulk();
+  bool has_ledger() const { return grant.vgpu_count != 0; }
+  void push_credit(const Device& device, uint32_t epoch, uint64_t granted);
+  void end_credit_epoch(Device& device);
+  // What other sessions of the lease want, and patience that has ended.
+  bool attend_to_credit();
+  std::chrono::steady_clock::time_point next_credit_deadline() const;
+  void listen_to_ledger();
+  bool next_frame(transport::Received& frame);
+  void look_behind();
   void rest(std::chrono::steady_clock::time_point last_progress);
 
   Ledger ledger_;
+  uint32_t news_seen_ = 0;
   std::vector<uint64_t> used_without_ledger_;
   std::unique_ptr<transport::Link> link_;
   Slab slabs_[64];
@@ -239,11 +302,18 @@ class Session {
   std::deque<Outgoing> kept_;
   bool stalled_ = false;
   transport::Received stalled_frame_;
+  std::deque<transport::Received> behind_;  // frames that came while one was stalled
   std::vector<Completion> completions_;
   uint64_t completion_number_ = 0;  // of the newest
   std::vector<CUevent> doomed_;
+  struct EndingContext {
+    uint32_t index;
+    wire::FrameHeader question;
+  };
+  std::vector<EndingContext> ending_contexts_;
   std::map<uint64_t, std::shared_ptr<Gate>> gates_;  // by the function's number
   std::unique_ptr<Waiters> waiters_;
+  std::unique_ptr<SideThread> side_thread_;
   bool bulk_is_pinned_ = false;
   bool goodbye_ = false;
   std::atomic<bool> terminated_{false};
@@ -253,6 +323,11 @@ class Session {
 
 // Messages with hand-written code. Each answers (or keeps the error) by itself.
 Frame carry_out_memory_map(Session& session, Invoke& invoke);
+void carry_out_host_map(Session& session, Invoke& invoke);
+void carry_out_host_unmap(Session& session, Invoke& invoke);
+void carry_out_host_update(Session& session, Invoke& invoke);
+void carry_out_host_copy(Session& session, Invoke& invoke);
+Frame carry_out_memory_credit(Session& session, Invoke& invoke);
 void carry_out_memory_unmap(Session& session, Invoke& invoke);
 void carry_out_memory_info(Session& session, Invoke& invoke);
 Frame carry_out_copy_to_device(Session& session, Invoke& invoke, const transport::Received& frame);
@@ -262,7 +337,7 @@ void carry_out_launch(Session& session, Invoke& invoke);
 void carry_out_wait(Session& session, Invoke& invoke);
 void carry_out_query(Session& session, Invoke& invoke);
 Frame carry_out_module_load(Session& session, Invoke& invoke);
-void carry_out_module_unload(Session& session, Invoke& invoke);
+Frame carry_out_module_unload(Session& session, Invoke& invoke);
 void carry_out_module_global(Session& session, Invoke& invoke);
 void carry_out_event_elapsed(Session& session, Invoke& invoke);
 void carry_out_function_attribute(Session& session, Invoke& invoke);

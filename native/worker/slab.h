@@ -15,7 +15,7 @@ class Slab {
   struct Entry {
     uint64_t value = 0;  // the driver's handle
     uint32_t generation = 0;
-    uint32_t extra = 0;  // streams: index of the stream's state; contexts: of the context's; functions: of theirs
+    uint32_t extra = 0;  // streams, contexts, functions: index of their state; modules: of their context's
     bool live = false;
   };
 

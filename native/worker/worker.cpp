@@ -4,9 +4,11 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <chrono>
 #include <cstdlib>
 #include <cstring>
 #include <string>
+#include <thread>
 
 #include "base/log.h"
 #include "transport/handshake.h"
@@ -18,6 +20,9 @@
 namespace gpool::worker {
 namespace {
 
+// How long after the client's end the dispatching thread may take to notice it.
+constexpr auto kFarewellTime = std::chrono::seconds(2);
+
 Session* the_session = nullptr;  // for the signal handler
 
 void say(int report, const std::string& words) {
@@ -25,35 +30,66 @@ void say(int report, const std::string& words) {
   (void)ignored;
 }
 
-Status prepare(const Grant& grant, calls::DriverTable& driver, Ledger& ledger, std::vector<Device>& devices) {
-  if (grant.vgpu_count != 0) {
-    if (Status status = Ledger::open(grant.ledger_path, ledger); !status) return status;
-    std::string visible;
-    for (uint32_t i = 0; i < grant.vgpu_count; ++i) {
-      wire::Uuid uuid;
-      std::memcpy(uuid.data(), grant.vgpus[i].uuid, uuid.size());
-      visible += (i ? "," : "") + wire::uuid_text(uuid);
-    }
-    setenv("CUDA_VISIBLE_DEVICES", visible.c_str(), 1);
+// Which GPUs the driver shows is all that a grant says to it, and it reads that once.
+Status start_driver(const Grant& grant, calls::DriverTable& driver, std::vector<Device>& devices) {
+  std::string visible;
+  for (uint32_t i = 0; i < grant.vgpu_count; ++i) {
+    wire::Uuid uuid;
+    std::memcpy(uuid.data(), grant.vgpus[i].uuid, uuid.size());
+    visible += (i ? "," : "") + wire::uuid_text(uuid);
   }
+  if (grant.vgpu_count != 0) setenv("CUDA_VISIBLE_DEVICES", visible.c_str(), 1);
   // Not our own client driver, should the surroundings offer it: a worker that asks a broker for GPUs would go in
   // circles.
   for (const char* name : {"GPOOL_BROKER", "GPOOL_ENDPOINTS", "LD_PRELOAD"}) unsetenv(name);
   std::string path = grant.driver_folder[0] ? std::string(grant.driver_folder) + "/libcuda.so.1" : "libcuda.so.1";
   if (Status status = calls::load_driver(path.c_str(), driver); !status) return status;
-  return find_devices(driver, grant, devices);
+  return find_devices(driver, devices);
+}
+
+// Until a session comes, if one ever does. What comes after is the same as in a worker that was made for its session.
+void wait_for_session(const calls::DriverTable& driver, const std::vector<Device>& devices, const Status& start,
+                      const Fd& report, Grant& grant, Fd& client) {
+  if (!start) {
+    log::warn("no worker could be made ready: " + start.sentence());
+    _exit(kCouldNotStart);
+  }
+  say(report.get(), "ready");
+  if (!receive_grant(report.get(), grant, client)) _exit(kClientClosed);
+  // A GPU that has failed meanwhile has taken the context along. The client has heard nothing yet, and workerd starts
+  // another worker for it.
+  if (!are_alive(driver, devices)) _exit(kCouldNotStart);
+  say(report.get(), "taken");
+}
+
+// The dispatching thread never waits for the GPU by itself, but some calls of a driver do (a context that ends while
+// its kernel does not). Nobody must hold a GPU for a client that is gone.
+void end_after_client(transport::Link& link, int report) {
+  std::thread([&link, report] {
+    link.wait_for_end();
+    std::this_thread::sleep_for(kFarewellTime);
+    const char* sentence = "the client is gone while a call of the driver does not return";
+    log::warn(sentence);
+    say(report, sentence);
+    _exit(kClientLost);
+  }).detach();
 }
 
 }  // namespace
 
-void run_worker(const Grant& grant, Fd client, Fd report) {
+void run_worker(const Grant& given, Fd client, Fd report) {
+  static Grant grant = given;
   log::set_source("worker " + std::to_string(grant.session_id));
   static OutputPipe output;
   output.open();
   static calls::DriverTable driver;  // waiting threads may use it to the very end
   Ledger ledger;
   std::vector<Device> devices;
-  if (Status status = prepare(grant, driver, ledger, devices); !status) {
+  Status status = start_driver(grant, driver, devices);
+  if (grant.warm) wait_for_session(driver, devices, status, report, grant, client);
+  if (status && grant.ledger_path[0]) status = Ledger::open(grant.ledger_path, ledger);
+  if (status) status = grant_devices(driver, grant, devices);
+  if (!status) {
     log::error("the session could not start: " + status.sentence());
     transport::refuse(client.get(), status.sentence(), grant.version);
     say(report.get(), status.sentence());
@@ -74,6 +110,7 @@ void run_worker(const Grant& grant, Fd client, Fd report) {
     _exit(kClientLost);
   }
   say(report.get(), "open");
+  end_after_client(*link, report.get());
   the_session = new Session(grant, driver, std::move(ledger), std::move(devices), output);
   if (grant.resume_key != 0) obey_orders(report.get(), *link);
   signal(SIGTERM, [](int) { the_session->terminate(); });

@@ -41,16 +41,13 @@ std::string peer_name(int socket) {
   return std::string(host) + ":" + port;
 }
 
-template <size_t N>
-void put_text(char (&field)[N], const std::string& text) {
-  std::memset(field, 0, N);
-  std::memcpy(field, text.data(), std::min(text.size(), N - 1));
-}
-
 }  // namespace
 
 Workerd::Workerd(const Options& options, Zygote zygote)
-    : options_(options), zygote_(std::move(zygote)), admission_(options.node, options.insecure) {
+    : options_(options),
+      zygote_(std::move(zygote)),
+      admission_(options.node, options.insecure),
+      warm_(options.warm_workers) {
   sigset_t signals;
   sigemptyset(&signals);
   sigaddset(&signals, SIGTERM);
@@ -79,6 +76,7 @@ int Workerd::run() {
   (void)ignored;
   log::info("serving " + ready);
 
+  want_warm();
   std::vector<pollfd> fds;
   while (!quitting_) {
     fds.clear();
@@ -95,6 +93,9 @@ int Workerd::run() {
     std::vector<uint32_t> watched;
     for (auto& [id, session] : sessions_)
       if (session.client) watched.push_back(id), watch(session.client);
+    std::vector<uint32_t> warm;
+    for (auto& [id, worker] : warm_.all())
+      if (worker.report) warm.push_back(id), watch(worker.report);
 
     auto now = Clock::now();
     auto wait_ms = std::chrono::duration_cast<std::chrono::milliseconds>(next_deadline(now) - now).count();
@@ -113,6 +114,8 @@ int Workerd::run() {
       if (fds[at++].revents) read_report(sessions_.at(id));
     for (uint32_t id : watched)
       if (fds[at++].revents) client_has_ended(sessions_.at(id));
+    for (uint32_t id : warm)
+      if (fds[at++].revents) read_warm(id);
     if (fds[4].revents) read_zygote();
     if (fds[1].revents) accept_clients(unix_listener_.get(), "unix");
     if (fds[2].revents) accept_clients(tcp_listener_.get(), "tcp");
@@ -199,6 +202,8 @@ void Workerd::begin_session(Handshake& handshake) {
   grant.client_pid = session.client_pid;
   put_text(grant.lease, ticket.lease);
   put_text(grant.driver_folder, options_.driver_folder);
+  put_text(grant.image_folder, options_.image_folder);
+  grant.image_bytes = options_.image_bytes;
   put_text(grant.version, GPOOL_VERSION);
   put_text(grant.command, session.command);
   make_resumable(handshake, session, grant);
@@ -239,10 +244,12 @@ void Workerd::begin_session(Handshake& handshake) {
     }
   }
   // The worker's end of the conversation may take as long as the driver needs to start; its socket blocks.
-  if (!zygote_.spawn(grant, handshake.socket.get(), workers_report.get())) {
+  if (!hand_over(session, grant, handshake.socket.get()) &&
+      !zygote_.spawn(grant, handshake.socket.get(), workers_report.get())) {
     refuse("Node " + options_.node + " could not start a worker; see the log of gpool-workerd.");
-    sessions_[session.id] = std::move(session);
-    return end_session(next_session_ - 1, kCouldNotStart << 8);
+    const uint32_t id = session.id;
+    sessions_[id] = std::move(session);
+    return end_session(id, kCouldNotStart << 8);
   }
   log::info("session " + std::to_string(session.id) + " starts: " + handshake.peer + " lease=" + session.lease +
             " command=" + session.command);
@@ -260,10 +267,14 @@ void Workerd::read_report(Session& session) {
     return;
   }
   std::string words(text, size_t(got));
-  if (words == "open") {
+  session.grant.reset(), session.waiting_client.reset();  // whatever it says, it has the session
+  if (words == "taken") {
+    // nothing more yet
+  } else if (words == "open") {
     session.open = true;
     log::info("session " + std::to_string(session.id) + " is open");
-    tell_all(session_line(session));
+    // The worker's word and the zygote's come in any order.
+    if (session.pid > 0) tell_all(session_line(session));
   } else {
     session.detail = words;
   }
@@ -272,10 +283,15 @@ void Workerd::read_report(Session& session) {
 void Workerd::read_zygote() {
   ZygoteNews news;
   while (zygote_.next(news)) {
+    if (warm_.find(news.session_id)) {
+      warm_news(news);
+      continue;
+    }
     auto at = sessions_.find(news.session_id);
     if (at == sessions_.end()) continue;
     if (news.kind == ZygoteNews::spawned) {
       at->second.pid = news.pid;
+      if (news.pid > 0 && at->second.open) tell_all(session_line(at->second));
       if (news.pid < 0) end_session(news.session_id, kCouldNotStart << 8);
       if (news.pid > 0 && at->second.revoked) zygote_.signal(news.session_id, SIGTERM);
     } else {
@@ -296,17 +312,21 @@ void Workerd::end_session(uint32_t id, int wait_status) {
     char text[1024];
     ssize_t got = recv(session.report.get(), text, sizeof text, MSG_DONTWAIT);
     if (got <= 0) break;
+    session.grant.reset();
+    if (std::string_view(text, size_t(got)) == "taken") continue;
     if (std::string_view(text, size_t(got)) != "open") {
       session.detail.assign(text, size_t(got));
     } else {
       tell_all(session_line(session));
     }
   }
+  if (start_again(session)) return;
   const char* reason = "worker-died";
   if (WIFEXITED(wait_status) && WEXITSTATUS(wait_status) == kClientClosed) reason = "client-closed";
   if (WIFEXITED(wait_status) && WEXITSTATUS(wait_status) == kClientLost) reason = "client-lost";
   if (WIFSIGNALED(wait_status) && session.detail.empty())
-    session.detail = std::string("killed by ") + strsignal(WTERMSIG(wait_status));
+    session.detail =
+        "killed by signal " + std::to_string(WTERMSIG(wait_status)) + " (" + strsignal(WTERMSIG(wait_status)) + ")";
   if (session.revoked) {
     reason = "revoked";
     session.detail = "the lease has ended";
@@ -351,6 +371,7 @@ Workerd::Clock::time_point Workerd::next_deadline(Clock::time_point now) const {
   for (const auto& handshake : handshakes_) next = std::min(next, handshake.deadline);
   for (const auto& [id, session] : sessions_) next = std::min(next, session.kill_at);
   if (!agents_.empty() && !leases_.empty()) next = std::min(next, next_usage_);
+  next = std::min(next, warm_.next_try());
   if (options_.linger.count() > 0 && agents_.empty() && sessions_.empty())
     next = std::min(next, idle_since_ + options_.linger);
   return next;
@@ -368,6 +389,7 @@ void Workerd::keep_time(Clock::time_point now) {
     zygote_.signal(id, SIGKILL);
     session.kill_at = now + kRevokeGrace;
   }
+  while (std::optional<WarmWorkers::Gpu> gpu = warm_.missing(now)) start_warm(*gpu);
   if (now >= next_usage_) {
     next_usage_ = now + kUsagePeriod;
     tell_usage(nullptr);
@@ -381,6 +403,7 @@ void Workerd::keep_time(Clock::time_point now) {
 
 void Workerd::end_everything() {
   unix_listener_.reset(), tcp_listener_.reset(), control_listener_.reset();
+  warm_.end();
   for (auto& [id, session] : sessions_) zygote_.signal(id, SIGTERM);
   auto end = Clock::now() + kRevokeGrace;
   while (!sessions_.empty() && !zygote_.gone() && Clock::now() < end) {

@@ -15,6 +15,7 @@
 #include "worker/admission.h"
 #include "worker/ledger.h"
 #include "worker/options.h"
+#include "worker/warm_workers.h"
 #include "worker/zygote.h"
 
 namespace gpool::worker {
@@ -47,6 +48,10 @@ class Workerd {
     Fd client;  // the client's process, where it can be watched
     bool open = false, revoked = false;
     Clock::time_point kill_at = Clock::time_point::max();
+    // While a warm worker has been handed the session and has not said that it takes it: should it die, another one is
+    // started with these.
+    std::unique_ptr<Grant> grant;
+    Fd waiting_client;
   };
   struct EndedSession {
     uint32_t id;
@@ -63,6 +68,7 @@ class Workerd {
     Fd socket;
     std::string incoming, outgoing;
     bool greeted = false;
+    bool hears_of_warm = false;
   };
 
   void accept_clients(int listener, const char* kind);
@@ -83,6 +89,17 @@ class Workerd {
   void read_zygote();
   void end_session(uint32_t id, int wait_status);
   void revoke(const std::string& lease);
+  // Warm workers (workerd_warm.cpp).
+  void want_warm();
+  void start_warm(const WarmWorkers::Gpu& gpu);
+  void read_warm(uint32_t id);
+  void warm_news(const ZygoteNews& news);
+  void lose_warm(uint32_t id);
+  void tell_warm(const WarmWorkers::Worker& worker, const char* state);
+  // Hands the session to a warm worker. False: there is none for it.
+  bool hand_over(Session& session, Grant& grant, int client);
+  // The warm worker died before it took the session: another one is made for it. False: that is not what happened.
+  bool start_again(Session& session);
   void tell_usage(Agent* only);
   void keep_time(Clock::time_point now);
   Clock::time_point next_deadline(Clock::time_point now) const;
@@ -91,6 +108,7 @@ class Workerd {
   const Options options_;
   Zygote zygote_;
   Admission admission_;
+  WarmWorkers warm_;
   Fd unix_listener_, tcp_listener_, control_listener_, signals_;
   std::string tcp_address_ = "-";
   std::vector<Handshake> handshakes_;

@@ -69,7 +69,8 @@ void Workerd::obey(Agent& agent, std::string_view line) {
                     .add("version", GPOOL_VERSION)
                     .finish());
   } else if (word == "gpus") {
-    if (!admission_.set_gpus(value)) complain("gpus wants UUIDs as NVML prints them, separated by commas.");
+    if (!admission_.set_gpus(value)) return complain("gpus wants UUIDs as NVML prints them, separated by commas.");
+    want_warm();
   } else if (word == "revoke") {
     if (value.empty()) return complain("revoke wants the id of a lease.");
     revoke(std::string(value));
@@ -78,11 +79,16 @@ void Workerd::obey(Agent& agent, std::string_view line) {
       if (session.open) tell(agent, session_line(session));
     tell_usage(&agent);
     tell(agent, "end\n");
+  } else if (word == "warm") {
+    agent.hears_of_warm = true;
+    for (auto& [id, worker] : warm_.all())
+      if (worker.ready) tell_warm(worker, "ready");
+    tell(agent, "end\n");
   } else if (word == "quit") {
     quitting_ = true;
   } else {
     complain("There is no command " + std::string(word.substr(0, 40)) +
-             "; there are key, gpus, revoke, status and quit.");
+             "; there are key, gpus, revoke, status, warm and quit.");
   }
 }
 

@@ -38,6 +38,7 @@ class AgentProcess:
             "GPOOL_NATIVE": str(native),
             "GPOOL_TOKEN": "node-token",
             "XDG_RUNTIME_DIR": str(folder),
+            "XDG_STATE_HOME": str(folder),
         }
         self.words = ["--join", join, "--name", "node-t", "--state", str(self.state)]
         self.words += ["--emulate", "2", "--emulate-memory", "1GiB"]

@@ -4,6 +4,7 @@ It is put in place of `bin/gpool-workerd`. A line that the test writes to `steer
 happened; `!die` ends this process at once. Each line from the agent is appended to `heard`, each start to `starts`.
 """
 
+import contextlib
 import json
 import os
 import re
@@ -41,7 +42,8 @@ def main():
 
     def tell(line):
         for agent in agents:
-            agent.sendall(f"{line}\n".encode())
+            with contextlib.suppress(OSError):  # a killed agent: what it asked may be answered after its end
+                agent.sendall(f"{line}\n".encode())
 
     def happen(line):
         number = re.search(r"\bid=(\d+)", line)
@@ -87,7 +89,10 @@ def main():
                 selector.register(connection, selectors.EVENT_READ, key.data + "-line")
                 continue
             connection = key.fileobj
-            data = connection.recv(65536)
+            try:
+                data = connection.recv(65536)
+            except OSError:  # it was killed with answers unread
+                data = b""
             if not data:
                 selector.unregister(connection)
                 connection.close()

@@ -55,6 +55,10 @@ async def test_workerd_is_started_with_the_emulator_and_fed(
         "--state": str(agent.state),
         "--driver": str(agent.native / "emulator"),
         "--tcp": "127.0.0.1:0",
+        "--grace": "30",
+        "--image-cache": f"{agent.state.parent}/gpool/images",
+        "--image-cache-bytes": str(4 << 30),
+        "--warm-workers": "1",
     }
     assert start["environment"]["GPOOL_EMULATOR_GPUS"] == "2"
     assert start["environment"]["GPOOL_EMULATOR_MEMORY"] == str(1 << 30)
@@ -62,6 +66,14 @@ async def test_workerd_is_started_with_the_emulator_and_fed(
     key, gpus, *_ = agent.heard()
     assert key == f"key {KEY}"
     assert gpus == f"gpus {GPU},{emulated_uuid('node-t', 1)}"
+
+
+async def test_what_the_node_keeps_for_programs_can_be_set(agent: AgentProcess, controller: ScriptedController) -> None:
+    agent.words += ["--image-cache", "/images", "--image-cache-size", "0", "--warm-workers", "0"]
+    await up(agent, controller)
+    (start,) = agent.starts()
+    kept = {name: start["options"][name] for name in ("--image-cache", "--image-cache-bytes", "--warm-workers")}
+    assert kept == {"--image-cache": "/images", "--image-cache-bytes": "0", "--warm-workers": "0"}
 
 
 async def test_sessions_and_use_are_reported(agent: AgentProcess, controller: ScriptedController) -> None:

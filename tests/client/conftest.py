@@ -11,18 +11,15 @@ from pathlib import Path
 
 import pytest
 
-from driver.conftest import DriverUnderTest, pytest_pyfunc_call
+from driver.child import DriverUnderTest
+from driver.conftest import pytest_configure, pytest_pyfunc_call
 from harness.workerd import Workerd
 
-__all__ = ["pytest_pyfunc_call"]
+__all__ = ["pytest_configure", "pytest_pyfunc_call"]
 
 # A developer's shell must not decide which GPUs a test sees.
 for _name in ("CUDA_VISIBLE_DEVICES", "GPOOL_BROKER", "GPOOL_ENDPOINTS", "GPOOL_TRACE", "GPOOL_STATS"):
     os.environ.pop(_name, None)
-
-
-def pytest_configure(config: pytest.Config) -> None:
-    config.addinivalue_line("markers", "environment(**names): environment variables of the driver under test")
 
 
 @pytest.fixture(scope="session")

@@ -156,6 +156,45 @@ def test_a_training_step_asks_only_when_it_must(native: Path, workerd: Workerd, 
     workerd.wait_until_idle()
 
 
+@pytest.mark.parametrize("order", [("libcuda.so", "libcuda.so.1"), ("libcuda.so.1", "libcuda.so")])
+def test_both_names_are_one_driver(native: Path, order: tuple[str, str]) -> None:
+    """Programs that load it by both names have one session, not two."""
+    program = (
+        "import ctypes, sys\n"
+        "drivers = [ctypes.CDLL(path) for path in sys.argv[1:]]\n"
+        "assert len({ctypes.cast(driver.cuInit, ctypes.c_void_p).value for driver in drivers}) == 1\n"
+    )
+    paths = [str(native / "client" / name) for name in order]
+    subprocess.run([sys.executable, "-c", program, *paths], check=True, timeout=60)
+
+
+def test_what_is_between_profiler_calls_is_counted_apart(native: Path, workerd: Workerd, tmp_path: Path) -> None:
+    """A second start and a stop without a start do nothing."""
+    program = (
+        "import sys; sys.path.insert(0, sys.argv[2])\n"
+        "from ctypes import *\n"
+        "from cuda.driver import Driver\n"
+        "d = Driver(sys.argv[1]); d.start(); p = d.allocate(4096)\n"
+        "fill = lambda: d.check('cuMemsetD8Async', c_uint64(p), c_uint(1), c_size_t(16), None)\n"
+        "fill(); d.check('cuProfilerStop')\n"
+        "d.check('cuProfilerStart'); fill(); d.check('cuProfilerStart'); fill(); d.check('cuProfilerStop'); fill()\n"
+        "d.check('cuProfilerStart'); d.check('cuCtxSynchronize'); d.check('cuProfilerStop')\n"
+    )
+    statistics = tmp_path / "statistics.json"
+    environment = os.environ | {"GPOOL_ENDPOINTS": f"unix:{workerd.unix_path}", "GPOOL_STATS": str(statistics)}
+    library = str(native / "client" / "libcuda.so.1")
+    tests = str(Path(__file__).resolve().parents[1])
+    subprocess.run([sys.executable, "-c", program, library, tests], env=environment, check=True, timeout=60)
+    counted = json.loads(statistics.read_text())
+    assert counted["messages"]["cuMemsetD8Async"] == 4
+    fills, wait = counted["profiled"]
+    assert fills["messages"] == {"cuMemsetD8Async": 2}
+    assert (fills["wire_operations"], fills["round_trips"]) == (2, 0)
+    assert (wait["messages"], wait["wire_operations"], wait["round_trips"]) == ({"wait": 1}, 1, 1)
+    assert sum(counted["messages"].values()) == counted["wire_operations"]
+    workerd.wait_until_idle()
+
+
 @pytest.mark.parametrize(
     ("variables", "code", "words"),
     [
@@ -268,6 +307,62 @@ def test_a_graph_lists_its_nodes_and_edges(driver: Driver) -> None:
     driver.check("cuGraphDestroy", captured)
 
 
+SPIN = b"""
+.version 7.0
+.target sm_70
+.address_size 64
+.visible .entry spin(.param .u64 flag)
+{
+  .reg .pred %p<2>; .reg .b32 %r<2>; .reg .b64 %rd<2>;
+  ld.param.u64 %rd1, [flag];
+AGAIN:
+  ld.volatile.global.u32 %r1, [%rd1];
+  setp.eq.u32 %p1, %r1, 0;
+  @%p1 bra AGAIN;
+  st.global.u32 [%rd1+4], %r1;
+  ret;
+}
+"""
+
+
+@pytest.mark.parametrize("driver", ["shm"], indirect=True)
+def test_near_the_gpu_pinned_memory_is_one_memory(driver: Driver) -> None:
+    """A running kernel sees what the program writes, and a copy reads its source when the stream gets there."""
+    driver.start()
+    stream = driver.stream(cuda.NON_BLOCKING)
+    host, pointer = driver.pinned(4096), driver.allocate(4)
+    words = (ctypes.c_uint32 * 3).from_address(host)
+    driver.launch(driver.function(driver.module(SPIN), "spin"), arguments=[host], stream=stream)
+    driver.check("cuMemcpyHtoDAsync_v2", pointer, host + 8, 4, stream)
+    assert driver.code("cuStreamQuery", stream) == cuda.NOT_READY
+    words[2] = 77
+    words[0] = 5
+    driver.check("cuStreamSynchronize", stream)
+    assert words[1] == 5
+    assert driver.download(pointer, 4) == (77).to_bytes(4, "little")
+
+
+def test_copies_of_pinned_memory_near_the_gpu_do_not_travel(native: Path, workerd: Workerd, tmp_path: Path) -> None:
+    program = (
+        "import ctypes, sys; sys.path.insert(0, sys.argv[2])\n"
+        "from cuda.driver import Driver\n"
+        "d = Driver(sys.argv[1]); d.start(); size = 64 << 20\n"
+        "a, b, p = d.pinned(size), d.pinned(size), d.allocate(size)\n"
+        "ctypes.memset(a, 7, size)\n"
+        "d.check('cuMemcpyHtoDAsync_v2', p, a, size, 0); d.check('cuMemcpyDtoHAsync_v2', b, p, size, 0)\n"
+        "d.synchronize(); assert ctypes.string_at(b, size) == bytes([7]) * size\n"
+        "d.check('cuMemcpyDtoH_v2', a, p, size); d.check('cuMemFreeHost', a); d.check('cuMemFreeHost', b)\n"
+    )
+    statistics = tmp_path / "statistics.json"
+    environment = os.environ | {"GPOOL_ENDPOINTS": f"unix:{workerd.unix_path}", "GPOOL_STATS": str(statistics)}
+    library, tests = str(native / "client" / "libcuda.so.1"), str(Path(__file__).resolve().parents[1])
+    subprocess.run([sys.executable, "-c", program, library, tests], env=environment, check=True, timeout=60)
+    counted = json.loads(statistics.read_text())
+    assert counted["bytes_sent"] + counted["bytes_received"] < 64 << 10
+    assert counted["round_trips"] <= 7
+    workerd.wait_until_idle()
+
+
 def test_a_graph_does_not_copy_host_memory(driver: Driver) -> None:
     driver.start()
     graph = driver.made("cuGraphCreate", c_void_p, 0)
@@ -281,11 +376,14 @@ def test_a_graph_does_not_copy_host_memory(driver: Driver) -> None:
 @pytest.mark.parametrize("ending", ["ctypes.CDLL(None).exit(3)", "sys.exit(4)", "pass"])
 def test_every_exit_says_goodbye(native: Path, workerd: Workerd, ending: str) -> None:
     """Whatever status a program leaves with, its session is closed and not lost."""
-    assert workerd.open_sessions() == []
     library = str(native / "client" / "libcuda.so.1")
     program = f"import ctypes, sys\nassert ctypes.CDLL({library!r}).cuInit(0) == 0\n{ending}\n"
     environment = {**os.environ, "GPOOL_ENDPOINTS": f"unix:{workerd.unix_path}"}
-    subprocess.run([sys.executable, "-c", program], env=environment, timeout=60, check=False)
-    while (line := workerd.wait_for("session")).values["state"] != "closed":
+    with subprocess.Popen([sys.executable, "-c", program], env=environment) as process:
+        process.wait(60)
+    while (line := workerd.wait_for("session")).values.get("client") != str(process.pid):
+        pass
+    session = line.values["id"]
+    while (line := workerd.wait_for("session")).values["id"] != session or line.values["state"] != "closed":
         pass
     assert line.values["reason"] == "client-closed"

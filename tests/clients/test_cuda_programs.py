@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -23,3 +24,16 @@ def test_program_agrees_with_the_cpu(
     text = driver.run([str(executable)], timeout_s=120)
     assert text.splitlines()[-1].startswith(f"PASS {program} "), text
     same_as_other_drivers(program, text)
+
+
+def test_programs_that_share_a_gpu_do_not_disturb_each_other(
+    driver: Driver, nvcc: Nvcc, same_as_other_drivers: Callable[[str, str], None]
+) -> None:
+    """Three processes at once, one of them with many streams: each prints what it prints alone."""
+    programs = ("concurrent_launches", "histogram", "tiled_matmul")
+    executables = [nvcc.compile(_SOURCES / f"{program}.cu") for program in programs]
+    with ThreadPoolExecutor(len(programs)) as pool:
+        texts = list(pool.map(lambda executable: driver.run([str(executable)], timeout_s=120), executables))
+    for program, text in zip(programs, texts, strict=True):
+        assert text.splitlines()[-1].startswith(f"PASS {program} "), text
+        same_as_other_drivers(program, text)

@@ -33,12 +33,15 @@ CONTEXT_IS_DESTROYED = 709
 ASSERT = 710
 HOST_MEMORY_ALREADY_REGISTERED = 712
 HOST_MEMORY_NOT_REGISTERED = 713
+ILLEGAL_INSTRUCTION = 715
+MISALIGNED_ADDRESS = 716
 LAUNCH_FAILED = 719
 COOPERATIVE_LAUNCH_TOO_LARGE = 720
 NOT_PERMITTED = 800
 NOT_SUPPORTED = 801
 STREAM_CAPTURE_UNSUPPORTED = 900
 STREAM_CAPTURE_INVALIDATED = 901
+STREAM_CAPTURE_UNJOINED = 904
 
 NON_BLOCKING = 1
 LEGACY_STREAM = 1
@@ -118,6 +121,30 @@ class MemsetNode(ctypes.Structure):
         ("address", c_uint64), ("pitch", c_size_t), ("value", c_uint), ("element", c_uint),
         ("width", c_size_t), ("height", c_size_t),
     ]  # fmt: skip
+
+
+class HostNode(ctypes.Structure):
+    """CUDA_HOST_NODE_PARAMS, the beginning of its second version."""
+
+    _fields_ = [("function", HOST_FUNCTION), ("data", c_void_p)]
+
+
+class EventNode(ctypes.Structure):
+    """CUDA_EVENT_RECORD_NODE_PARAMS and CUDA_EVENT_WAIT_NODE_PARAMS."""
+
+    _fields_ = [("event", c_void_p)]
+
+
+class CopyNode(ctypes.Structure):
+    """CUDA_MEMCPY_NODE_PARAMS."""
+
+    _fields_ = [("flags", c_int), ("reserved", c_int), ("context", c_void_p), ("copy", Copy3D)]
+
+
+class NodeParameters(ctypes.Structure):
+    """CUgraphNodeParams: 256 bytes, the part of the node's type at offset 16."""
+
+    _fields_ = [("type", c_int), ("reserved0", c_int * 3), ("part", c_uint64 * 29), ("reserved2", c_uint64)]
 
 
 # Numbers that Python would pass as 32-bit ints must be widened; ctypes values pass as they are.

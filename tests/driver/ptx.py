@@ -107,3 +107,116 @@ CALLED = (
 }
 """
 )
+
+# Behind ADD, which brings the head.
+FAULTS = """
+.visible .entry store_far_away(.param .u64 to)
+{
+    .reg .b32 %r<2>;
+    .reg .b64 %d<3>;
+    mov.u32 %r1, 1;
+    ld.param.u64 %d1, [to];
+    add.s64 %d2, %d1, 0x100000000000;
+    st.global.u32 [%d2], %r1;
+    ret;
+}
+.visible .entry store_beside(.param .u64 to)
+{
+    .reg .b32 %r<2>;
+    .reg .b64 %d<3>;
+    mov.u32 %r1, 1;
+    ld.param.u64 %d1, [to];
+    add.s64 %d2, %d1, 2;
+    st.global.u32 [%d2], %r1;
+    ret;
+}
+"""
+
+WORDS = (
+    HEAD
+    + """
+.visible .entry copy_word(.param .u64 to, .param .u64 from)
+{
+    .reg .b32 %r<2>;
+    .reg .b64 %d<3>;
+    ld.param.u64 %d1, [to];
+    ld.param.u64 %d2, [from];
+    ld.global.u32 %r1, [%d2];
+    st.global.u32 [%d1], %r1;
+    ret;
+}
+.visible .entry store_through(.param .u64 place, .param .u32 value)
+{
+    .reg .b32 %r<2>;
+    .reg .b64 %d<3>;
+    ld.param.u64 %d1, [place];
+    ld.param.u32 %r1, [value];
+    ld.global.u64 %d2, [%d1];
+    st.global.u32 [%d2], %r1;
+    ret;
+}
+"""
+)
+
+# Each thread counts; after the barrier each block writes down what it sees.
+GRID_BARRIER = (
+    HEAD
+    + """
+.extern .func (.param .b64 handle) cudaCGGetIntrinsicHandle (.param .b32 scope);
+.extern .func (.param .b32 status) cudaCGSynchronize (.param .b64 handle, .param .b32 flags);
+.visible .entry count_twice(.param .u64 out)
+{
+  .reg .b64 %out, %handle, %slot;
+  .reg .b32 %seen, %block, %status;
+  ld.param.u64 %out, [out];
+  red.global.add.u32 [%out], 1;
+  {
+    .param .b32 scope;
+    .param .b64 found;
+    st.param.b32 [scope], 1;
+    call.uni (found), cudaCGGetIntrinsicHandle, (scope);
+    ld.param.b64 %handle, [found];
+  }
+  {
+    .param .b64 handle;
+    .param .b32 flags;
+    .param .b32 status;
+    st.param.b64 [handle], %handle;
+    st.param.b32 [flags], 0;
+    call.uni (status), cudaCGSynchronize, (handle, flags);
+    ld.param.b32 %status, [status];
+  }
+  ld.volatile.global.u32 %seen, [%out];
+  mov.u32 %block, %ctaid.x;
+  add.u32 %block, %block, 1;
+  mad.wide.u32 %slot, %block, 4, %out;
+  st.global.u32 [%slot], %seen;
+  ret;
+}
+"""
+)
+
+MODULE_SHARED = (
+    HEAD
+    + """
+.shared .align 4 .b8 table[400];
+.shared .align 16 .b8 more[16];
+.visible .entry uses_both()
+{
+  .reg .b32 %r;
+  ld.shared.u32 %r, [table];
+  st.shared.u32 [more], %r;
+  ret;
+}
+.visible .entry uses_one()
+{
+  .reg .b32 %r;
+  mov.u32 %r, table;
+  ret;
+}
+.visible .entry uses_none()
+{
+  ret;
+}
+"""
+)

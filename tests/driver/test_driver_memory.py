@@ -34,13 +34,27 @@ def test_freeing_twice_and_freeing_the_middle_are_refused(driver: Driver) -> Non
 
 def test_copies_past_the_end_are_refused(driver: Driver) -> None:
     driver.start()
+    pointer = driver.allocate(2 << 20)
+    size = (2 << 20) + 1
+    buffer = ctypes.create_string_buffer(size)
+    assert driver.code("cuMemcpyHtoD_v2", pointer, buffer, size) == cuda.INVALID_VALUE
+    assert driver.code("cuMemcpyDtoH_v2", buffer, pointer, size) == cuda.INVALID_VALUE
+    assert driver.code("cuMemcpyHtoDAsync_v2", pointer, buffer, size, 0) == cuda.INVALID_VALUE
+    assert driver.code("cuMemcpyDtoD_v2", pointer, driver.allocate(8 << 20), size) == cuda.INVALID_VALUE
+    assert driver.code("cuMemsetD8_v2", pointer, c_uint(0), size) == cuda.INVALID_VALUE
+    assert driver.code("cuMemsetD32_v2", pointer + 1, c_uint(0), 4) == cuda.INVALID_VALUE  # not aligned
+    assert driver.code("cuMemcpyHtoD_v2", 0x1000, buffer, 16) == cuda.INVALID_VALUE
+    driver.synchronize()  # a refused copy leaves the context as it was
+
+
+@pytest.mark.ours("allocations are rounded up")
+def test_copies_a_little_past_the_end_are_refused(driver: Driver) -> None:
+    driver.start()
     pointer = driver.allocate(1000)
     buffer = ctypes.create_string_buffer(4096)
     assert driver.code("cuMemcpyHtoD_v2", pointer, buffer, 1001) == cuda.INVALID_VALUE
     assert driver.code("cuMemcpyDtoH_v2", buffer, pointer + 999, 2) == cuda.INVALID_VALUE
     assert driver.code("cuMemsetD8_v2", pointer + 1, c_uint(0), 1000) == cuda.INVALID_VALUE
-    assert driver.code("cuMemsetD32_v2", pointer + 1, c_uint(0), 4) == cuda.INVALID_VALUE
-    assert driver.code("cuMemcpyHtoD_v2", 0x1000, buffer, 16) == cuda.INVALID_VALUE
 
 
 @pytest.mark.parametrize(("name", "value", "element"), [("cuMemsetD8_v2", 0x5A, 1), ("cuMemsetD16_v2", 0xBEEF, 2),
@@ -83,6 +97,23 @@ def test_copy_of_a_rectangle(driver: Driver) -> None:
     assert got == bytes(expected)
 
 
+def test_a_large_rectangle_comes_back(driver: Driver) -> None:
+    """More rows than travel at once."""
+    driver.start()
+    width, pitch, rows = 4000, 4096, 4500
+    pattern = bytes(range(251)) * 17
+    source = b"".join(pattern[row % 251 :][:width] for row in range(rows))
+    pointer = driver.allocate(pitch * rows)
+    host, back = ctypes.create_string_buffer(source, len(source)), ctypes.create_string_buffer(len(source))
+    there = cuda.Copy2D(src_type=1, src_host=ctypes.addressof(host), src_pitch=width,
+                        dst_type=2, dst_device=pointer, dst_pitch=pitch, width=width, height=rows)  # fmt: skip
+    driver.check("cuMemcpy2D_v2", byref(there))
+    here = cuda.Copy2D(src_type=2, src_device=pointer, src_pitch=pitch, dst_type=1,
+                       dst_host=ctypes.addressof(back), dst_pitch=width, width=width, height=rows)  # fmt: skip
+    driver.check("cuMemcpy2D_v2", byref(here))
+    assert back.raw == source
+
+
 def test_copy_of_a_box(driver: Driver) -> None:
     driver.start()
     source = bytes(range(120))
@@ -105,7 +136,7 @@ def test_pinned_memory_is_the_same_address_on_the_device(driver: Driver) -> None
     driver.check("cuMemcpyDtoHAsync_v2", host, pointer, 16, 0)
     driver.synchronize()
     assert ctypes.string_at(host, 16) == b"from the device "
-    assert driver.code("cuMemHostUnregister", host) == cuda.INVALID_VALUE
+    assert driver.code("cuMemHostUnregister", host) in (cuda.INVALID_VALUE, cuda.HOST_MEMORY_NOT_REGISTERED)
     driver.check("cuMemFreeHost", host)
     assert driver.code("cuMemFreeHost", host) == cuda.INVALID_VALUE
 
@@ -119,7 +150,8 @@ def test_registering_host_memory(driver: Driver) -> None:
     driver.start()
     pages = mmap.mmap(-1, 8192)
     address = ctypes.addressof(ctypes.c_char.from_buffer(pages))
-    assert driver.code("cuMemHostRegister_v2", address + 1, 4096, 0) == cuda.INVALID_VALUE
+    driver.check("cuMemHostRegister_v2", address + 16, 5000, 0)  # as malloc gives it: no whole pages
+    driver.check("cuMemHostUnregister", address + 16)
     driver.check("cuMemHostRegister_v2", address, 8192, 0)
     assert driver.code("cuMemHostRegister_v2", address, 4096, 0) == cuda.HOST_MEMORY_ALREADY_REGISTERED
     assert driver.made("cuMemHostGetDevicePointer_v2", c_uint64, address + 16, 0) != 0
@@ -135,6 +167,7 @@ def pointer_attributes(driver: Driver, pointer: int) -> tuple[int, int, int | No
     return kind.value, ordinal.value, host.value, device.value, managed.value & 0xFF
 
 
+@pytest.mark.not_through_the_pool("managed memory is not carried through")
 def test_pointer_attributes_of_known_and_unknown_memory(driver: Driver) -> None:
     driver.start()
     buffer = ctypes.create_string_buffer(16)
@@ -154,16 +187,75 @@ def test_pointer_attributes_of_known_and_unknown_memory(driver: Driver) -> None:
     assert driver.code("cuPointerGetAttribute", byref(c_int()), 999, pointer) == cuda.INVALID_VALUE
 
 
+def test_what_is_asked_of_a_pointer(driver: Driver) -> None:
+    context = driver.start()
+    pointer, other, host = driver.allocate(5000), driver.allocate(5000), driver.pinned(8192)
+    get = "cuPointerGetAttribute"
+    inside = pointer + 100
+    assert driver.made(get, c_void_p, 1, inside) == context
+    assert driver.made(get, c_uint, 2, inside) == 2  # device memory
+    assert driver.made(get, c_uint64, 3, inside) == inside
+    assert driver.code(get, byref(c_void_p()), 4, inside) == cuda.INVALID_VALUE  # has no address on the host
+    assert driver.made(get, c_int, 9, inside) == 0
+    assert driver.made(get, c_uint64, 11, inside) == pointer
+    assert driver.made(get, c_size_t, 12, inside) == 5000
+    assert driver.made(get, c_int, 13, inside) & 0xFF == 1  # mapped
+    ids = [driver.made(get, c_uint64, 7, address) for address in (pointer, inside, other)]
+    assert ids[0] == ids[1] != ids[2]
+    assert driver.made(get, c_void_p, 1, host) == context
+    assert driver.made(get, c_uint, 2, host + 8191) == 1
+    assert driver.made(get, c_void_p, 4, host + 50) == host + 50
+    assert driver.made(get, c_uint64, 3, host + 50) != 0
+    assert driver.made(get, c_uint64, 11, host + 50) == host
+    assert driver.made(get, c_size_t, 12, host + 50) == 8192
+    driver.free(other)
+    assert driver.code(get, byref(c_uint()), 2, other) == cuda.INVALID_VALUE
+    driver.check("cuMemFreeHost", host)
+    assert driver.code(get, byref(c_uint()), 2, host) == cuda.INVALID_VALUE
+    kinds, out = (c_int * 2)(2, 999), c_uint64()
+    data = (c_void_p * 2)(*[ctypes.addressof(out)] * 2)
+    assert driver.code("cuPointerGetAttributes", 2, kinds, data, pointer) == cuda.INVALID_VALUE
+    assert driver.code("cuPointerGetAttributes", 2, None, data, pointer) == cuda.INVALID_VALUE
+    assert driver.code("cuPointerGetAttributes", 2, kinds, None, pointer) == cuda.INVALID_VALUE
+
+
+def test_overlapping_copies_change_nothing_outside(driver: Driver) -> None:
+    driver.start()
+    pointer = driver.uploaded(bytes(range(100)))
+    driver.check("cuMemcpyDtoD_v2", pointer + 30, pointer + 20, 40)  # what lies in 30 … 70 is undefined
+    got = driver.download(pointer, 100)
+    assert (got[:30], got[70:]) == (bytes(range(30)), bytes(range(70, 100)))
+    driver.check("cuMemcpyDtoD_v2", pointer, pointer, 30)  # onto itself
+    assert driver.download(pointer, 30) == bytes(range(30))
+
+
 def test_address_range(driver: Driver) -> None:
     driver.start()
     pointer = driver.allocate(5000)
     base, size = c_uint64(), c_size_t()
     driver.check("cuMemGetAddressRange_v2", byref(base), byref(size), pointer + 4999)
     assert (base.value, size.value) == (pointer, 5000)
-    assert driver.code("cuMemGetAddressRange_v2", byref(base), byref(size), pointer + 5000) == cuda.NOT_FOUND
+    driver.check("cuMemGetAddressRange_v2", None, byref(size), pointer)
+    driver.check("cuMemGetAddressRange_v2", byref(base), None, pointer + 1)
+    assert base.value == pointer
+    nowhere = (cuda.NOT_FOUND, cuda.INVALID_VALUE)
+    assert driver.code("cuMemGetAddressRange_v2", byref(base), byref(size), pointer + (1 << 44)) in nowhere
+    assert driver.code("cuMemGetAddressRange_v2", byref(base), byref(size), 0) in nowhere
+    driver.free(pointer)
+    assert driver.code("cuMemGetAddressRange_v2", byref(base), byref(size), pointer) in nowhere
+
+
+@pytest.mark.ours("allocations are rounded up")
+def test_an_address_range_ends_where_the_allocation_does(driver: Driver) -> None:
+    driver.start()
+    pointer = driver.allocate(5000)
+    assert (
+        driver.code("cuMemGetAddressRange_v2", byref(c_uint64()), byref(c_size_t()), pointer + 5000) == cuda.NOT_FOUND
+    )
 
 
 @pytest.mark.environment(GPOOL_EMULATOR_MEMORY="64MiB")
+@pytest.mark.not_through_the_pool("the size of the emulated GPU is the worker's environment there, not the program's")
 def test_memory_ends_where_it_is_said_to_end(driver: Driver) -> None:
     driver.start()
     free, total = driver.free_and_total()
@@ -176,6 +268,7 @@ def test_memory_ends_where_it_is_said_to_end(driver: Driver) -> None:
 
 
 @pytest.mark.environment(GPOOL_EMULATOR_MEMORY="64MiB")
+@pytest.mark.not_through_the_pool("the size of the emulated GPU is the worker's environment there, not the program's")
 def test_stream_ordered_memory_comes_back_in_stream_order(driver: Driver) -> None:
     driver.start()
     stream = driver.stream(cuda.NON_BLOCKING)

@@ -77,10 +77,11 @@ def test_the_primary_context_is_not_made_current_by_retaining_it(driver: Driver)
 def test_memory_goes_with_the_primary_context(driver: Driver) -> None:
     driver.start()
     free, _ = driver.free_and_total()
-    driver.allocate(1 << 20)
-    assert driver.free_and_total()[0] < free
+    driver.allocate(256 << 20)
+    assert driver.free_and_total()[0] <= free - (256 << 20)
     driver.check("cuDevicePrimaryCtxReset_v2", 0)
-    assert driver.free_and_total()[0] == free
+    driver.start()
+    assert driver.free_and_total()[0] > free - (128 << 20)  # a GPU's other programs may have taken a little
 
 
 def test_contexts_form_a_stack_per_thread(driver: Driver) -> None:
@@ -113,9 +114,15 @@ def test_names_resolve_by_version(driver: Driver) -> None:
     driver.check("cuInit", 0)
     address, status = c_void_p(), c_int()
     driver.check("cuGetProcAddress_v2", c_char_p(b"cuMemAlloc"), byref(address), 13000, 0, byref(status))
-    assert address.value == ctypes.cast(driver.library.cuMemAlloc_v2, c_void_p).value
-    assert driver.code("cuGetProcAddress_v2", c_char_p(b"cuNoSuchCall"), byref(address), 13000, 0, byref(status)) == 0
-    assert (address.value, status.value) == (None, 1)
+    assert address.value is not None
+    allocate = ctypes.CFUNCTYPE(c_int, c_void_p, ctypes.c_size_t)(address.value)
+    driver.start()
+    pointer = ctypes.c_uint64()
+    assert allocate(ctypes.addressof(pointer), 4096) == cuda.SUCCESS
+    assert pointer.value >= 1 << 32  # the 64-bit ABI of CUDA 3.2, not the older one
+    code = driver.code("cuGetProcAddress_v2", c_char_p(b"cuNoSuchCall"), byref(address), 13000, 0, byref(status))
+    assert code in (cuda.SUCCESS, cuda.NOT_FOUND)
+    assert status.value == 1
 
 
 def test_a_forked_child_has_no_driver(driver: Driver) -> None:
@@ -133,5 +140,7 @@ def test_limits_can_be_asked_and_set(driver: Driver) -> None:
     driver.start()
     assert driver.made("cuCtxGetLimit", ctypes.c_size_t, 2) == 8 << 20
     driver.check("cuCtxSetLimit", 0, 4096)
-    assert driver.made("cuCtxGetLimit", ctypes.c_size_t, 0) == 4096
+    assert driver.made("cuCtxGetLimit", ctypes.c_size_t, 0) >= 4096  # a driver may take more
+    driver.check("cuCtxSetLimit", 1, 2 << 20)  # what kernels print into
+    assert driver.made("cuCtxGetLimit", ctypes.c_size_t, 1) >= 2 << 20
     assert driver.code("cuCtxSetLimit", 999, 1) == cuda.INVALID_VALUE

@@ -50,6 +50,7 @@ def test_map_use_and_take_apart(driver: Driver) -> None:
     assert driver.free_and_total()[0] == free
 
 
+@pytest.mark.not_through_the_pool("addresses come from the device's arena")
 def test_a_wanted_address_is_given_when_it_is_free(driver: Driver) -> None:
     driver.start()
     wanted = 0x6000_0000_0000
@@ -58,6 +59,7 @@ def test_a_wanted_address_is_given_when_it_is_free(driver: Driver) -> None:
     assert elsewhere not in (0, wanted)
 
 
+@pytest.mark.not_through_the_pool("a handle is mapped in one place")
 def test_one_memory_at_two_addresses(driver: Driver) -> None:
     driver.start()
     base = driver.made("cuMemAddressReserve", c_uint64, 2 * PIECE, 0, 0, 0)
@@ -80,6 +82,7 @@ def test_sizes_must_be_multiples_of_the_granularity(driver: Driver) -> None:
 
 
 @pytest.mark.environment(GPOOL_EMULATOR_MEMORY="8MiB")
+@pytest.mark.not_through_the_pool("the size of the emulated GPU is the worker's environment there, not the program's")
 def test_physical_memory_is_limited(driver: Driver) -> None:
     driver.start()
     handles = [create(driver) for _ in range(4)]
@@ -88,6 +91,7 @@ def test_physical_memory_is_limited(driver: Driver) -> None:
     create(driver)
 
 
+@pytest.mark.not_through_the_pool("memory is not shared between processes")
 def test_memory_travels_as_a_file_descriptor(driver: Driver) -> None:
     driver.start()
     memory = create(driver, handle_types=1)

@@ -1,15 +1,12 @@
-"""The memory of a lease is one limit for all of its processes, and comes back whoever dies."""
+"""The memory of a lease is one limit for all of its processes, and comes back with it. Other deaths: test_kills.py."""
 
 from __future__ import annotations
 
 import json
-import os
 import shlex
-import signal
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
 
 import pytest
 from gpool_home import PATIENCE_S, GpoolHome
@@ -56,13 +53,6 @@ def holding(pool: GpoolHome) -> subprocess.Popen[str]:
     return process
 
 
-def session_of(pool: GpoolHome) -> dict[str, Any]:
-    """The only session of the only lease."""
-    (lease,) = pool.json("ps")
-    (session,) = lease["sessions"]
-    return dict(session)
-
-
 def memory_used(pool: GpoolHome) -> int:
     """Bytes that leases use on node-a, as its last heartbeat said."""
     (gpu,) = pool.json("smi", "--node", "node-a")
@@ -77,30 +67,8 @@ def assert_all_is_back(pool: GpoolHome) -> None:
     assert memory_used(pool) == 0
 
 
-def test_a_killed_program(pool: GpoolHome) -> None:
-    process = holding(pool)
-    os.kill(session_of(pool)["client_pid"], signal.SIGKILL)
-    assert process.wait(PATIENCE_S) == 128 + signal.SIGKILL
-    assert process.communicate()[1] == ""
-    assert_all_is_back(pool)
-
-
 def test_a_killed_gpool_run(pool: GpoolHome) -> None:
     process = holding(pool)
     process.kill()
     process.communicate(timeout=PATIENCE_S)  # ends when the program has: it holds the other end of the pipes
-    assert_all_is_back(pool)
-
-
-def test_a_killed_worker(pool: GpoolHome) -> None:
-    process = holding(pool)
-    os.kill(session_of(pool)["worker_pid"], signal.SIGKILL)
-    for _ in range(int(PATIENCE_S)):  # heartbeats come every few seconds; each look takes a while
-        if not memory_used(pool) and not pool.json("ps")[0]["sessions"]:
-            break
-    # The program lives, and so does its lease; the memory is back already.
-    (lease,) = pool.json("ps")
-    assert (lease["id"], lease["state"], lease["sessions"]) == (process.lease, "active", [])  # type: ignore[attr-defined]
-    assert memory_used(pool) == 0
-    process.communicate("", PATIENCE_S)
     assert_all_is_back(pool)

@@ -89,18 +89,6 @@ def test_a_released_lease_ends_its_sessions(pool: GpoolHome) -> None:
     process.communicate("", PATIENCE_S)
 
 
-def test_an_agent_that_died_is_started_again_under_running_programs(pool: GpoolHome) -> None:
-    process = hold(pool, "--memory", "256MiB", "--node", "node-b")
-    pid_file = pool.runtime / "gpool" / "agent-node-b.pid"
-    subprocess.run(["kill", "-9", pid_file.read_text().split()[0]], check=True)
-    assert pool("up").returncode == 0
-    (lease,) = pool.json("ps")
-    assert [session["lease"] for session in lease["sessions"]] == [process.lease]
-    process.communicate("", PATIENCE_S)
-    assert process.returncode == 0
-    assert len(run_devices(pool, "--node", "node-b")) == 1
-
-
 def test_the_doctor_is_content_with_the_pool(pool: GpoolHome) -> None:
     findings = json.loads(pool("doctor", "--json").stdout)
     subjects = ("controller", "token", "node node-a", "node node-b", "data port of node-a", "data port of node-b")

@@ -27,7 +27,7 @@ def entry(body: str, parameters: int = 1, head: str = "", attributes: str = "") 
 
 
 def run(
-    machine: Machine, text: str, *arrays: np.ndarray, grid: int = 1, block: int = 32, **options: bool
+    machine: Machine, text: str, *arrays: np.ndarray | np.generic, grid: int = 1, block: int = 32, **options: bool
 ) -> list[np.ndarray]:
     module = machine.load(text)
     return machine.run(module, "k", grid, block, *arrays, **options)
@@ -41,6 +41,12 @@ def test_lanes_of_a_divergent_loop_meet_again(machine: Machine) -> None:
     st.global.u32 [%o], %r1;"""
     got = run(machine, entry(body), np.zeros(32, U32))[0]
     assert got.tolist() == [n * (n + 1) // 2 + 1000 for n in range(32)]
+
+
+def test_a_declaration_needs_no_blank_behind_reg(machine: Machine) -> None:
+    body = "{.reg.b32 a, b;\nmov.b32 a, %t; add.u32 b, a, 7; st.global.u32 [%o], b;}"
+    got = run(machine, entry(body), np.zeros(32, U32))[0]
+    assert got.tolist() == list(range(7, 39))
 
 
 def test_a_lock_taken_by_lanes_of_one_warp_is_passed_on(machine: Machine) -> None:
@@ -99,10 +105,17 @@ def test_exited_threads_do_not_hold_a_barrier(machine: Machine) -> None:
         ("down.b32 %r1|%p1, %t, 5, 31", lambda i: i + 5 if i + 5 < 32 else None),
         ("bfly.b32 %r1|%p1, %t, 9, 31", lambda i: i ^ 9),
         ("idx.b32 %r1|%p1, %t, 6, 0x181f", lambda i: i // 8 * 8 + 6),
+        ("idx.b32 %r1|%p1, %t, 17, 31", lambda i: 17),
+        ("bfly.b32 %r1|%p1, %t, 3, 0x1807", lambda i: i ^ 3),
+        ("up.b32 %r1|%p1, %t, %r7, %r8", lambda i: i - i % 5 if i % 5 <= i else None),
+        ("down.b32 %r1|%p1, %t, %r7, 31", lambda i: i + i % 5 if i + i % 5 < 32 else None),
     ],
 )
-def test_shuffle(machine: Machine, form: str, source) -> None:
-    body = f"mov.u32 %r1, 0; shfl.sync.{form}, 0xffffffff; @!%p1 add.u32 %r1, %r1, 100; st.global.u32 [%o], %r1;"
+@pytest.mark.parametrize("destination", ["%r1", "%t"])
+def test_shuffle(machine: Machine, form: str, source, destination: str) -> None:
+    body = f"rem.u32 %r7, %t, 5; mov.u32 %r8, 0; mov.u32 %r1, 0; shfl.sync.{form}, 0xffffffff;"
+    body = body.replace("%r1|", f"{destination}|")
+    body += f" @!%p1 add.u32 {destination}, {destination}, 100; st.global.u32 [%o], {destination};"
     got = run(machine, entry(body), np.zeros(32, U32))[0]
     assert got.tolist() == [i + 100 if source(i) is None else source(i) for i in range(32)]
 
@@ -174,11 +187,15 @@ def fragments(kind: str, deep: int) -> tuple[str, np.ndarray, np.ndarray, np.nda
 
 
 @pytest.mark.parametrize(
-    ("kind", "deep"), [("f16", 16), ("f16", 8), ("bf16", 16), ("bf16", 8), ("tf32", 8), ("e4m3", 32), ("s8", 32)]
+    ("kind", "deep"),
+    [("f16", 16), ("f16", 8), ("bf16", 16), ("bf16", 8), ("tf32", 8), ("e4m3", 32), ("e5m2", 32), ("s8", 32)],
 )
 def test_matrix_multiply(machine: Machine, kind: str, deep: int) -> None:
     kind, a, b, product = fragments(kind, deep)
-    per = {"f16": 2, "bf16": 2, "tf32": 1, "e4m3": 4, "s8": 4}[kind]
+    if kind == "e5m2":  # two bits behind the leading one
+        a, b = np.sign(a) * (abs(a) // 2 * 2), np.sign(b) * (abs(b) // 2 * 2)
+        product = a @ b
+    per = {"f16": 2, "bf16": 2, "tf32": 1, "e4m3": 4, "e5m2": 4, "s8": 4}[kind]
 
     def encode(x: float) -> int:
         if kind == "s8":
@@ -188,8 +205,8 @@ def test_matrix_multiply(machine: Machine, kind: str, deep: int) -> None:
                 return 0
             exponent = int(np.floor(np.log2(abs(x))))
             return (128 if x < 0 else 0) | exponent + 7 << 3 | int(abs(x) / 2.0**exponent * 8) - 8
-        if kind == "f16":
-            return int(np.float16(x).view(np.uint16))
+        if kind in ("f16", "e5m2"):
+            return int(np.float16(x).view(np.uint16)) >> (8 if kind == "e5m2" else 0)
         bits = int(F32(x).view(U32))
         return bits >> 16 if kind == "bf16" else bits
 
@@ -216,6 +233,99 @@ def test_matrix_multiply(machine: Machine, kind: str, deep: int) -> None:
         for r in range(4):
             got[lane // 4 + 8 * (r >> 1), 2 * (lane % 4) + (r & 1)] = out[r, lane]
     assert (got == product).all()
+
+
+def test_what_is_known_before_a_kernel_runs_is_right_in_each_block(machine: Machine) -> None:
+    """Copies of parameters, constants and special registers need not be executed, unless something else is assigned."""
+    text = (
+        HEADER
+        + """
+    .visible .entry k(.param .u64 out, .param .u32 add) {
+      .reg .pred %p<3>; .reg .b32 %r<30>; .reg .f32 %f<3>; .reg .b64 %d<9>;
+      ld.param.u64 %d1, [out]; cvta.to.global.u64 %d2, %d1; ld.param.u32 %r1, [add];
+      mov.u32 %r2, %tid.x; mov.u32 %r3, %ctaid.x; mov.u32 %r4, %ntid.x; mov.b32 %r5, %r1; mov.f32 %f1, 0f40400000;
+      mov.u32 %r6, 5; setp.gt.u32 %p1, %r2, 3; @%p1 mov.u32 %r6, 6;
+      mov.u32 %r7, %r1; add.u32 %r1, %r1, %r6;
+      mov.u32 %r9, 0;
+      { .reg .b32 %r, %q<2>, %q; mov.b32 %q, 40; mov.b32 %r, 2; mov.b32 %q1, %r; add.u32 %r1, %r1, %q1;
+        sub.u32 %r1, %r1, %q; add.u32 %r1, %r1, 38; }
+    again: add.u32 %r9, %r9, 1; setp.lt.u32 %p2, %r9, %r5; @%p2 bra again;
+      bra later;
+    earlier:
+      cvt.rzi.u32.f32 %r10, %f1; mad.lo.u32 %r11, %r3, %r4, %r2; mul.wide.u32 %d3, %r11, 16; add.s64 %d4, %d2, %d3;
+      mad.lo.u32 %r12, %r10, 1000, %r20; st.global.v4.u32 [%d4], {%r1, %r7, %r9, %r12}; ret;
+    later: mov.u32 %r20, 9; bra earlier;
+    }"""
+    )
+    got = run(machine, text, np.zeros((24, 4), U32), np.uint32(4), block=8, grid=3)[0]
+    assert got.tolist() == [[9 + (i % 8 > 3), 4, 4, 3009] for i in range(24)]
+
+
+PLACES: dict[str, str] = {  # which element each of 32 lanes takes
+    "next to each other": "mov.u32 %r1, %t;",
+    "all the same": "mov.u32 %r1, 5;",
+    "halves apart": "and.b32 %r1, %t, 15; shr.u32 %r2, %t, 4; mad.lo.u32 %r1, %r2, 40, %r1;",
+    "one place for each half": "shr.u32 %r1, %t, 4; mul.lo.u32 %r1, %r1, 7;",
+    "a half and a place": "and.b32 %r1, %t, 16; max.u32 %r1, %r1, %t; setp.lt.u32 %p1, %t, 16; @%p1 mov.u32 %r1, 3;",
+    "backwards": "sub.u32 %r1, 31, %t;",
+    "by threes": "mul.lo.u32 %r1, %t, 3;",
+}
+
+
+@pytest.mark.parametrize("place", PLACES)
+@pytest.mark.parametrize("space", ["global", "shared"])
+@pytest.mark.parametrize("form", ["u8", "u16", "b32", "b64", "v2.b32", "v4.b32", "v2.b64"])
+def test_loads_and_stores_wherever_the_lanes_go(machine: Machine, place: str, space: str, form: str) -> None:
+    width = int(form[-2:].lstrip("bu")) // 8
+    count = int(form[1]) if form[0] == "v" else 1
+    size = width * count
+    names = [f"v{i}" for i in range(count)]
+    value = "{" + ", ".join(names) + "}" if count > 1 else names[0]
+    fill = f"""
+    .shared .align 16 .b8 tile[2048]; .reg .b{max(16, 8 * width)} {", ".join(names)}; .reg .b64 %near, %far, %from;
+    mov.u32 %r9, %t; cvta.to.global.u64 %far, %a1; mov.u64 %near, tile;
+    copy: add.u32 %r8, %r9, 0; cvt.u64.u32 %d1, %r8; add.s64 %d2, %far, %d1; ld.global.u8 %h1, [%d2];
+    add.s64 %d2, %near, %d1; st.shared.u8 [%d2], %h1; add.u32 %r9, %r9, 32; setp.lt.u32 %p2, %r9, 2048; @%p2 bra copy;
+    bar.sync 0;"""
+    base = "%near" if space == "shared" else "%far"
+    body = f"""{fill} {PLACES[place]} mul.wide.u32 %d1, %r1, {size}; add.s64 %from, {base}, %d1;
+    ld.{space}.{form} {value}, [%from]; mul.wide.u32 %d2, %t, {size}; add.s64 %d2, %a0, %d2;
+    st.global.{form} [%d2], {value}; setp.gt.u32 %p3, %t, 6; mul.wide.u32 %d2, %r1, {size};
+    @%p3 ld.{space}.{form} {value}, [%from]; add.s64 %d2, %d2, %a2; @%p3 st.global.{form} [%d2], {value};"""
+    data = np.random.default_rng(size).integers(0, 256, 2048, np.uint8)
+    first, _, second = run(machine, entry(body, 3), np.zeros(32 * size, np.uint8), data, np.zeros(2048, np.uint8))
+    takes = {
+        "next to each other": range(32),
+        "all the same": [5] * 32,
+        "halves apart": [i % 16 + 40 * (i // 16) for i in range(32)],
+        "one place for each half": [i // 16 * 7 for i in range(32)],
+        "a half and a place": [3] * 16 + list(range(16, 32)),
+        "backwards": range(31, -1, -1),
+        "by threes": range(0, 96, 3),
+    }[place]
+    elements = data.reshape(-1, size)
+    assert (first.reshape(-1, size) == elements[list(takes)]).all()
+    want = np.zeros_like(elements)
+    for lane, element in enumerate(takes):
+        if lane > 6:
+            want[element] = elements[element]
+    assert (second.reshape(-1, size) == want).all()
+
+
+@pytest.mark.parametrize("form", ["v2.f32", "v4.f32", "noftz.v2.f16x2"])
+def test_atomic_addition_to_vectors(machine: Machine, form: str) -> None:
+    count, half = int(form.split("v")[1][0]), form.endswith("x2")
+    dtype, one = (np.float16, "0x3c003c00") if half else (F32, "0f3F800000")
+    old = ", ".join(f"%r{i}" for i in range(1, count + 1))
+    regs = "".join(f"mov.b32 %r{4 + i}, {one};" for i in range(1, count + 1))
+    ones = ", ".join(f"%r{4 + i}" for i in range(1, count + 1))
+    body = f"{regs} atom.global.gpu.relaxed.add.{form} {{{old}}}, [%a0], {{{ones}}};"
+    body += f"red.global.add.{form} [%a0+16], {{{ones}}};"
+    got = run(machine, entry(body), np.zeros(16, dtype), block=64, grid=3)[0]
+    touched = count * (2 if half else 1)
+    assert got.view(dtype)[:touched].tolist() == [192] * touched
+    later = 16 // np.dtype(dtype).itemsize
+    assert got[later : later + touched].tolist() == [192] * touched
 
 
 @pytest.mark.parametrize("trans", ["", ".trans"])

@@ -282,6 +282,12 @@ FLOATS: list[tuple[str, str, Callable[..., Any]]] = [
     ("min.f32 {D}, {A}, {B};", "fff", smaller),
     ("max.f32 {D}, {A}, {B};", "fff", lambda a, b: -smaller(-a, -b)),
     ("max.NaN.f32 {D}, {A}, {B};", "fff", lambda a, b: np.where(np.isnan(a) | np.isnan(b), np.nan, -smaller(-a, -b))),
+    ("max.f32 {D}, {A}, {B}, 0f40000000;", "fff", lambda a, b: -smaller(smaller(-a, -b), np.full_like(a, -2))),
+    (
+        "min.abs.f32 {D}, {A}, {B}, 0fC0000000;",
+        "fff",
+        lambda a, b: smaller(smaller(abs(a), abs(b)), np.full_like(a, 2)),
+    ),
     ("copysign.f32 {D}, {A}, {B};", "fff", lambda a, b: np.copysign(b, a)),
     ("add.f64 {D}, {A}, {B};", "ddd", lambda a, b: a + b),
     ("mul.rn.f64 {D}, {A}, {B};", "ddd", lambda a, b: a * b),

@@ -35,11 +35,13 @@ class Driver:
     workerd: Workerd | None
 
     @classmethod
-    def reach(cls, name: DriverName, native: Path, workerd: Workerd, node: str) -> Driver:
-        """The driver called `name`. `node` names the emulated GPU of programs that use it directly."""
+    def reach(cls, name: DriverName, native: Path, workerd: Workerd, node: str, folder: Path | None = None) -> Driver:
+        """The driver called `name`. `node` names the emulated GPU of programs that use it directly; `folder` holds
+        another libcuda.so.1 that they use instead of it.
+        """
         environment = {key: value for key, value in os.environ.items() if key not in _NOT_INHERITED}
         if name == "emulator":
-            environment |= {"LD_LIBRARY_PATH": str(native / "emulator"), "GPOOL_EMULATOR_NODE": node}
+            environment |= {"LD_LIBRARY_PATH": str(folder or native / "emulator"), "GPOOL_EMULATOR_NODE": node}
             return cls(name, environment, None)
         endpoint = f"unix:{workerd.unix_path}" if name == "shm" else f"tcp:{workerd.tcp}"
         environment |= {"LD_LIBRARY_PATH": str(native / "client"), "GPOOL_ENDPOINTS": endpoint}

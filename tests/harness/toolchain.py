@@ -52,11 +52,17 @@ class Nvcc:
             return self._nvcc
 
     def compile(self, source: Path, *flags: str) -> Path:
-        """The program made of `source`. Raises AssertionError with the compiler's words."""
+        """The program made of `source`, with the flags that its first line may name (`// nvcc: …`) before `flags`.
+
+        Raises AssertionError with the compiler's words.
+        """
+        text = source.read_text()
+        own = text.partition("\n")[0].removeprefix("// nvcc:").split() if text.startswith("// nvcc:") else []
+        flags = (*own, *flags)
         parts = [
             self.version(),
             *flags,
-            source.read_text(),
+            text,
             *(h.read_text() for h in sorted(source.parent.glob("*.h"))),
         ]
         digest = hashlib.sha256("\0".join(parts).encode()).hexdigest()[:16]

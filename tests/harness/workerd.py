@@ -58,8 +58,15 @@ class Workerd:
     """
 
     def __init__(
-        self, native: Path, environment: dict[str, str] | None = None, *, grace_s: int = 30, tcp: str = "127.0.0.1:0"
+        self,
+        native: Path,
+        environment: dict[str, str] | None = None,
+        driver: Path | None = None,
+        *,
+        grace_s: int = 30,
+        tcp: str = "127.0.0.1:0",
     ) -> None:
+        """`driver` is the folder of the libcuda.so.1 that the workers use; without it, the emulated GPU's."""
         self.node = f"test-{secrets.token_hex(4)}"
         self.state = Path(tempfile.mkdtemp(prefix="gpool-test-"))
         self.log = self.state / "log"
@@ -67,6 +74,7 @@ class Workerd:
         self.tcp = ""
         self._native = native
         self._options = ("--tcp", tcp, "--grace", str(grace_s))
+        self._driver = driver or native / "emulator"
         self._environment = {
             **os.environ,
             "GPOOL_EMULATOR_NODE": self.node,
@@ -101,7 +109,7 @@ class Workerd:
             self._process = subprocess.Popen(
                 [
                     str(self._native / "bin" / "gpool-workerd"),
-                    *("--node", self.node, "--state", str(self.state), "--driver", str(self._native / "emulator")),
+                    *("--node", self.node, "--state", str(self.state), "--driver", str(self._driver)),
                     *(*self._options, "--linger", "10", "--insecure"),
                 ],
                 env=self._environment,

@@ -125,7 +125,7 @@ def test_a_killed_worker_is_not_waited_for(start_workerd: Callable[..., Workerd]
     os.kill(int(session.values["pid"]), signal.SIGKILL)
     assert holder.ask() == _STICKY
     assert "has ended: " in holder.end()
-    assert closed(workerd) == ("worker-died", "killed by Killed")
+    assert closed(workerd) == ("worker-died", "killed by signal 9 (Killed)")
 
 
 def test_a_killed_workerd_is_not_waited_for(start_workerd: Callable[..., Workerd], hold: Callable[..., Holder]) -> None:

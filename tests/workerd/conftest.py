@@ -17,7 +17,7 @@ from pathlib import Path
 
 import pytest
 
-from workerd.speaker import PATIENCE_S, Session, emulated_uuid, sign_ticket, uuid_text
+from workerd.speaker import PATIENCE_S, Greeted, Session, emulated_uuid, sign_ticket, uuid_text
 
 MIB = 1 << 20
 
@@ -47,6 +47,9 @@ class Node:
         gpus: int = 2,
         tcp: str = "127.0.0.1:0",
         prefix: Sequence[str] = (),
+        more: tuple[str, ...] = (),
+        environment: dict[str, str] | None = None,
+        fault: str = "",
     ) -> None:
         self.name = f"node-{secrets.token_hex(4)}"
         self.key = secrets.token_bytes(32)
@@ -58,6 +61,7 @@ class Node:
             *("--node", self.name, "--state", str(self.state), "--driver", str(native / "emulator")),
             *("--tcp", tcp, "--linger", str(linger_s), "--grace", str(grace_s)),
             *(["--insecure"] if insecure else []),
+            *more,
         ]
         self.environment = {
             **{name: value for name, value in os.environ.items() if not name.startswith(("GPOOL_", "CUDA_"))},
@@ -65,6 +69,8 @@ class Node:
             "GPOOL_EMULATOR_NODE": self.name,
             "GPOOL_EMULATOR_GPUS": str(gpus),
             "GPOOL_EMULATOR_MEMORY": str(512 * MIB),
+            "GPOOL_EMULATOR_FAULT": fault,
+            **(environment or {}),
         }
         self.process: subprocess.Popen[bytes] | None = None
         self._agents: list[Agent] = []
@@ -116,6 +122,10 @@ class Node:
     def open(self, ticket: bytes = b"", greeting: bytes | None = None) -> Session:
         """Opens a session over TCP."""
         return Session.open(self.tcp, ticket, greeting)
+
+    def greet(self, ticket: bytes = b"") -> Greeted:
+        """The first half of `open`: the client has said who it is, and nobody has answered yet."""
+        return Greeted.connect(self.tcp, ticket)
 
     def wait_for_end(self) -> int:
         """workerd's exit code."""

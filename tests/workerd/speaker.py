@@ -19,6 +19,7 @@ __all__ = [
     "Device",
     "EndedError",
     "Frame",
+    "Greeted",
     "RefusedError",
     "Session",
     "emulated_uuid",
@@ -34,6 +35,7 @@ PATIENCE_S = 20.0
 WANTS_REPLY, REPLY, PUSH = 1, 2, 4
 GOODBYE, PING, FENCE, DEVICE_CONTEXT, MEMORY_MAP, MEMORY_UNMAP, MEMORY_INFO = 1, 2, 3, 4, 5, 6, 7
 COPY_TO_DEVICE, COPY_TO_HOST, COPY_3D, LAUNCH, WAIT, QUERY, MODULE_LOAD = 8, 9, 10, 11, 12, 13, 14
+MODULE_UNLOAD = 15
 PUSH_ERROR = 32
 KIND_CONTEXT, KIND_STREAM, KIND_EVENT, KIND_MODULE, KIND_LIBRARY, KIND_FUNCTION, KIND_KERNEL = 1, 2, 3, 4, 5, 6, 7
 
@@ -136,6 +138,44 @@ class Frame:
 
 
 @dataclass
+class Greeted:
+    """A client that has said who it is and waits for its welcome."""
+
+    socket: socket.socket
+
+    @classmethod
+    def connect(cls, address: str, ticket: bytes = b"", greeting: bytes | None = None) -> Greeted:
+        """Connects and greets."""
+        host, _, port = address.rpartition(":")
+        connection = socket.create_connection((host, int(port)), timeout=PATIENCE_S)
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        try:
+            connection.sendall(hello(ticket) if greeting is None else greeting)
+        except BaseException:
+            connection.close()
+            raise
+        return cls(connection)
+
+    def close(self) -> None:
+        """Goes without having been welcomed."""
+        self.socket.close()
+
+    def welcomed(self) -> Session:
+        """The session, once the worker has answered. Raises `RefusedError`."""
+        try:
+            welcome = _WELCOME.unpack(_exactly(self.socket, _WELCOME.size))
+            assert welcome[0] == MAGIC
+            refused, text_bytes, count, session_id = welcome[3], welcome[4], welcome[5], welcome[7]
+            if refused:
+                raise RefusedError(_exactly(self.socket, text_bytes).decode())
+            devices = [_device(_exactly(self.socket, _DEVICE.size)) for _ in range(count)]
+        except BaseException:
+            self.close()
+            raise
+        return Session(self.socket, devices, session_id, resume_key=welcome[12], grace_ms=welcome[10])
+
+
+@dataclass
 class Session:
     """An open session. `pushes` collects what the worker says on its own account."""
 
@@ -151,21 +191,7 @@ class Session:
     @classmethod
     def open(cls, address: str, ticket: bytes = b"", greeting: bytes | None = None) -> Session:
         """Connects and greets. Raises `RefusedError`."""
-        host, _, port = address.rpartition(":")
-        connection = socket.create_connection((host, int(port)), timeout=PATIENCE_S)
-        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        try:
-            connection.sendall(hello(ticket) if greeting is None else greeting)
-            welcome = _WELCOME.unpack(_exactly(connection, _WELCOME.size))
-            assert welcome[0] == MAGIC
-            refused, text_bytes, count, session_id = welcome[3], welcome[4], welcome[5], welcome[7]
-            if refused:
-                raise RefusedError(_exactly(connection, text_bytes).decode())
-            devices = [_device(_exactly(connection, _DEVICE.size)) for _ in range(count)]
-        except BaseException:
-            connection.close()
-            raise
-        return cls(connection, devices, session_id, resume_key=welcome[12], grace_ms=welcome[10])
+        return Greeted.connect(address, ticket, greeting).welcomed()
 
     def come_back(self, address: str, received: int, *, session_id: int | None = None, key: int | None = None) -> int:
         """Asks for the session over a new connection, having `received` so many bytes of the worker's stream.

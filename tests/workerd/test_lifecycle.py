@@ -7,6 +7,7 @@ import select
 import signal
 import subprocess
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
@@ -48,7 +49,11 @@ def test_a_killed_worker_gives_its_memory_back_and_hurts_nobody_else(node: Node)
         os.kill(int(opened["pid"]), signal.SIGKILL)
         victim.until_ended()
         closed = agent.expect("session", state="closed")
-        assert (closed["id"], closed["reason"], closed["detail"]) == (opened["id"], "worker-died", "killed by Killed")
+        assert (closed["id"], closed["reason"], closed["detail"]) == (
+            opened["id"],
+            "worker-died",
+            "killed by signal 9 (Killed)",
+        )
         assert other.map(0, 64 * MIB) == 0
         other.goodbye()
 
@@ -67,6 +72,21 @@ def test_revoking_a_lease_ends_its_sessions_and_no_others(node: Node) -> None:
             node.open(node.ticket(lease="l-ours"))
         assert theirs.map(0, 2 * MIB) == 0
         theirs.goodbye()
+
+
+def test_without_its_zygote_workerd_ends(node: Node) -> None:
+    """It could start no worker any more; the agent starts another one."""
+    agent = node.agent()
+    assert node.process is not None
+    with node.open(node.ticket()) as session:
+        agent.expect("session", state="open")
+        (zygote,) = Path(f"/proc/{node.process.pid}/task/{node.process.pid}/children").read_text().split()
+        os.kill(int(zygote), signal.SIGKILL)
+        session.until_ended()
+        assert agent.expect("session", state="closed")["reason"] == "worker-died"
+    assert node.wait_for_end() == 1
+    assert "the zygote has died" in node.log()
+    assert not list(node.state.glob("ledger-*"))
 
 
 @pytest.mark.parametrize("how", ["quit", "SIGTERM", "SIGKILL"])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import struct
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 
@@ -13,6 +13,8 @@ from workerd.conftest import MIB, Node
 from workerd.speaker import Frame, Session, handle
 
 ILLEGAL_ADDRESS, INVALID_VALUE, INVALID_HANDLE, NOT_READY, NOT_FOUND = 700, 1, 400, 600, 500
+INVALID_CONTEXT, CONTEXT_IS_DESTROYED = 201, 709
+STREAM_CREATE, NON_BLOCKING = 111, 1
 ROUNDS = 3_000_000
 """Of the busy kernel: long against a round trip, short against anybody's patience."""
 
@@ -162,6 +164,25 @@ def test_a_fault_stays_within_its_session(node: Node) -> None:
         assert innocent.read(0, 4).bulk == struct.pack("<I", 5)
 
 
+def test_a_client_that_is_gone_is_not_waited_for(start: Callable[..., Node]) -> None:
+    """Its context cannot end, because its kernel does not; the worker stands there and hears nothing any more."""
+    node = start(fault="hang-kernel=busy")
+    agent = node.agent()
+    with node.open(node.ticket()) as session:
+        session.begin()
+        assert session.map(0, 2 * MIB) == 0
+        assert load(session, PTX).status == 0
+        launch(session, 0, 7)
+        ask_later(session, wire.COPY_TO_HOST, struct.pack("<QQQII", session.devices[0].arena_address, 4, 0, 0, 0))
+        assert session.ask(wire.PING).status == 0
+        release_primary = 2
+        session.send(wire.DEVICE_CONTEXT, struct.pack("<IIQII", release_primary, 0, handle(wire.KIND_CONTEXT, 1), 0, 0))
+    closed = agent.expect("session", state="closed")
+    assert closed["reason"] == "client-lost"
+    assert closed["detail"] == "the client is gone while a call of the driver does not return"
+    assert not list(node.state.glob("ledger-*"))
+
+
 def test_a_launch_with_too_few_parameter_bytes_reads_nothing_of_the_worker(loaded: Session) -> None:
     head = struct.pack("<QQ6I4I", BUSY, 0, 1, 1, 1, 1, 1, 1, 0, 0, 8, 0)
     loaded.send(wire.LAUNCH, head + bytes(8))
@@ -175,15 +196,96 @@ def test_a_launch_with_too_few_parameter_bytes_reads_nothing_of_the_worker(loade
 
 def test_images_that_are_none_or_come_in_the_wrong_pieces(session: Session) -> None:
     assert load(session, b"this is not code").status not in (0, NOT_FOUND)
-    head = struct.Struct("<Q32sQQII")
+    head, digest = struct.Struct("<Q32sQQII"), hashlib.sha256(PTX).digest()
     for size, offset in ((100, 50), (0, 0), (2**40, 0), (4, 0)):
         asked = session.ask(wire.MODULE_LOAD, head.pack(MODULE, bytes(32), size, offset, 2, 0), b"pieces")
         assert asked.status == INVALID_VALUE
-    session.send(wire.MODULE_LOAD, head.pack(MODULE, bytes(32), len(PTX), 0, 2, 0), PTX[:100])
-    assert session.ask(wire.MODULE_LOAD, head.pack(MODULE, bytes(32), len(PTX), 100, 2, 0), PTX[100:]).status == 0
+    session.send(wire.MODULE_LOAD, head.pack(MODULE, digest, len(PTX), 0, 2, 0), PTX[:100])
+    assert session.ask(wire.MODULE_LOAD, head.pack(MODULE, digest, len(PTX), 100, 2, 0), PTX[100:]).status == 0
     assert load(session, PTX).status == INVALID_HANDLE  # the handle is taken
 
 
-def test_asked_by_hash_alone_it_wants_the_image(session: Session) -> None:
-    head = struct.pack("<Q32sQQII", MODULE, hashlib.sha256(PTX).digest(), len(PTX), 0, 0, 0)
-    assert session.ask(wire.MODULE_LOAD, head).status == NOT_FOUND
+SPIN = b"""
+.version 7.0
+.target sm_52
+.address_size 64
+.visible .entry spin(.param .u64 where)
+{
+  .reg .u64 %a;
+  .reg .u32 %v;
+  .reg .pred %p;
+  ld.param.u64 %a, [where];
+again:
+  ld.volatile.global.u32 %v, [%a];
+  setp.eq.u32 %p, %v, 0;
+  @%p bra again;
+  ret;
+}
+"""
+SPINNER = handle(wire.KIND_MODULE, 2)
+
+
+@pytest.fixture
+def spinning(loaded: Session) -> Session:
+    """A session with a kernel of the second module that runs until somebody writes to the first word of memory."""
+    assert load(loaded, SPIN, SPINNER).status == 0
+    loaded.write(0, bytes(8))
+    assert loaded.wait_for_context() == 0
+    # In a stream that other work does not wait for.
+    loaded.send(STREAM_CREATE, struct.pack("<QIi", handle(wire.KIND_STREAM, 1), NON_BLOCKING, 0))
+    head = struct.pack("<QQ6I4I", handle(wire.KIND_FUNCTION, 2), handle(wire.KIND_STREAM, 1), *[1] * 6, 0, 0, 8, 0)
+    loaded.send(wire.LAUNCH, head + struct.pack("<Q", loaded.devices[0].arena_address))
+    return loaded
+
+
+def let_go(session: Session) -> None:
+    session.write(0, struct.pack("<Q", 1))
+
+
+def test_unloading_code_that_still_runs_holds_nobody_else_up(spinning: Session) -> None:
+    spinning.send(wire.MODULE_UNLOAD, struct.pack("<Q", SPINNER))
+    launch(spinning, 8, 7, rounds=0)
+    assert spinning.read(8, 4).bulk == struct.pack("<I", 7)
+    # For the client the code is gone: neither its kernel nor its handle means anything.
+    head = struct.pack("<QQ6I4I", handle(wire.KIND_FUNCTION, 2), 0, *[1] * 6, 0, 0, 8, 0)
+    assert spinning.ask(wire.LAUNCH, head + bytes(8)).status == INVALID_HANDLE
+    assert spinning.ask(wire.MODULE_UNLOAD, struct.pack("<Q", SPINNER)).status == INVALID_HANDLE
+    let_go(spinning)
+    assert spinning.wait_for_context() == 0
+    assert spinning.pushes == []
+
+
+def test_a_load_waits_for_the_unload_before_it_and_holds_nobody_else_up(spinning: Session) -> None:
+    spinning.send(wire.MODULE_UNLOAD, struct.pack("<Q", SPINNER))
+    head = struct.pack("<Q32sQQII", handle(wire.KIND_MODULE, 2, 2), hashlib.sha256(PTX).digest(), len(PTX), 0, 2, 0)
+    asked = spinning.send(wire.MODULE_LOAD, head, PTX, flags=wire.WANTS_REPLY)
+    ping = ask_later(spinning, wire.PING, b"")
+    assert spinning.receive().sequence == ping
+    launch(spinning, 8, 7, rounds=0)
+    assert spinning.read(8, 4).bulk == struct.pack("<I", 7)
+    let_go(spinning)
+    assert spinning.answer_to(asked).status == 0
+    # Kernels are counted in the order of the loads' answers: this is the third.
+    parameters = struct.pack("<QII", spinning.devices[0].arena_address + 16, 0, 9)
+    kernel = handle(wire.KIND_FUNCTION, 3, 2)
+    spinning.send(wire.LAUNCH, struct.pack("<QQ6I4I", kernel, 0, *[1] * 6, 0, 0, len(parameters), 0) + parameters)
+    assert spinning.read(16, 4).bulk == struct.pack("<I", 9)
+
+
+def test_ending_a_context_holds_nobody_else_up_and_comes_after_the_loads_before_it(spinning: Session) -> None:
+    def context(action: int, flags: int = 0) -> bytes:
+        return struct.pack("<IIQII", action, 0, handle(wire.KIND_CONTEXT, 7), flags, 0)
+
+    create, destroy = 4, 5
+    spinning.send(wire.MODULE_UNLOAD, struct.pack("<Q", SPINNER))  # all that follows waits behind this
+    spinning.send(wire.DEVICE_CONTEXT, context(create), context=0)
+    head = struct.pack("<Q32sQQII", handle(wire.KIND_MODULE, 9), hashlib.sha256(PTX).digest(), len(PTX), 0, 2, 0)
+    asked = spinning.send(wire.MODULE_LOAD, head, PTX, flags=wire.WANTS_REPLY, context=7)
+    spinning.send(wire.DEVICE_CONTEXT, context(destroy), context=0)
+    assert spinning.ask(wire.PING).status == 0
+    assert spinning.ask(wire.QUERY, context_wait(), context=7).status == INVALID_CONTEXT
+    let_go(spinning)
+    assert spinning.answer_to(asked).status == CONTEXT_IS_DESTROYED
+    launch(spinning, 8, 7, rounds=0)
+    assert spinning.read(8, 4).bulk == struct.pack("<I", 7)
+    assert spinning.pushes == []

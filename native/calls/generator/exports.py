@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import re
 
+from pycparser import c_ast  # type: ignore[import-untyped]
+
 from generator.description import Description
 from generator.header import Function, Header
 
 NOTICE = "// Made by native/calls/generate.py from calls.toml and cuda.h. Do not edit.\n"
+OLDEST_CUDA = 13000
+"""The oldest cuda.h that the native tree builds with."""
 _STREAM_MEMBER = {"const CUlaunchConfig *": "hStream", "CUDA_GRAPH_INSTANTIATE_PARAMS *": "hUploadStream"}
 
 
@@ -19,6 +23,53 @@ def names(header: Header) -> str:
         f"#define GPOOL_CUDA_HEADER_VERSION {header.cuda_version}\n\n"
         "// X(name, (parameters), (arguments)): every exported name, with every suffix. All return CUresult.\n"
         "#define GPOOL_CUDA_NAMES(X) \\\n" + " \\\n".join(rows) + "\n"
+    )
+
+
+def _age(header: Header) -> dict[str, int]:
+    """Exported name -> the CUDA release that first had it."""
+    return {version.name: version.version for version in header.versions}
+
+
+def _stand_in(header: Header, name: str) -> str:
+    """A declaration that lets the functions that use the type be declared; nothing looks into it."""
+    node = header.types[name]
+    while isinstance(node, c_ast.TypeDecl):
+        node = node.type
+    if isinstance(node, c_ast.IdentifierType) and node.names[0] in header.types:
+        return _stand_in(header, node.names[0]).replace(node.names[0], name)
+    if isinstance(node, c_ast.Enum):
+        return f"enum {name} : int {{}};"
+    if isinstance(node, c_ast.Struct | c_ast.Union):
+        return f"struct {name};"
+    if isinstance(node, c_ast.PtrDecl):
+        return f"typedef void *{name};"
+    return f"typedef {' '.join(node.names)} {name};"
+
+
+def newer(header: Header) -> str:
+    """newer.h: declarations of what cuda.h has got since the oldest release that the native tree builds with."""
+    age = _age(header)
+    since = {f.name: max(age[f.name], age[f.plain]) for f in header.functions.values()}
+    types: dict[str, int] = {}
+    for function in header.functions.values():
+        for parameter in function.parameters:
+            for word in re.findall(r"\bC[Uu]\w+", parameter.type):
+                if word in header.types:
+                    types[word] = min(since[function.name], types.get(word, since[function.name]))
+    rows = [(version, _stand_in(header, name)) for name, version in sorted(types.items())]
+    rows += [
+        (since[f.name], f'extern "C" __attribute__((visibility("default"))) CUresult {f.name}({f.declarations});')
+        for f in header.functions.values()
+    ]
+    lines = []
+    for version in sorted({version for version, _ in rows if version > OLDEST_CUDA}):
+        declarations = "\n".join(text for of, text in rows if of == version)
+        lines.append(f"#if CUDA_VERSION < {version}\n{declarations}\n#endif\n")
+    return (
+        f"{NOTICE}#pragma once\n\n#define GPOOL_OLDEST_CUDA {OLDEST_CUDA}\n\n"
+        "// Names and types that an older cuda.h lacks: what the tree exports does not depend on the header's age.\n"
+        + "".join(lines)
     )
 
 

@@ -1,6 +1,7 @@
 #include "emulator/driver/context.h"
 
 #include <sys/mman.h>
+#include <unistd.h>
 
 #include <cstdio>
 
@@ -428,7 +429,11 @@ GPOOL_CUDA cuDevicePrimaryCtxRetain(CUcontext* handle, CUdevice ordinal) {
   if (!device) return CUDA_ERROR_INVALID_DEVICE;
   Context& context = *device->primary;
   std::lock_guard lock(primary_mutex);
-  if (context.retained == 0 && !context.active) context.open();
+  if (context.retained == 0 && !context.active) {
+    context.open();
+    log(Level::debug,
+        "process " + std::to_string(getpid()) + " makes the primary context of GPU " + std::to_string(device->gpu));
+  }
   ++context.retained;
   *handle = reinterpret_cast<CUcontext>(context.handle);
   return CUDA_SUCCESS;

@@ -1,6 +1,7 @@
 #include "emulator/driver/driver.h"
 
 #include <pthread.h>
+#include <unistd.h>
 
 #include <cstdlib>
 
@@ -76,6 +77,7 @@ CUresult Driver::initialize() {
     std::atexit(&Driver::at_exit);
   });
   state_ = State::initialized;
+  log(Level::debug, "process " + std::to_string(getpid()) + " has initialised the driver");
   return CUDA_SUCCESS;
 }
 

@@ -17,7 +17,7 @@ CUresult find_event(CUevent handle, EventRef& event) {
 }
 
 CUresult record_event(const EventRef& event, const StreamRef& stream) {
-  if (event->context->device != stream->context->device) return CUDA_ERROR_INVALID_HANDLE;
+  if (event->context != stream->context) return CUDA_ERROR_INVALID_HANDLE;
   {
     std::lock_guard lock(stream->context->order);
     if (stream->capture) {

@@ -1,5 +1,6 @@
-// Graphs and stream capture: kernels, copies, memsets, host functions, empty nodes and child order. What is not here
-// (conditional, child and memory nodes, updates of whole graphs) answers CUDA_ERROR_NOT_SUPPORTED.
+// Graphs and stream capture. What is not here (conditional and memory nodes, updates of whole graphs) answers
+// CUDA_ERROR_NOT_SUPPORTED. 800 lines: one subject whose parts share the node lists; the calls about single kinds of
+// nodes are in graph_nodes.cpp.
 #include "emulator/driver/graph.h"
 
 #include <algorithm>
@@ -19,18 +20,6 @@ using GraphRef = std::shared_ptr<Graph>;
 using NodeRef = std::shared_ptr<Node>;
 using ExecRef = std::shared_ptr<GraphExec>;
 
-CUresult find_graph(CUgraph handle, GraphRef& graph) {
-  GPOOL_CHECK(driver().ready());
-  graph = handles().find<Graph>(handle);
-  return graph ? CUDA_SUCCESS : CUDA_ERROR_INVALID_VALUE;
-}
-
-CUresult find_node(CUgraphNode handle, NodeRef& node) {
-  GPOOL_CHECK(driver().ready());
-  node = handles().find<Node>(handle);
-  return node ? CUDA_SUCCESS : CUDA_ERROR_INVALID_VALUE;
-}
-
 CUresult find_exec(CUgraphExec handle, ExecRef& exec) {
   GPOOL_CHECK(driver().ready());
   exec = handles().find<GraphExec>(handle);
@@ -47,31 +36,10 @@ CUgraphNodeType type_of(const Work& work) {
   if (std::holds_alternative<MemsetWork>(work)) return CU_GRAPH_NODE_TYPE_MEMSET;
   if (std::holds_alternative<HostWork>(work)) return CU_GRAPH_NODE_TYPE_HOST;
   if (std::holds_alternative<ValueWork>(work)) return CU_GRAPH_NODE_TYPE_BATCH_MEM_OP;
+  if (std::holds_alternative<GraphWork>(work)) return CU_GRAPH_NODE_TYPE_GRAPH;
+  if (std::holds_alternative<EventRecordWork>(work)) return CU_GRAPH_NODE_TYPE_EVENT_RECORD;
+  if (std::holds_alternative<EventWaitWork>(work)) return CU_GRAPH_NODE_TYPE_WAIT_EVENT;
   return CU_GRAPH_NODE_TYPE_EMPTY;
-}
-
-CUresult add_node(CUgraphNode* out, CUgraph graph_handle, const CUgraphNode* dependencies, size_t count,
-                  std::shared_ptr<Context> context, Work work, NodeRef* made = nullptr) {
-  GraphRef graph;
-  GPOOL_CHECK(find_graph(graph_handle, graph));
-  if (!out || (count && !dependencies)) return CUDA_ERROR_INVALID_VALUE;
-  auto node = std::make_shared<Node>();
-  node->graph = graph->handle;
-  node->type = type_of(work);
-  node->work = std::move(work);
-  node->context = std::move(context);
-  for (size_t i = 0; i < count; ++i) {
-    NodeRef dependency;
-    GPOOL_CHECK(find_node(dependencies[i], dependency));
-    if (dependency->graph != graph->handle) return CUDA_ERROR_INVALID_VALUE;
-    node->after.push_back(dependency->handle);
-  }
-  handles().add(node);
-  std::lock_guard lock(graph->mutex);
-  graph->nodes.push_back(node);
-  if (made) *made = node;
-  *out = to_handle(node->handle);
-  return CUDA_SUCCESS;
 }
 
 CUresult current(std::shared_ptr<Context>& context, CUcontext given = nullptr) {
@@ -99,14 +67,6 @@ CUDA_KERNEL_NODE_PARAMS widen(const CUDA_KERNEL_NODE_PARAMS_v1& old) {
   CUDA_KERNEL_NODE_PARAMS wide{};
   std::memcpy(&wide, &old, sizeof old);  // the new struct begins with the old one
   return wide;
-}
-
-CUresult memset_work(const std::shared_ptr<Context>& context, const CUDA_MEMSET_NODE_PARAMS* p, MemsetWork& work) {
-  if (!p || (p->elementSize != 1 && p->elementSize != 2 && p->elementSize != 4)) return CUDA_ERROR_INVALID_VALUE;
-  if (p->width == 0 || p->height == 0) return CUDA_ERROR_INVALID_VALUE;
-  work = {p->dst, p->pitch, p->value, p->elementSize, p->width, p->height};
-  if (work.height == 1) work.pitch = 0;
-  return check_memset(work, context->device);
 }
 
 // Fewer nodes than room: the rest is filled with NULL, as documented.
@@ -146,35 +106,59 @@ bool in_order(const Graph& graph, std::vector<NodeRef>& order) {
   return order.size() == graph.nodes.size();
 }
 
+CUresult steps_of(Graph& graph, std::vector<GraphExec::Step>& steps) {
+  std::lock_guard lock(graph.mutex);
+  std::vector<NodeRef> order;
+  if (!in_order(graph, order)) return CUDA_ERROR_INVALID_VALUE;
+  for (const NodeRef& node : order) {
+    Work work = node->work;
+    if (node->child) {
+      auto inner = std::make_shared<GraphExec>();
+      GPOOL_CHECK(steps_of(*node->child, inner->steps));
+      work = GraphWork{std::move(inner)};
+    }
+    steps.push_back({node->handle, std::move(work), node->context, true});
+  }
+  return CUDA_SUCCESS;
+}
+
+// The steps as one launch runs them: its events are recorded, and waited for, as of now.
+std::shared_ptr<GraphExec> stamped(const std::vector<GraphExec::Step>& steps) {
+  auto launched = std::make_shared<GraphExec>();
+  launched->steps = steps;
+  for (GraphExec::Step& step : launched->steps) {
+    if (auto* inner = std::get_if<GraphWork>(&step.work)) {
+      inner->exec = stamped(inner->exec->steps);
+    } else if (auto* record = std::get_if<EventRecordWork>(&step.work)) {
+      record->stamp = std::make_shared<Ticket>();
+      if (!step.enabled) continue;
+      std::lock_guard lock(record->event->mutex);
+      record->event->recorded = record->stamp;
+    } else if (auto* wait = std::get_if<EventWaitWork>(&step.work)) {
+      std::lock_guard lock(wait->event->mutex);
+      wait->stamp = wait->event->recorded;
+    }
+  }
+  return launched;
+}
+
+// For a launch that was refused: nobody may wait for its events.
+void reach_events(const std::vector<GraphExec::Step>& steps) {
+  for (const GraphExec::Step& step : steps) {
+    if (const auto* inner = std::get_if<GraphWork>(&step.work)) reach_events(inner->exec->steps);
+    if (const auto* record = std::get_if<EventRecordWork>(&step.work)) record->stamp->complete();
+  }
+}
+
 CUresult instantiate(CUgraphExec* out, CUgraph handle) {
   GraphRef graph;
   GPOOL_CHECK(find_graph(handle, graph));
   if (!out) return CUDA_ERROR_INVALID_VALUE;
-  std::lock_guard lock(graph->mutex);
-  std::vector<NodeRef> order;
-  if (!in_order(*graph, order)) return CUDA_ERROR_INVALID_VALUE;
   auto exec = std::make_shared<GraphExec>();
-  for (const NodeRef& node : order) exec->steps.push_back({node->handle, node->work, node->context, true});
+  GPOOL_CHECK(steps_of(*graph, exec->steps));
   handles().add(exec);
   *out = reinterpret_cast<CUgraphExec>(exec->handle);
   return CUDA_SUCCESS;
-}
-
-CUresult replace(CUgraphExec exec_handle, CUgraphNode node_handle, const NodeRef& node, Work work) {
-  ExecRef exec;
-  GPOOL_CHECK(find_exec(exec_handle, exec));
-  std::lock_guard lock(exec->mutex);
-  for (GraphExec::Step& step : exec->steps) {
-    if (step.node != reinterpret_cast<uint64_t>(node_handle)) continue;
-    if (step.work.index() != work.index()) return CUDA_ERROR_INVALID_VALUE;
-    if (auto* kernel = std::get_if<KernelWork>(&work)) {
-      // Cooperative launch is a property of the node, not of its new parameters.
-      kernel->cooperative = std::get<KernelWork>(node->work).cooperative;
-    }
-    step.work = std::move(work);
-    return CUDA_SUCCESS;
-  }
-  return CUDA_ERROR_INVALID_VALUE;
 }
 
 std::atomic<uint64_t> next_capture_id{1};
@@ -245,11 +229,77 @@ void destroy_graph(const GraphRef& graph) {
     std::lock_guard lock(graph->mutex);
     nodes.swap(graph->nodes);
   }
-  for (const NodeRef& node : nodes) handles().remove(node->handle);
+  for (const NodeRef& node : nodes) {
+    handles().remove(node->handle);
+    if (node->child) destroy_graph(node->child);
+  }
   handles().remove(graph->handle);
 }
 
 }  // namespace
+
+CUresult find_graph(CUgraph handle, GraphRef& graph) {
+  GPOOL_CHECK(driver().ready());
+  graph = handles().find<Graph>(handle);
+  return graph ? CUDA_SUCCESS : CUDA_ERROR_INVALID_VALUE;
+}
+
+CUresult find_node(CUgraphNode handle, NodeRef& node) {
+  GPOOL_CHECK(driver().ready());
+  node = handles().find<Node>(handle);
+  return node ? CUDA_SUCCESS : CUDA_ERROR_INVALID_VALUE;
+}
+
+CUresult add_node(CUgraphNode* out, CUgraph graph_handle, const CUgraphNode* dependencies, size_t count,
+                  std::shared_ptr<Context> context, Work work, NodeRef* made) {
+  GraphRef graph;
+  GPOOL_CHECK(find_graph(graph_handle, graph));
+  if (!out || (count && !dependencies)) return CUDA_ERROR_INVALID_VALUE;
+  auto node = std::make_shared<Node>();
+  node->graph = graph->handle;
+  node->type = type_of(work);
+  node->work = std::move(work);
+  node->context = std::move(context);
+  for (size_t i = 0; i < count; ++i) {
+    NodeRef dependency;
+    GPOOL_CHECK(find_node(dependencies[i], dependency));
+    if (dependency->graph != graph->handle) return CUDA_ERROR_INVALID_VALUE;
+    node->after.push_back(dependency->handle);
+  }
+  handles().add(node);
+  std::lock_guard lock(graph->mutex);
+  graph->nodes.push_back(node);
+  if (made) *made = node;
+  *out = to_handle(node->handle);
+  return CUDA_SUCCESS;
+}
+
+CUresult memset_work(const std::shared_ptr<Context>& context, const CUDA_MEMSET_NODE_PARAMS* p, MemsetWork& work) {
+  if (!p || (p->elementSize != 1 && p->elementSize != 2 && p->elementSize != 4)) return CUDA_ERROR_INVALID_VALUE;
+  if (p->width == 0 || p->height == 0) return CUDA_ERROR_INVALID_VALUE;
+  work = {p->dst, p->pitch, p->value, p->elementSize, p->width, p->height};
+  if (work.height == 1) work.pitch = 0;
+  return check_memset(work, context->device);
+}
+
+CUresult replace(CUgraphExec exec_handle, CUgraphNode node_handle, Work work) {
+  ExecRef exec;
+  NodeRef node;
+  GPOOL_CHECK(find_exec(exec_handle, exec));
+  GPOOL_CHECK(find_node(node_handle, node));
+  std::lock_guard lock(exec->mutex);
+  for (GraphExec::Step& step : exec->steps) {
+    if (step.node != reinterpret_cast<uint64_t>(node_handle)) continue;
+    if (step.work.index() != work.index()) return CUDA_ERROR_INVALID_VALUE;
+    if (auto* kernel = std::get_if<KernelWork>(&work)) {
+      // Cooperative launch is a property of the node, not of its new parameters.
+      kernel->cooperative = std::get<KernelWork>(node->work).cooperative;
+    }
+    step.work = std::move(work);
+    return CUDA_SUCCESS;
+  }
+  return CUDA_ERROR_INVALID_VALUE;
+}
 
 CUresult record(const StreamRef& stream, Work work) {
   Capture& capture = *stream->capture;
@@ -324,6 +374,7 @@ GPOOL_CUDA cuStreamEndCapture(CUstream handle, CUgraph* out) {
         if (NodeRef next = handles().find<Node>(before)) open.push_back(next);
       }
     }
+    for (const NodeRef& tip : capture->left_behind) unjoined = unjoined || !reached.contains(tip->handle);
     for (const auto& weak : capture->joined) {
       StreamRef other = weak.lock();
       if (!other || other->capture != capture) continue;
@@ -455,10 +506,7 @@ GPOOL_CUDA cuGraphAddHostNode(CUgraphNode* out, CUgraph graph, const CUgraphNode
   ContextRef context;
   GPOOL_CHECK(current(context));
   if (!parameters || !parameters->fn) return CUDA_ERROR_INVALID_VALUE;
-  CUhostFn function = parameters->fn;
-  void* data = parameters->userData;
-  return add_node(out, graph, dependencies, count, context,
-                  HostWork{[function, data](CUresult) { function(data); }, function, data, false});
+  return add_node(out, graph, dependencies, count, context, host_work(*parameters));
 }
 
 GPOOL_CUDA cuGraphAddEmptyNode(CUgraphNode* out, CUgraph graph, const CUgraphNode* dependencies, size_t count) {
@@ -473,6 +521,7 @@ GPOOL_CUDA cuGraphDestroyNode(CUgraphNode handle) {
   if (GraphRef graph = handles().find<Graph>(node->graph)) {
     std::lock_guard lock(graph->mutex);
     std::erase(graph->nodes, node);
+    if (node->child) destroy_graph(node->child);
     for (const NodeRef& other : graph->nodes) std::erase(other->after, node->handle);
   }
   handles().remove(node->handle);
@@ -677,7 +726,7 @@ GPOOL_CUDA cuGraphExecKernelNodeSetParams_v2(CUgraphExec exec, CUgraphNode handl
   if (!std::holds_alternative<KernelWork>(node->work)) return CUDA_ERROR_INVALID_VALUE;
   KernelWork work;
   GPOOL_CHECK(kernel_work(node->context, parameters, work));
-  return replace(exec, handle, node, std::move(work));
+  return replace(exec, handle, std::move(work));
 }
 GPOOL_CUDA cuGraphExecKernelNodeSetParams(CUgraphExec exec, CUgraphNode node,
                                           const CUDA_KERNEL_NODE_PARAMS_v1* parameters) {
@@ -692,7 +741,7 @@ GPOOL_CUDA cuGraphExecMemcpyNodeSetParams(CUgraphExec exec, CUgraphNode handle, 
   if (!shape) return CUDA_ERROR_INVALID_VALUE;
   CopyWork work;
   GPOOL_CHECK(work_of_shape(*shape, work));
-  return replace(exec, handle, node, std::move(work));
+  return replace(exec, handle, std::move(work));
 }
 
 GPOOL_CUDA cuGraphExecMemsetNodeSetParams(CUgraphExec exec, CUgraphNode handle,
@@ -701,7 +750,7 @@ GPOOL_CUDA cuGraphExecMemsetNodeSetParams(CUgraphExec exec, CUgraphNode handle,
   GPOOL_CHECK(find_node(handle, node));
   MemsetWork work;
   GPOOL_CHECK(memset_work(node->context, parameters, work));
-  return replace(exec, handle, node, work);
+  return replace(exec, handle, work);
 }
 
 GPOOL_CUDA cuGraphNodeSetEnabled(CUgraphExec exec_handle, CUgraphNode node, unsigned enabled) {
@@ -742,12 +791,11 @@ GPOOL_CUDA cuGraphLaunch(CUgraphExec handle, CUstream stream_handle) {
     }
   }
   // What is queued is the graph as it is now: later changes of parameters are for later launches.
-  auto now = std::make_shared<GraphExec>();
-  {
-    std::lock_guard lock(exec->mutex);
-    now->steps = exec->steps;
-  }
-  return submit(stream, GraphWork{now});
+  std::lock_guard lock(exec->mutex);
+  auto launched = stamped(exec->steps);
+  CUresult result = submit(stream, GraphWork{launched});
+  if (result != CUDA_SUCCESS) reach_events(launched->steps);
+  return result;
 }
 
 GPOOL_CUDA cuGraphUpload(CUgraphExec handle, CUstream stream_handle) {

@@ -12,6 +12,8 @@
 
 namespace gpool::emulator {
 
+struct Graph;
+
 struct Node : Object {
   static constexpr Kind kKind = Kind::node;
   Node() : Object(kKind) {}
@@ -24,6 +26,7 @@ struct Node : Object {
   CUDA_MEMCPY3D copy{};
   CUDA_MEMSET_NODE_PARAMS memset{};
   std::vector<void*> parameter_pointers;
+  std::shared_ptr<Graph> child;  // of a child node: its own copy
 };
 
 struct Graph : Object {
@@ -49,5 +52,16 @@ struct GraphExec : Object {
 // Adds the work to the graph that `stream` is being captured into. Under Context::order.
 CUresult record(const StreamRef& stream, Work work);
 void invalidate_captures(Context& context);
+
+// For the calls that are about one kind of node (graph_nodes.cpp).
+CUresult find_graph(CUgraph handle, std::shared_ptr<Graph>& graph);
+CUresult find_node(CUgraphNode handle, std::shared_ptr<Node>& node);
+CUresult add_node(CUgraphNode* out, CUgraph graph, const CUgraphNode* dependencies, size_t count,
+                  std::shared_ptr<Context> context, Work work, std::shared_ptr<Node>* made = nullptr);
+// Other work for a node of an executable graph; of the same kind, or it is refused.
+CUresult replace(CUgraphExec exec, CUgraphNode node, Work work);
+HostWork host_work(const CUDA_HOST_NODE_PARAMS& parameters);
+CUresult memset_work(const std::shared_ptr<Context>& context, const CUDA_MEMSET_NODE_PARAMS* parameters,
+                     MemsetWork& work);
 
 }  // namespace gpool::emulator

@@ -7,6 +7,7 @@
 
 #include "calls/driver_api.h"
 #include "emulator/driver/context.h"
+#include "emulator/driver/device_runtime.h"
 #include "emulator/driver/driver.h"
 #include "emulator/driver/handles.h"
 #include "emulator/driver/jit_options.h"
@@ -35,8 +36,8 @@ CUresult add(CUlinkState state, CUjitInputType type, std::string bytes) {
   std::shared_ptr<Link> link;
   GPOOL_CHECK(find_link(state, link));
   if (type >= CU_JIT_NUM_INPUT_TYPES) return CUDA_ERROR_INVALID_VALUE;
-  // Libraries of machine code (cudadevrt) cannot be taken apart and are rarely needed: their use shows as a missing
-  // symbol.
+  // Libraries of machine code (cudadevrt) cannot be taken apart. What is commonly used of them is added when the link
+  // is completed (device_runtime.h); the rest shows as a missing symbol.
   if (type == CU_JIT_INPUT_LIBRARY || type == CU_JIT_INPUT_OBJECT) {
     log(Level::warn, "cuLinkAdd: an object or library of machine code is left out; the emulated GPU runs PTX only");
     return CUDA_SUCCESS;
@@ -99,6 +100,7 @@ GPOOL_CUDA cuLinkComplete(CUlinkState state, void** image, size_t* bytes) {
   std::lock_guard lock(link->mutex);
   if (link->inputs.empty()) return CUDA_ERROR_INVALID_VALUE;
   if (link->result.empty()) {
+    add_device_runtime(link->inputs);
     std::string merged = merge_ptx(link->inputs), problem;
     if (!ptx::parse(merged, problem)) {
       log(Level::error, "linked PTX cannot be loaded: " + problem);

@@ -1,6 +1,4 @@
 // Allocation calls: device, pinned, registered and managed memory, and questions about addresses.
-#include <unistd.h>
-
 #include <algorithm>
 
 #include "calls/driver_api.h"
@@ -145,8 +143,6 @@ GPOOL_CUDA cuMemHostRegister_v2(void* pointer, size_t bytes, unsigned flags) {
   uint64_t begin = reinterpret_cast<uint64_t>(pointer);
   if (!pointer || bytes == 0 || (flags & ~kKnown)) return CUDA_ERROR_INVALID_VALUE;
   if (flags & CU_MEMHOSTREGISTER_IOMEMORY) return CUDA_ERROR_NOT_SUPPORTED;
-  uint64_t page = static_cast<uint64_t>(sysconf(_SC_PAGESIZE));
-  if (begin % page || bytes % page) return CUDA_ERROR_INVALID_VALUE;
   if (memory().overlaps(begin, bytes)) return CUDA_ERROR_HOST_MEMORY_ALREADY_REGISTERED;
   Block block;
   block.begin = begin;

@@ -66,7 +66,8 @@ std::string_view trim(std::string_view text) {
 
 Status read_faults(std::string_view text, Faults& faults) {
   constexpr const char* kWanted =
-      "a comma-separated list of oom-after=N, launch-fail-at=N, device-lost-at=N, hang-kernel=NAME, "
+      "a comma-separated list of oom-after=N, launch-fail-at=N, ecc-error-at=N, device-lost-at=N, crash-at=N, "
+      "hang-kernel=NAME, "
       "slow-copies=BYTES_PER_SECOND, slow-kernels=MICROSECONDS (each N at least 1)";
   for (std::string_view part : split(text, ',')) {
     part = trim(part);
@@ -85,6 +86,10 @@ Status read_faults(std::string_view text, Faults& faults) {
       faults.oom_after = *number;
     } else if (name == "launch-fail-at") {
       faults.launch_fail_at = *number;
+    } else if (name == "ecc-error-at") {
+      faults.ecc_error_at = *number;
+    } else if (name == "crash-at") {
+      faults.crash_at = *number;
     } else if (name == "device-lost-at") {
       faults.device_lost_at = *number;
     } else if (name == "slow-copies") {

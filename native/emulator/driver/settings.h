@@ -15,6 +15,8 @@ using Uuid = std::array<uint8_t, 16>;
 struct Faults {
   uint64_t oom_after = 0;       // this many allocations succeed, all later ones fail; 0: off (`oom-after=0` is refused)
   uint64_t launch_fail_at = 0;  // the n-th launch of the process faults
+  uint64_t ecc_error_at = 0;    // the n-th launch of the process finds broken memory
+  uint64_t crash_at = 0;        // the n-th launch is the death of the process: a driver has bugs, too
   uint64_t device_lost_at = 0;  // from the n-th launch on every context answers CUDA_ERROR_UNKNOWN
   std::string hang_kernel;      // a kernel of this name never ends
   uint64_t slow_copies = 0;     // bytes per second of every copy

@@ -242,7 +242,13 @@ GPOOL_CUDA cuStreamDestroy_v2(CUstream handle) {
   std::lock_guard lock(context.order);
   // Its work goes on; the legacy stream and cuCtxSynchronize still wait for it.
   if (stream->last && !stream->last->is_done()) context.leftovers.push_back(stream->last);
-  if (stream->capture) stream->capture->invalidated = true;
+  if (Capture* capture = stream->capture.get()) {
+    // Without its origin a capture cannot end; another stream may go once its work has been joined.
+    if (capture->origin == stream->handle) capture->invalidated = true;
+    capture->left_behind.insert(capture->left_behind.end(), stream->capture_tips.begin(), stream->capture_tips.end());
+    stream->capture_tips.clear();
+    stream->capture = nullptr;
+  }
   context.streams.erase(stream);
   return CUDA_SUCCESS;
 }

@@ -51,6 +51,7 @@ struct Capture {
   std::thread::id thread;
   bool invalidated = false;
   std::vector<std::weak_ptr<struct Stream>> joined;
+  std::vector<std::shared_ptr<Node>> left_behind;  // last nodes of streams that were destroyed meanwhile
 };
 
 struct Stream : Object, std::enable_shared_from_this<Stream> {

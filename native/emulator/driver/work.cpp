@@ -1,5 +1,6 @@
 #include "emulator/driver/work.h"
 
+#include <csignal>
 #include <cstdio>
 #include <cstring>
 #include <thread>
@@ -65,6 +66,10 @@ CUresult run_kernel(Context& context, const KernelWork& work) {
     return fail(context, CUDA_ERROR_LAUNCH_FAILED,
                 "injected fault: launch " + std::to_string(number) + " (" + name + ")");
   }
+  if (number == faults.ecc_error_at)
+    return fail(context, CUDA_ERROR_ECC_UNCORRECTABLE,
+                "injected fault: uncorrectable memory error at launch " + std::to_string(number) + " (" + name + ")");
+  if (number == faults.crash_at) std::raise(SIGSEGV);
   if (faults.device_lost_at && number >= faults.device_lost_at) {
     for (Device& device : driver().devices()) device.primary->poison(CUDA_ERROR_UNKNOWN, "injected fault: device lost");
     return fail(context, CUDA_ERROR_UNKNOWN, "injected fault: device lost");
@@ -176,11 +181,20 @@ CUresult run_graph(const GraphWork& work) {
     std::lock_guard lock(work.exec->mutex);
     steps = work.exec->steps;
   }
+  CUresult first = CUDA_SUCCESS;
   for (const GraphExec::Step& step : steps) {
-    if (!step.enabled) continue;
-    if (CUresult result = run(*step.context, step.work); result != CUDA_SUCCESS) return result;
+    // An event is reached behind an error as well: somebody may be waiting for it.
+    if (const auto* record = std::get_if<EventRecordWork>(&step.work)) {
+      record->stamp->complete();
+    } else if (!step.enabled || first != CUDA_SUCCESS) {
+      continue;
+    } else if (const auto* wait = std::get_if<EventWaitWork>(&step.work)) {
+      if (wait->stamp) wait->stamp->wait();
+    } else {
+      first = run(*step.context, step.work);
+    }
   }
-  return CUDA_SUCCESS;
+  return first;
 }
 
 }  // namespace
@@ -198,12 +212,12 @@ CUresult run(Context& context, const Work& work) {
     free_pool_memory(free->address);  // also behind an error: the memory outlives the context
     return CUDA_SUCCESS;
   }
+  if (const auto* graph = std::get_if<GraphWork>(&work)) return run_graph(*graph);  // asks again for each node
   if (broken) return CUDA_SUCCESS;  // work behind an error is dropped; its waiters read the error from the context
   if (const auto* kernel = std::get_if<KernelWork>(&work)) return run_kernel(context, *kernel);
   if (const auto* copy = std::get_if<CopyWork>(&work)) return run_copy(context, *copy);
   if (const auto* memset = std::get_if<MemsetWork>(&work)) return run_memset(*memset);
   if (const auto* value = std::get_if<ValueWork>(&work)) return run_value(context, *value);
-  if (const auto* graph = std::get_if<GraphWork>(&work)) return run_graph(*graph);
   return CUDA_SUCCESS;  // empty nodes, and marks of events: their ticket is all of it
 }
 

@@ -56,6 +56,7 @@ struct EventRecordWork {
 
 struct EventWaitWork {
   std::shared_ptr<Event> event;
+  std::shared_ptr<Ticket> stamp;  // in graphs: the event's record of the moment of the launch
 };
 
 struct EmptyWork {};

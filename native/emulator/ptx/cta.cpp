@@ -63,7 +63,10 @@ void Cta::begin(uint64_t which) {
   id[2] = static_cast<uint32_t>(which / launch.grid[0] / launch.grid[1]);
   live_threads = threads;
   faulted = false;
-  for (Barrier& barrier : barriers) barrier = {};
+  if (open_barriers) {
+    for (Barrier& barrier : barriers) barrier = {};
+    open_barriers = 0;
+  }
   for (Warp& warp : warps) {
     uint32_t lanes = std::min(kLanes, threads - warp.index * kLanes);
     warp.live = lanes == kLanes ? kFull : (1u << lanes) - 1;
@@ -106,10 +109,12 @@ bool Cta::is_complete(const Barrier& barrier) const {
 
 void Cta::arrive(Warp& warp, Group& group, unsigned number, uint32_t expected, bool wait, uint32_t votes) {
   Barrier& barrier = barriers[number];
+  open_barriers |= 1u << number;
   barrier.expected = expected;
-  uint32_t count = static_cast<uint32_t>(std::popcount(group.mask));
+  // Counting bits is a call where the processor is not known to have an instruction for it.
+  uint32_t count = group.mask == kFull ? kLanes : static_cast<uint32_t>(std::popcount(group.mask));
   barrier.votes += count;
-  barrier.true_votes += static_cast<uint32_t>(std::popcount(votes & group.mask));
+  if (votes) barrier.true_votes += static_cast<uint32_t>(std::popcount(votes & group.mask));
   // With a written count, a warp counts as 32 threads even when some of its lanes are gone or never were.
   if (expected && group.mask == warp.live) count = kLanes;
   barrier.arrived += count;
@@ -143,9 +148,11 @@ void Cta::complete(unsigned number) {
     }
   }
   barrier = {};
+  open_barriers &= ~(1u << number);
 }
 
 void Cta::threads_left() {
+  if (!open_barriers) return;
   for (unsigned number = 0; number < kBarriers; ++number) {
     const Barrier& barrier = barriers[number];
     if (barrier.arrived && !barrier.expected && is_complete(barrier)) complete(number);

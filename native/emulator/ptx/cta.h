@@ -53,6 +53,7 @@ struct Cta {
   bool faulted = false;
   std::vector<Warp> warps;
   Barrier barriers[kBarriers];
+  uint32_t open_barriers = 0;  // one bit each: somebody has arrived
   std::vector<Site> sites;
   std::byte* shared = nullptr;
   uint64_t shared_bytes = 0;

@@ -1,6 +1,7 @@
 #include "module.h"
 
 #include <algorithm>
+#include <cctype>
 #include <cstring>
 
 #include "compile.h"
@@ -102,6 +103,7 @@ bool ModuleText::read(std::string_view text, std::string& message) {
     message = "line " + std::to_string(error.line) + ": " + error.what;
     return false;
   }
+  add_module_shared();
   resolve_functions();
   for (size_t i = 0; i < kernels_.size(); ++i) compiled_.push_back(std::make_unique<Compiled>());
   return true;
@@ -237,7 +239,7 @@ bool ModuleText::scan_body(Lexer& lexer, FunctionSource& function, Kernel& kerne
         }
         auto word = [&](std::string_view name) {
           return static_cast<size_t>(end - at) > name.size() && std::string_view(at, name.size()) == name &&
-                 (at[name.size()] == ' ' || at[name.size()] == '\t');
+                 (at[name.size()] == ' ' || at[name.size()] == '\t' || at[name.size()] == '.');
         };
         if (word(".loc") || word(".file")) {
           while (at < end && *at != '\n') ++at;
@@ -275,6 +277,26 @@ bool ModuleText::scan_body(Lexer& lexer, FunctionSource& function, Kernel& kerne
     }
   }
   return fail(error, function.line, "the body of '" + std::string(function.name) + "' is not closed");
+}
+
+// Shared variables outside functions count for the kernels that name them.
+void ModuleText::add_module_shared() {
+  for (size_t i = 0; i < kernels_.size(); ++i) {
+    const std::string_view body = functions_[kernel_functions_[i]].body;
+    auto part_of_name = [&](size_t at) {
+      const unsigned char c = at < body.size() ? body[at] : ' ';
+      return std::isalnum(c) || c == '_' || c == '$';
+    };
+    for (const SharedSource& one : shared_) {
+      if (one.dynamic) continue;
+      for (size_t at = body.find(one.name); at != body.npos; at = body.find(one.name, at + 1)) {
+        if ((at > 0 && part_of_name(at - 1)) || part_of_name(at + one.name.size())) continue;
+        const uint64_t bytes = aligned(kernels_[i].shared_bytes, one.alignment) + one.bytes;
+        kernels_[i].shared_bytes = static_cast<uint32_t>(std::min<uint64_t>(bytes, 1u << 31));
+        break;
+      }
+    }
+  }
 }
 
 bool ModuleText::read_variables(Lexer& lexer, Space space, bool external, SyntaxError& error) {

@@ -57,6 +57,7 @@ class ModuleText final : public Module {
 
  private:
   bool read_function(Lexer& lexer, bool entry, bool external, SyntaxError& error);
+  void add_module_shared();
   bool read_variables(Lexer& lexer, Space space, bool external, SyntaxError& error);
   bool scan_body(Lexer& lexer, FunctionSource& function, Kernel& kernel, SyntaxError& error);
   bool place_initial(const Declaration& declaration, Variable& variable, SyntaxError& error);

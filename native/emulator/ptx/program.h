@@ -29,11 +29,11 @@ constexpr uint32_t kNoRow = 0xffffffffu;
 
 // Rows of a frame that are filled when the frame begins.
 struct Constant {
-  enum class Kind : uint8_t { value, variable, special, local };
+  enum class Kind : uint8_t { value, variable, special, local, parameter };
   Kind kind;
   uint8_t bytes;    // 2, 4, 8, 16 per lane; 0: a predicate
   uint32_t offset;  // in the frame
-  uint64_t value;   // the value; of a variable or local address: the addend
+  uint64_t value;   // the value; of a variable or local address: the addend; of a kernel parameter: its offset
   uint32_t index;   // variable, or Special
 };
 

@@ -17,6 +17,7 @@ struct Request {
   uint8_t widths[8] = {};
   uint8_t elements[8] = {};      // of a vector operand, else 0
   bool predicate[8] = {};        // the operand is a predicate register
+  bool address[8] = {};          // the operand stands in brackets
   bool has_second = false;       // destination written as a|b
   bool named_parameter = false;  // the address is that of a kernel parameter, written as its name
   bool local_parameter = false;  // a .param address that lies in local memory
@@ -32,7 +33,7 @@ struct Request {
 //   m        address: its row; the displacement goes to Instruction::imm
 //   V        vector: all its elements, of the kind named by the next letter
 //   i        literal, is or-ed into Instruction::imm
-//   a        address of an instruction that has two: its row; the displacements go to r[8] and r[9]
+//   a        address of an instruction that has several: its row; the displacements go to r[7], r[8], r[9]
 //   _        no operand; kNoRow
 // A leading '*' puts all rows into Program::extra, the index of the first into r[0].
 struct Choice {

@@ -70,6 +70,10 @@ void Lexer::next() {
     while (at_ < end_ && (is(*at_, kWord) || (*at_ == ':' && at_ + 2 < end_ && at_[1] == ':' && is(at_[2], kWord)))) {
       at_ += *at_ == ':' ? 2 : 1;
     }
+    // `.reg.b16 h;` without a blank, as in the assembly text of cuda_fp16.h.
+    constexpr std::string_view kRegister = ".reg.";
+    if (std::string_view(start_, static_cast<size_t>(at_ - start_)).starts_with(kRegister))
+      at_ = start_ + kRegister.size() - 1;
   } else if (c == '"') {
     token_.kind = Token::Kind::string;
     const char* begin = ++at_;

@@ -181,6 +181,10 @@ const Instruction* fault_misaligned(Warp& w, const Instruction* in, unsigned lan
   return fault(w, in, lane, Fault::Kind::misaligned_address, text);
 }
 
+const Instruction* fault_operand(Warp& w, const Instruction* in, unsigned lane, const char* what) {
+  return fault(w, in, lane, Fault::Kind::illegal_instruction, what);
+}
+
 const Instruction* split(Warp& w, uint32_t taken, const Instruction* target, const Instruction* next) {
   Group& group = w.groups[w.current];
   uint32_t rest = group.mask & ~taken;
@@ -210,7 +214,7 @@ void drop_lanes(Warp& w, uint32_t lanes) {
   Group& group = w.groups[w.current];
   for (Frame* frame = group.frame; frame; frame = frame->caller) frame->lanes &= ~lanes;
   w.live &= ~lanes;
-  w.cta->live_threads -= static_cast<uint32_t>(std::popcount(lanes));
+  w.cta->live_threads -= lanes == kFull ? kLanes : static_cast<uint32_t>(std::popcount(lanes));
   group.mask &= ~lanes;
   if (group.mask == 0) {
     w.groups[w.current] = w.groups.back();
@@ -264,6 +268,12 @@ void fill_constants(Warp& w, Frame* frame) {
       case Constant::Kind::local:
         fill_row(row, constant.bytes, frame->local_base + constant.value);
         break;
+      case Constant::Kind::parameter: {
+        uint64_t value = 0;
+        std::memcpy(&value, w.parameters + constant.value, constant.bytes);
+        fill_row(row, constant.bytes, value);
+        break;
+      }
       case Constant::Kind::special: {
         const Special which = static_cast<Special>(constant.index);
         if (which >= Special::ctaid_x && which <= Special::ctaid_z) {

@@ -83,6 +83,8 @@ bool admit(Warp& w, const Instruction* in, uint64_t begin, uint64_t end, bool wr
 const Instruction* fault_address(Warp& w, const Instruction* in, unsigned lane, uint64_t address, const char* what);
 const Instruction* fault_misaligned(Warp& w, const Instruction* in, unsigned lane, uint64_t address, unsigned bytes);
 const Instruction* fault(Warp& w, const Instruction* in, unsigned lane, Fault::Kind kind, std::string what);
+// An operand that the instruction does not allow; handler files may not make strings.
+const Instruction* fault_operand(Warp& w, const Instruction* in, unsigned lane, const char* what);
 
 // The scheduler's side of divergence: the running group continues at several places.
 const Instruction* split(Warp& w, uint32_t taken, const Instruction* target, const Instruction* next);

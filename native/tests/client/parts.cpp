@@ -1,12 +1,19 @@
 // Tells, one line each, what does not hold; ends with 1 then.
+#include <sys/mman.h>
+#include <sys/time.h>
+#include <unistd.h>
+
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
 #include <map>
 #include <random>
+#include <span>
 #include <vector>
 
+#include "base/mirror.h"
 #include "client/arena.h"
+#include "client/image_hash.h"
 #include "client/image_size.h"
 #include "client/lease.h"
 
@@ -131,6 +138,43 @@ void images_know_their_size() {
   EXPECT(!find_image(fatbin.data()));
 }
 
+void only_unchanged_files_are_hashed_once() {
+  constexpr size_t kBytes = ImageHashes::kWorthKnowing + 12345;
+  std::vector<std::byte> content(kBytes, std::byte(7));
+  char path[] = "/tmp/gpool-image-XXXXXX";
+  const int file = mkstemp(path);
+  EXPECT(file >= 0 && write(file, content.data(), kBytes) == ssize_t(kBytes));
+  void* mapped = mmap(nullptr, kBytes, PROT_READ, MAP_PRIVATE, file, 0);
+  EXPECT(mapped != MAP_FAILED);
+  const std::span<const std::byte> image(static_cast<const std::byte*>(mapped), kBytes);
+  ImageHashes hashes;
+  EXPECT(hashes.of(image) == gpool::sha256(content) && hashes.computed() == 1);
+  EXPECT(hashes.of(image) == gpool::sha256(content) && hashes.computed() == 1);
+  // Another part of the file is another image.
+  EXPECT(hashes.of(image.subspan(1000)) == gpool::sha256(std::span(content).subspan(1000)) && hashes.computed() == 2);
+
+  // The file says something else now, and what is mapped follows.
+  content[5] = std::byte(8);
+  EXPECT(pwrite(file, &content[5], 1, 5) == 1);
+  const timeval later[2] = {{2000000000, 0}, {2000000000, 0}};
+  EXPECT(futimes(file, later) == 0);
+  EXPECT(hashes.of(image) == gpool::sha256(content) && hashes.computed() == 3);
+
+  // A page of the process's own, although nobody may write to it any more.
+  EXPECT(mprotect(mapped, kBytes, PROT_READ | PROT_WRITE) == 0);
+  content[kBytes / 2] = static_cast<std::byte*>(mapped)[kBytes / 2] = std::byte(9);
+  EXPECT(hashes.of(image) == gpool::sha256(content) && hashes.computed() == 4);
+  EXPECT(mprotect(mapped, kBytes, PROT_READ) == 0);
+  EXPECT(hashes.of(image) == gpool::sha256(content) && hashes.computed() == 5);
+  EXPECT(hashes.of(image) == gpool::sha256(content) && hashes.computed() == 6);
+
+  // Memory without a file may hold anything at any time.
+  EXPECT(hashes.of(content) == hashes.of(content) && hashes.computed() == 8);
+  munmap(mapped, kBytes);
+  close(file);
+  unlink(path);
+}
+
 void leases_are_read_exactly() {
   Lease lease;
   const std::string good =
@@ -154,6 +198,46 @@ void leases_are_read_exactly() {
     EXPECT(!parse_endpoints(wrong, lease));
 }
 
+// Two memories that tell each other their changes become equal, whatever the order, and take nothing back.
+void mirrors_exchange_what_has_changed() {
+  constexpr size_t kBytes = 5 * 4096;
+  std::vector<uint32_t> here(kBytes / 4), there(kBytes / 4), wanted(kBytes / 4);
+  gpool::Mirror one(std::as_writable_bytes(std::span(here))), other(std::as_writable_bytes(std::span(there)));
+  std::mt19937 random(5);
+  const auto send = [](gpool::Mirror& from, std::vector<std::vector<std::byte>>& messages, size_t room_bytes) {
+    std::vector<std::byte> room(room_bytes);
+    for (size_t at = 0; at < from.bytes();) {
+      size_t written = 0;
+      at = from.collect(at, room, written);
+      if (written > 0) messages.emplace_back(room.begin(), room.begin() + static_cast<long>(written));
+    }
+  };
+  for (int round = 0; round < 200; round++) {
+    for (unsigned i = 0; i < random() % 300; i++) {
+      const size_t place = random() % wanted.size();
+      auto& side = place % 2 == 0 ? here : there;  // each word is written on one side
+      wanted[place] = side[place] = static_cast<uint32_t>(random() % 3);
+    }
+    std::vector<std::vector<std::byte>> to_there, to_here;
+    send(one, to_there, 64 + random() % 5000);
+    send(other, to_here, 8192);
+    for (const auto& message : to_there) EXPECT(other.apply(message));  // they cross
+    for (const auto& message : to_here) EXPECT(one.apply(message));
+    EXPECT(here == wanted && there == wanted);
+    to_there.clear();
+    send(one, to_there, 8192);
+    send(other, to_there, 8192);
+    EXPECT(to_there.empty());
+  }
+  std::vector<std::byte> nonsense(32);
+  const uint64_t heads[][2] = {{kBytes, 4}, {0, kBytes + 4}, {2, 4}, {0, 0}, {0, 64}, {UINT64_MAX - 3, 8}};
+  for (const auto& head : heads) {
+    std::memcpy(nonsense.data(), head, sizeof head);
+    EXPECT(!one.apply(nonsense));
+  }
+  EXPECT(!one.apply(std::span(nonsense).first(9)));
+}
+
 }  // namespace
 
 int main() {
@@ -161,6 +245,8 @@ int main() {
   ranges_never_overlap();
   small_blocks_share_granules();
   images_know_their_size();
+  only_unchanged_files_are_hashed_once();
   leases_are_read_exactly();
+  mirrors_exchange_what_has_changed();
   return g_failures == 0 ? 0 : 1;
 }

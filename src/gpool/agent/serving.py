@@ -10,6 +10,7 @@ import re
 import signal
 from collections.abc import Iterator
 from pathlib import Path
+from typing import NamedTuple
 
 from gpool.agent.agent import Agent
 from gpool.agent.workerd import WorkerdSettings
@@ -20,7 +21,7 @@ from gpool.hardware.native_files import emulator_folder, workerd_program
 from gpool.hardware.nvidia import NvidiaGpus
 from gpool.model.ids import NODE_NAME_PATTERN
 
-__all__ = ["GRACE_S", "data_address", "gpu_source", "serve_agent"]
+__all__ = ["GRACE_S", "NodeKeeping", "data_address", "gpu_source", "serve_agent"]
 
 LOCAL_DATA_ADDRESS = "127.0.0.1:0"
 DATA_ADDRESS = "0.0.0.0:7071"
@@ -52,14 +53,35 @@ def data_address(wanted: str | None, join: str) -> str:
     return wanted
 
 
+class NodeKeeping(NamedTuple):
+    """What the node keeps so that programs start sooner."""
+
+    image_folder: Path
+    """Where images of code stay, named by their content; several nodes of a user may share it."""
+    image_bytes: int
+    """At most so many; 0: none stay."""
+    warm_workers: int
+    """Workers for each GPU that wait for a program with a CUDA context made."""
+
+
 def serve_agent(
-    *, node: str, join: str, token: str, source: GpuSource, data: str, state: Path, grace_s: int = GRACE_S
+    *,
+    node: str,
+    join: str,
+    token: str,
+    source: GpuSource,
+    data: str,
+    state: Path,
+    keeping: NodeKeeping,
+    grace_s: int = GRACE_S,
 ) -> None:
     """Run the agent of `node` until SIGTERM or SIGINT.
 
     data: workerd's `HOST:PORT`, or `off`. state: folder of workerd's sockets and ledgers, made with mode 0700.
     grace_s: how many seconds a program's lost TCP connection may be resumed; 0: not at all. Raises `GpoolError`.
     """
+    with contextlib.suppress(OSError):  # workerd says what is wrong with it
+        keeping.image_folder.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     if re.fullmatch(NODE_NAME_PATTERN, node) is None:
         raise InvalidInput(
             f"{node!r} is no node name; use up to 31 small letters, digits, '-' and '.', such as node-a (--name)"
@@ -67,6 +89,8 @@ def serve_agent(
     emulated = isinstance(source, EmulatedGpus)
     command = [workerd_program(), "--node", node, "--state", str(state)]
     command += ["--driver", emulator_folder() if emulated else "", "--tcp", data, "--grace", str(grace_s)]
+    command += ["--image-cache", str(keeping.image_folder), "--image-cache-bytes", str(keeping.image_bytes)]
+    command += ["--warm-workers", str(keeping.warm_workers)]
     settings = WorkerdSettings(command, source.environment(), state)
     agent = Agent(node=node, join=join, token=token, gpus=source, workerd=settings)
     with _own(state):

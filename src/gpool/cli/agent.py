@@ -36,6 +36,22 @@ __all__ = ["command"]
     help="How long a program's lost TCP connection may be resumed; 0: it ends the program's use of the GPU. [30]",
 )
 @click.option("--state", type=click.Path(path_type=Path), metavar="DIR", help="Folder of sockets and ledgers.")
+@click.option(
+    "--image-cache",
+    type=click.Path(path_type=Path),
+    metavar="DIR",
+    help="Where code that programs have sent stays for the next ones. [~/.local/state/gpool/images]",
+)
+@click.option(
+    "--image-cache-size", default="4GiB", metavar="SIZE", help="At most so much of it; 0: nothing stays. [4GiB]"
+)
+@click.option(
+    "--warm-workers",
+    type=click.IntRange(0, 99),
+    default=1,
+    metavar="N",
+    help="Processes per GPU that wait for a program with a CUDA context made; each takes a context's memory. [1]",
+)
 def command(
     join: str,
     token: str | None,
@@ -45,6 +61,9 @@ def command(
     listen_data: str | None,
     grace: int,
     state: Path | None,
+    image_cache: Path | None,
+    image_cache_size: str,
+    warm_workers: int,
 ) -> None:
     """Offer the GPUs of this machine to the pool of the controller at URL.
 
@@ -55,11 +74,11 @@ def command(
     gpool agent --join http://head:7070 --token gpn-...
     gpool agent --join http://127.0.0.1:7070 --name node-b --emulate 1 --emulate-memory 2GiB
     """
-    from gpool.agent.serving import data_address, gpu_source, serve_agent
+    from gpool.agent.serving import NodeKeeping, data_address, gpu_source, serve_agent
     from gpool.hardware.host import default_node_name
     from gpool.logs import configure_logs
     from gpool.model.sizes import parse_memory_bytes
-    from gpool.paths import runtime_folder
+    from gpool.paths import runtime_folder, state_folder
 
     if not token:
         raise TokenMissing(
@@ -71,4 +90,15 @@ def command(
     source = gpu_source(node, emulate, memory_bytes)
     configure_logs()
     folder = state or Path(runtime_folder(), node)
-    serve_agent(node=node, join=join, token=token, source=source, data=data, state=folder.absolute(), grace_s=grace)
+    images = image_cache or Path(state_folder(), "images")
+    image_bytes = 0 if image_cache_size.strip() == "0" else parse_memory_bytes(image_cache_size)
+    serve_agent(
+        node=node,
+        join=join,
+        token=token,
+        source=source,
+        data=data,
+        state=folder.absolute(),
+        grace_s=grace,
+        keeping=NodeKeeping(images.absolute(), image_bytes, warm_workers),
+    )

@@ -120,6 +120,48 @@ const Instruction* atomic(Warp& w, const Instruction* in) {
   return in + 1;
 }
 
+// .v2, .v4, .v8: each element is updated by itself. extra: d (unless it is red), address, b. r[9]: elements, | 16 for
+// atom.
+template <Op kOp, class Bits, class T, class Half, unsigned kParts>
+const Instruction* atomic_vector(Warp& w, const Instruction* in) {
+  const unsigned count = in->r[9] & 15, bytes = count * sizeof(Bits);
+  const uint32_t* d = w.extra + in->r[0];
+  const uint32_t* rows = in->r[9] & 16 ? d + count : d;
+  const uint64_t* address = row<uint64_t>(w, rows[0]);
+  for (uint32_t left = w.mask; left; left &= left - 1) {
+    const unsigned l = static_cast<unsigned>(__builtin_ctz(left));
+    const uint64_t at = address[l] + in->imm;
+    if (!admit(w, in, at, at + bytes, true)) return fault_address(w, in, l, at, "atomic operation");
+    if (at % bytes) return fault_misaligned(w, in, l, at, bytes);
+    Bits old[8];
+    for (unsigned i = 0; i < count; ++i) {
+      const Bits b = row<Bits>(w, rows[1 + i])[l];
+      old[i] = update_host<kOp, Bits, T, Half, kParts>(reinterpret_cast<Bits*>(at) + i, b, b);
+    }
+    if (rows == d) continue;
+    for (unsigned i = 0; i < count; ++i) row<Bits>(w, d[i])[l] = old[i];
+  }
+  return in + 1;
+}
+template <Op kOp>
+Handler vector_of(Type type, unsigned count) {
+  switch (type) {
+    case Type::f32:
+      if constexpr (kOp == Op::add) return count <= 4 ? atomic_vector<kOp, uint32_t, float, AsInteger, 1> : nullptr;
+      return nullptr;
+    case Type::f16:
+      return atomic_vector<kOp, uint16_t, uint16_t, AsF16, 1>;
+    case Type::bf16:
+      return atomic_vector<kOp, uint16_t, uint16_t, AsBf16, 1>;
+    case Type::f16x2:
+      return count <= 4 ? atomic_vector<kOp, uint32_t, uint32_t, AsF16, 2> : nullptr;
+    case Type::bf16x2:
+      return count <= 4 ? atomic_vector<kOp, uint32_t, uint32_t, AsBf16, 2> : nullptr;
+    default:
+      return nullptr;
+  }
+}
+
 template <Op kOp, class Bits, class T, class Half, unsigned kParts>
 Handler placed(bool shared, bool narrow) {
   if (shared) {
@@ -189,6 +231,20 @@ bool select_atomic(Request& request, Choice& choice) {
   const bool shared = form.take("shared") || form.take("shared::cta") || form.take("shared::cluster");
   if (!shared) form.take("global");
   const bool narrow = request.widths[red ? 0 : 1] == 4;
+  choice.touches_memory = true;
+  if (const unsigned count = form.take("v2") ? 2 : form.take("v4") ? 4 : form.take("v8") ? 8 : 0) {
+    if (shared || narrow || request.elements[red ? 1 : 0] != count || (!red && request.elements[2] != count)) {
+      return false;
+    }
+    choice.run = form.take("add")   ? vector_of<Op::add>(type, count)
+                 : form.take("min") ? vector_of<Op::min>(type, count)
+                 : form.take("max") ? vector_of<Op::max>(type, count)
+                                    : nullptr;
+    const bool wide = bytes_of(type) == 4;
+    choice.shape = red ? (wide ? "*mVw" : "*mVh") : wide ? "*VwmVw" : "*VhmVh";
+    choice.note = count | (red ? 0 : 16);
+    return choice.run;
+  }
   if (form.take("add"))
     choice.run = floating<Op::add>(type, shared, narrow);
   else if (form.take("min"))
@@ -210,7 +266,6 @@ bool select_atomic(Request& request, Choice& choice) {
   const bool cas = !choice.run && !red && form.take("cas");
   if (cas) choice.run = integer<Op::cas>(type, shared, narrow);
   choice.shape = shape_of(red, cas, bytes_of(type), is_float(type));
-  choice.touches_memory = true;
   return choice.run;
 }
 

@@ -73,7 +73,7 @@ template <Relation kRelation, class T, bool kFlush>
 const Instruction* setp(Warp& w, const Instruction* in) {
   const T* a = row<T>(w, in->r[2]);
   const T* b = row<T>(w, in->r[3]);
-  const uint32_t bits = bits_of([=](unsigned l) {
+  const uint32_t bits = bits_of<T>(w, [=](unsigned l) {
     if constexpr (kFlush)
       return holds(kRelation, flush(a[l]), flush(b[l]));
     else

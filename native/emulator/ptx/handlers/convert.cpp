@@ -396,8 +396,7 @@ bool select_convert(Request& request, Choice& choice) {
       return true;
     }
     if (eight && (from == Type::f16x2 || from == Type::bf16x2)) choice.run = general_pair, choice.shape = "hw";
-    if (to == Type::f16x2 && (from == Type::e4m3x2 || from == Type::e5m2x2))
-      choice.run = general_pair, choice.shape = "wh";
+    if (!eight && (from == Type::e4m3x2 || from == Type::e5m2x2)) choice.run = general_pair, choice.shape = "wh";
     return choice.run;
   }
   auto scalar = [](Type t) { return is_integer(t) || is_float(t) || t == Type::f16 || t == Type::bf16; };

@@ -84,6 +84,18 @@ struct Extreme {
     return value;
   }
 };
+// Of three; with absolute values where asked for.
+template <bool kMax, bool kNan, bool kAbs>
+struct ExtremeOfThree {
+  template <class T>
+  GPOOL_INLINE static T of(T a, T b, T c) {
+    using Two = Extreme<kMax, kNan>;
+    if constexpr (kAbs)
+      return Two::of(Two::of(Abs::of(a), Abs::of(b)), Abs::of(c));
+    else
+      return Two::of(Two::of(a, b), c);
+  }
+};
 template <bool kMax, bool kNan>
 struct ExtremeXorSign {
   template <class T>
@@ -250,8 +262,19 @@ const Instruction* testp(Warp& w, const Instruction* in) {
 
 // Some forms write the type before .ftz; order does not matter to Form.
 template <bool kMax>
-bool extreme(Form& form, Type type, Choice& choice) {
+bool extreme(Request& request, Type type, Choice& choice) {
+  Form& form = request.form;
   const bool ftz = form.take("ftz"), nan = form.take("NaN");
+  if (request.operands == 4) {
+    if (type != Type::f32) return false;
+    choice.shape = "ffff";
+    if (form.take("abs")) {
+      return nan ? exact<ExtremeOfThree<kMax, true, true>, 3>(type, ftz, choice)
+                 : exact<ExtremeOfThree<kMax, false, true>, 3>(type, ftz, choice);
+    }
+    return nan ? exact<ExtremeOfThree<kMax, true, false>, 3>(type, ftz, choice)
+               : exact<ExtremeOfThree<kMax, false, false>, 3>(type, ftz, choice);
+  }
   if (form.take("xorsign")) {
     if (!form.take("abs") || type != Type::f32) return false;
     return nan ? exact<ExtremeXorSign<kMax, true>, 2>(type, ftz, choice)
@@ -300,8 +323,8 @@ bool select_float(Request& request, Choice& choice) {
     return choice.run;
   }
   choice.shape = single ? "fff" : "ddd";
-  if (base == "min") return extreme<false>(form, type, choice);
-  if (base == "max") return extreme<true>(form, type, choice);
+  if (base == "min") return extreme<false>(request, type, choice);
+  if (base == "max") return extreme<true>(request, type, choice);
   if (base == "add") return rounded<Add, 2>(type, float_modifiers(form), choice);
   if (base == "sub") return rounded<Sub, 2>(type, float_modifiers(form), choice);
   if (base == "mul") return rounded<Mul, 2>(type, float_modifiers(form), choice);

@@ -3,80 +3,16 @@
 //   A: row g + 8 (r & 1), column E t + 4 E (r >> 1) + e      B: row E t + 4 E r + e, column g
 //   C, D: row g + 8 (r >> 1), column 2 t + (r & 1)           (f16: two columns per register)
 // for 16 rows; with 8 rows the terms in 8 fall away.
+#include "fragments.h"
 #include "rows.h"
-#include "small_floats.h"
 
 namespace gpool::ptx::GPOOL_PTX_LEVEL {
 namespace {
-
-enum class Element : uint8_t { f16, bf16, tf32, e4m3, e5m2, s8, u8, s4, u4, f64 };
-constexpr unsigned kElementBits[] = {16, 16, 32, 8, 8, 8, 8, 4, 4, 64};
 
 struct Plan {  // packed into Instruction::imm
   Element a, b;
   uint8_t half_c, half_d, satfinite, unused[3];
 };
-
-GPOOL_INLINE float decode(Element element, uint32_t bits) {
-  switch (element) {
-    case Element::f16:
-      return from_f16(static_cast<uint16_t>(bits));
-    case Element::bf16:
-      return from_bf16(static_cast<uint16_t>(bits));
-    case Element::tf32:
-      return cast_bits<float>(bits & 0xffffe000u);
-    case Element::e4m3:
-      return from_fp8(kE4m3, static_cast<uint8_t>(bits));
-    default:
-      return from_fp8(kE5m2, static_cast<uint8_t>(bits));
-  }
-}
-GPOOL_INLINE int32_t decode_integer(Element element, uint32_t bits) {
-  switch (element) {
-    case Element::s8:
-      return static_cast<int8_t>(bits);
-    case Element::u8:
-      return static_cast<uint8_t>(bits);
-    case Element::s4:
-      return static_cast<int32_t>(bits << 28) >> 28;
-    default:
-      return static_cast<int32_t>(bits & 15);
-  }
-}
-
-// values[r * 32 * E + lane * E + e]
-template <class T, unsigned kRegisters>
-GPOOL_INLINE void widen(Warp& w, Element element, const uint32_t* rows, T* values) {
-  if constexpr (sizeof(T) == 8) {
-    for (unsigned r = 0; r < kRegisters; ++r) __builtin_memcpy(values + 32 * r, row<double>(w, rows[r]), 256);
-  } else if constexpr (T(0.5) != T(0)) {
-    for (unsigned r = 0; r < kRegisters; ++r) {
-      const unsigned char* from = row<unsigned char>(w, rows[r]);
-      switch (element) {
-        case Element::f16:
-          f16_to_floats<64>(reinterpret_cast<const uint16_t*>(from), values + 64 * r);
-          break;
-        case Element::bf16:
-          bf16_to_floats<64>(reinterpret_cast<const uint16_t*>(from), values + 64 * r);
-          break;
-        case Element::tf32:
-          for (unsigned i = 0; i < 32; ++i) values[32 * r + i] = decode(Element::tf32, row<uint32_t>(w, rows[r])[i]);
-          break;
-        default:
-          for (unsigned i = 0; i < 128; ++i) values[128 * r + i] = decode(element, from[i]);
-      }
-    }
-  } else {
-    const unsigned bits = kElementBits[static_cast<unsigned>(element)], count = 32 / bits;
-    for (unsigned r = 0; r < kRegisters; ++r) {
-      const uint32_t* from = row<uint32_t>(w, rows[r]);
-      for (unsigned l = 0; l < 32; ++l) {
-        for (unsigned e = 0; e < count; ++e)
-          values[(32 * r + l) * count + e] = decode_integer(element, from[l] >> bits * e);
-      }
-    }
-  }
-}
 
 // extra: D, A, B, C registers. kM rows (16 or 8), kK deep, kE elements per register.
 template <class T, unsigned kM, unsigned kK, unsigned kE>
@@ -90,7 +26,7 @@ const Instruction* mma(Warp& w, const Instruction* in) {
   const uint32_t* b_rows = a_rows + kA;
   const uint32_t* c_rows = b_rows + kB;
   alignas(64) T raw[kA * 32 * kE], a[kM][kK], b[kK][kN], sum[kM][kN];
-  widen<T, kA>(w, plan.a, a_rows, raw);
+  widen<T>(w, plan.a, a_rows, kA, raw);
   for (unsigned r = 0; r < kA; ++r) {
     for (unsigned l = 0; l < 32; ++l) {
       const unsigned i = kM == 16 ? l / 4 + 8 * (r & 1) : l / 4;
@@ -98,7 +34,7 @@ const Instruction* mma(Warp& w, const Instruction* in) {
       for (unsigned e = 0; e < kE; ++e) a[i][k + e] = raw[(32 * r + l) * kE + e];
     }
   }
-  widen<T, kB>(w, plan.b, b_rows, raw);
+  widen<T>(w, plan.b, b_rows, kB, raw);
   for (unsigned r = 0; r < kB; ++r) {
     for (unsigned l = 0; l < 32; ++l) {
       for (unsigned e = 0; e < kE; ++e) b[kE * (l % 4) + 4 * kE * r + e][l / 4] = raw[(32 * r + l) * kE + e];
@@ -234,37 +170,6 @@ Handler matrix_of(unsigned count, bool trans) {
       return trans ? matrix<4, true, kStore, A> : matrix<4, false, kStore, A>;
     default:
       return nullptr;
-  }
-}
-
-bool element_of(Type type, Element& out) {
-  switch (type) {
-    case Type::f16:
-      out = Element::f16;
-      return true;
-    case Type::bf16:
-      out = Element::bf16;
-      return true;
-    case Type::tf32:
-      out = Element::tf32;
-      return true;
-    case Type::e4m3:
-      out = Element::e4m3;
-      return true;
-    case Type::e5m2:
-      out = Element::e5m2;
-      return true;
-    case Type::s8:
-      out = Element::s8;
-      return true;
-    case Type::u8:
-      out = Element::u8;
-      return true;
-    case Type::f64:
-      out = Element::f64;
-      return true;
-    default:
-      return false;
   }
 }
 

@@ -1,5 +1,6 @@
-// ld, st, cp.async. Each access is checked: the whole warp at once when all its addresses lie in one region, lane by
+// ld, st. Each access is checked: the whole warp at once when all its addresses lie in one region, lane by
 // lane otherwise.
+#include "access.h"
 #include "rows.h"
 
 namespace gpool::ptx::GPOOL_PTX_LEVEL {
@@ -8,8 +9,6 @@ namespace {
 struct Sixteen {
   uint64_t low, high;
 };
-
-enum class Where : uint8_t { generic, shared, local, parameters, parameter };  // parameter: named, not by a register
 
 // All addresses of the warp's active lanes, as host addresses.
 template <Where kWhere, class A>
@@ -26,24 +25,6 @@ GPOOL_INLINE void addresses(Warp& w, const Instruction* in, uint32_t address_row
                                                         : 0;
     GPOOL_LANES
     for (unsigned l = 0; l < kLanes; ++l) out[l] = base + static_cast<A>(a[l] + displacement);
-  }
-}
-
-template <Where kWhere>
-GPOOL_INLINE bool inside(Warp& w, const Instruction* in, uint64_t begin, uint64_t end, bool write) {
-  if constexpr (kWhere == Where::shared) {
-    const uint64_t base = reinterpret_cast<uint64_t>(w.shared);
-    return begin >= base && end <= base + w.shared_bytes && begin <= end;
-  } else if constexpr (kWhere == Where::local) {
-    const uint64_t base = reinterpret_cast<uint64_t>(w.local);
-    return begin >= base && end <= base + w.local_stride * kLanes && begin <= end;
-  } else if constexpr (kWhere == Where::parameters) {
-    const uint64_t base = reinterpret_cast<uint64_t>(w.parameters);
-    return !write && begin >= base && end <= base + w.parameter_bytes && begin <= end;
-  } else {
-    const Site& site = w.sites[in->site];
-    if (begin >= site.begin && end <= site.end && begin <= end) return true;
-    return admit(w, in, begin, end, write);
   }
 }
 
@@ -69,35 +50,7 @@ template <Where kWhere>
 }
 
 template <Where kWhere>
-[[gnu::noinline]] static const Instruction* report(Warp& w, const Instruction* in, unsigned lane, uint64_t address,
-                                                   unsigned bytes, bool write, bool misaligned) {
-  if (misaligned) return fault_misaligned(w, in, lane, address, bytes);
-  uint64_t shown = address;
-  const char* what = write ? "write" : "read";
-  if constexpr (kWhere == Where::shared) {
-    shown -= reinterpret_cast<uint64_t>(w.shared);
-    what = write ? "write to shared memory" : "read of shared memory";
-  }
-  if constexpr (kWhere == Where::local) {
-    shown -= reinterpret_cast<uint64_t>(w.local) + lane * w.local_stride;
-    what = write ? "write to local memory" : "read of local memory";
-  }
-  if constexpr (kWhere == Where::parameters) {
-    shown -= reinterpret_cast<uint64_t>(w.parameters);
-    what = write ? "write to parameters" : "read of parameters";
-  }
-  return fault_address(w, in, lane, shown, what);
-}
-
-// How the warp's addresses lie; decides the path.
-enum class Pattern : uint8_t { unit, same, scattered, bad };
-
-// One pass over the addresses: bounds by sign bits (addresses stay below 2^63), alignment, unit stride, broadcast.
-// `bad` may also mean that the lanes touch several regions: the caller then looks at each.
-template <Where kWhere>
-GPOOL_INLINE Pattern pattern(Warp& w, const Instruction* in, const uint64_t* a, const unsigned bytes) {
-  if constexpr (kWhere == Where::local) return Pattern::bad;
-  uint64_t begin, end;
+GPOOL_INLINE void window(Warp& w, const Instruction* in, uint64_t& begin, uint64_t& end) {
   if constexpr (kWhere == Where::shared) {
     begin = reinterpret_cast<uint64_t>(w.shared);
     end = begin + w.shared_bytes;
@@ -108,48 +61,126 @@ GPOOL_INLINE Pattern pattern(Warp& w, const Instruction* in, const uint64_t* a, 
     begin = w.sites[in->site].begin;
     end = w.sites[in->site].end;
   }
+}
+
+// Do all active lanes lie in the region that the site remembers, or in the window, and at multiples of their size? One
+// pass: bounds by sign bits (addresses stay below 2^63). False may also mean that the lanes touch several regions: the
+// caller then looks at each.
+template <Where kWhere>
+GPOOL_INLINE bool all_inside(Warp& w, const Instruction* in, const uint64_t* a, const unsigned bytes) {
+  if constexpr (kWhere == Where::local) return false;
+  uint64_t begin, end;
+  window<kWhere>(w, in, begin, end);
   const uint64_t last = end - bytes;
+  uint64_t outside = 0, low_bits = 0;
   if (w.mask == kFull) {
-    const uint64_t first = a[0];
-    uint64_t not_unit = 0, not_same = 0, outside = 0, low_bits = 0;
     GPOOL_LANES
     for (unsigned l = 0; l < kLanes; ++l) {
-      not_unit |= a[l] ^ (first + l * bytes);
-      not_same |= a[l] ^ first;
       outside |= (a[l] - begin) | (last - a[l]);
       low_bits |= a[l];
     }
-    if (static_cast<int64_t>(outside) < 0 || (low_bits & (bytes - 1))) return Pattern::bad;
-    return not_unit == 0 ? Pattern::unit : not_same == 0 ? Pattern::same : Pattern::scattered;
+  } else {
+    const uint32_t* words = w.mask_words;
+    GPOOL_LANES
+    for (unsigned l = 0; l < kLanes; ++l) {
+      const uint64_t active = static_cast<uint64_t>(static_cast<int64_t>(static_cast<int32_t>(words[l])));
+      outside |= ((a[l] - begin) | (last - a[l])) & active;
+      low_bits |= a[l] & active;
+    }
   }
-  uint64_t outside = 0, low_bits = 0;
-  const uint32_t* words = w.mask_words;
-  GPOOL_LANES
-  for (unsigned l = 0; l < kLanes; ++l) {
-    const uint64_t active = static_cast<uint64_t>(static_cast<int64_t>(static_cast<int32_t>(words[l])));
-    outside |= ((a[l] - begin) | (last - a[l])) & active;
-    low_bits |= a[l] & active;
-  }
-  return static_cast<int64_t>(outside) < 0 || (low_bits & (bytes - 1)) ? Pattern::bad : Pattern::scattered;
+  return static_cast<int64_t>(outside) >= 0 && !(low_bits & (bytes - 1));
 }
 // Stores remember only regions that may be written, so that a site's region suffices.
 
-// Full-mask paths of a load: 32 consecutive elements, one element for all, one per lane.
-template <class M, class R, unsigned kCount>
-GPOOL_INLINE void load_unit(R* const* d, const M* from) {
-  GPOOL_LANES
-  for (unsigned l = 0; l < kLanes; ++l) {
-    for (unsigned i = 0; i < kCount; ++i) d[i][l] = static_cast<R>(from[l * kCount + i]);
-  }
+// ---- the fast path: all lanes, and each half of the warp reads or writes one run of memory, or reads one place ----
+// Halves are looked at apart: in blocks 16 wide, the usual tiles, each is a row.
+
+constexpr unsigned kHalf = kLanes / 2;
+
+#if defined(__AVX2__)
+GPOOL_INLINE __m256i vector_at(const void* at) {
+  return _mm256_load_si256(static_cast<const __m256i*>(at));
 }
+#endif
+// Half a warp of addresses, each kStep behind the one before; 0: all the same.
+template <unsigned kStep, class A>
+GPOOL_INLINE bool in_steps(const A* a) {
+#if defined(__AVX2__)
+  __m256i differ = _mm256_setzero_si256();
+  if constexpr (sizeof(A) == 4) {
+    const int first = static_cast<int>(a[0]), step = kStep;
+    const __m256i base = _mm256_set1_epi32(first);
+    const __m256i rise = _mm256_setr_epi32(0, step, 2 * step, 3 * step, 4 * step, 5 * step, 6 * step, 7 * step);
+    GPOOL_UNROLL
+    for (int part = 0; part < 2; ++part) {
+      const __m256i want = _mm256_add_epi32(base, _mm256_add_epi32(rise, _mm256_set1_epi32(8 * step * part)));
+      differ = _mm256_or_si256(differ, _mm256_xor_si256(vector_at(a + 8 * part), want));
+    }
+  } else {
+    const long long first = static_cast<long long>(a[0]), step = kStep;
+    const __m256i base = _mm256_set1_epi64x(first), rise = _mm256_setr_epi64x(0, step, 2 * step, 3 * step);
+    GPOOL_UNROLL
+    for (int part = 0; part < 4; ++part) {
+      const __m256i want = _mm256_add_epi64(base, _mm256_add_epi64(rise, _mm256_set1_epi64x(4 * step * part)));
+      differ = _mm256_or_si256(differ, _mm256_xor_si256(vector_at(a + 4 * part), want));
+    }
+  }
+  return _mm256_testz_si256(differ, differ);
+#else
+  A differ = 0;
+  GPOOL_LANES
+  for (unsigned l = 0; l < kHalf; ++l) differ |= a[l] ^ static_cast<A>(a[0] + l * kStep);
+  return differ == 0;
+#endif
+}
+
+// One half of the warp: where its accesses begin, and how far apart they lie. False: not simply inside, look closer.
+struct Run {
+  uint64_t at;
+  bool same;
+};
+template <Where kWhere, unsigned kBytes, bool kMayBeSame, class A>
+GPOOL_INLINE bool find_run(const Instruction* in, const A* a, uint64_t base, uint64_t begin, uint64_t end, Run& run) {
+  run.at = base + static_cast<A>(a[0] + in->imm);
+  run.same = false;
+  uint64_t bytes = kHalf * kBytes;
+  if (!in_steps<kBytes>(a)) {
+    if (!kMayBeSame || !in_steps<0>(a)) return false;
+    run.same = true;
+    bytes = kBytes;
+  }
+  return static_cast<int64_t>((run.at - begin) | (end - bytes - run.at)) >= 0 && run.at % kBytes == 0;
+}
+template <Where kWhere, unsigned kBytes, bool kMayBeSame, class A>
+GPOOL_INLINE bool find_runs(Warp& w, const Instruction* in, uint32_t address_row, Run* runs) {
+  if constexpr (kWhere == Where::local || kWhere == Where::parameter) return false;
+  if (w.mask != kFull) return false;
+  const A* a = row<A>(w, address_row);
+  uint64_t begin, end;
+  window<kWhere>(w, in, begin, end);
+  const uint64_t base = kWhere == Where::generic ? 0 : begin;
+  return find_run<kWhere, kBytes, kMayBeSame>(in, a, base, begin, end, runs[0]) &&
+         find_run<kWhere, kBytes, kMayBeSame>(in, a + kHalf, base, begin, end, runs[1]);
+}
+
 template <class M, class R, unsigned kCount>
-GPOOL_INLINE void load_same(R* const* d, const void* from) {
+GPOOL_INLINE void load_run(R* const* d, unsigned first_lane, const Run& run) {
+  const M* from = reinterpret_cast<const M*>(run.at);
+  if (!run.same) {
+    GPOOL_LANES
+    GPOOL_UNROLL
+    for (unsigned l = 0; l < kHalf; ++l) {
+      for (unsigned i = 0; i < kCount; ++i) d[i][first_lane + l] = static_cast<R>(from[l * kCount + i]);
+    }
+    return;
+  }
   M values[kCount];
   __builtin_memcpy(values, from, sizeof values);
   for (unsigned i = 0; i < kCount; ++i) {
     const R value = static_cast<R>(values[i]);
     GPOOL_LANES
-    for (unsigned l = 0; l < kLanes; ++l) d[i][l] = value;
+    GPOOL_UNROLL
+    for (unsigned l = 0; l < kHalf; ++l) d[i][first_lane + l] = value;
   }
 }
 template <class M, class R, unsigned kCount>
@@ -159,91 +190,23 @@ GPOOL_INLINE void load_one(R* const* d, unsigned l, const void* from) {
   for (unsigned i = 0; i < kCount; ++i) d[i][l] = static_cast<R>(values[i]);
 }
 
-// Half a warp of a load from shared memory. Halves are looked at apart: in blocks 16 wide, the usual tiles, each is a
-// row.
-template <class M, class R, unsigned kCount>
-GPOOL_INLINE void load_half(R* const* d, unsigned begin, const std::byte* shared, const uint32_t* offsets,
-                            uint32_t not_unit, uint32_t not_same) {
-  constexpr unsigned kHalf = kLanes / 2;
-  const std::byte* from = shared + offsets[begin];
-  if (not_unit == 0) {
-    GPOOL_LANES
-    for (unsigned l = 0; l < kHalf; ++l) {
-      for (unsigned i = 0; i < kCount; ++i) {
-        M value;
-        __builtin_memcpy(&value, from + (l * kCount + i) * sizeof(M), sizeof value);
-        d[i][begin + l] = static_cast<R>(value);
-      }
-    }
-  } else if (not_same == 0) {
-    M values[kCount];
-    __builtin_memcpy(values, from, sizeof values);
-    for (unsigned i = 0; i < kCount; ++i) {
-      const R value = static_cast<R>(values[i]);
-      GPOOL_LANES
-      for (unsigned l = 0; l < kHalf; ++l) d[i][begin + l] = value;
-    }
-  } else {
-#pragma GCC unroll 8
-    for (unsigned l = begin; l < begin + kHalf; ++l) load_one<M, R, kCount>(d, l, shared + offsets[l]);
-  }
-}
-
-// The usual load of shared memory, with 32-bit addresses and all lanes: half the work of the general path. False: not
-// simply inside, look closer.
-template <class M, class R, unsigned kCount>
-GPOOL_INLINE bool load_shared(Warp& w, const Instruction* in, R* const* d) {
-  constexpr uint32_t kBytes = sizeof(M) * kCount;
-  constexpr unsigned kHalf = kLanes / 2;
-  const uint32_t* a = row<uint32_t>(w, in->r[kCount]);
-  const uint32_t displacement = static_cast<uint32_t>(in->imm);
-  const uint32_t first[2] = {a[0] + displacement, a[kHalf] + displacement};
-  alignas(64) uint32_t offsets[kLanes];
-  uint32_t not_unit[2] = {}, not_same[2] = {}, low_bits = 0, high = 0;
-  GPOOL_LANES
-  for (uint32_t l = 0; l < kHalf; ++l) {
-    const uint32_t lower = a[l] + displacement, upper = a[kHalf + l] + displacement;
-    offsets[l] = lower;
-    offsets[kHalf + l] = upper;
-    not_unit[0] |= lower ^ (first[0] + l * kBytes);
-    not_unit[1] |= upper ^ (first[1] + l * kBytes);
-    not_same[0] |= lower ^ first[0];
-    not_same[1] |= upper ^ first[1];
-    low_bits |= lower | upper;
-    high = lower > high ? lower : high;
-    high = upper > high ? upper : high;
-  }
-  if (low_bits % kBytes || uint64_t{high} + kBytes > w.shared_bytes) return false;
-  load_half<M, R, kCount>(d, 0, w.shared, offsets, not_unit[0], not_same[0]);
-  load_half<M, R, kCount>(d, kHalf, w.shared, offsets, not_unit[1], not_same[1]);
-  return true;
-}
-
+// Every other load.
 template <class A, Where kWhere, class M, class R, unsigned kCount>
-GPOOL_INLINE const Instruction* load(Warp& w, const Instruction* in) {
+[[gnu::noinline]] static const Instruction* load_lanes_apart(Warp& w, const Instruction* in) {
   constexpr unsigned kBytes = sizeof(M) * kCount;
   R* d[kCount];
   for (unsigned i = 0; i < kCount; ++i) d[i] = row<R>(w, in->r[i]);
-  if constexpr (kWhere == Where::shared && sizeof(A) == 4) {
-    if (w.mask == kFull && load_shared<M, R, kCount>(w, in, d)) return in + 1;
-  }
   alignas(64) uint64_t a[kLanes];
   addresses<kWhere, A>(w, in, in->r[kCount], a);
-  switch (pattern<kWhere>(w, in, a, kBytes)) {
-    case Pattern::unit:
-      load_unit<M, R, kCount>(d, reinterpret_cast<const M*>(a[0]));
-      return in + 1;
-    case Pattern::same:
-      load_same<M, R, kCount>(d, reinterpret_cast<const void*>(a[0]));
-      return in + 1;
-    case Pattern::bad: {
-      bool misaligned = false;
-      unsigned lane = bad_lane<kWhere>(w, in, a, kBytes, false, misaligned);
-      if (lane < kLanes) return report<kWhere>(w, in, lane, a[lane], kBytes, false, misaligned);
-      break;
-    }
-    case Pattern::scattered:
-      break;
+  if (!all_inside<kWhere>(w, in, a, kBytes)) {
+    bool misaligned = false;
+    unsigned lane = bad_lane<kWhere>(w, in, a, kBytes, false, misaligned);
+    if (lane < kLanes) return report<kWhere>(w, in, lane, a[lane], kBytes, false, misaligned);
+  }
+  if (w.mask == kFull) {
+#pragma GCC unroll 8
+    for (unsigned l = 0; l < kLanes; ++l) load_one<M, R, kCount>(d, l, reinterpret_cast<const void*>(a[l]));
+    return in + 1;
   }
   for (uint32_t left = w.mask; left; left &= left - 1) {
     unsigned l = static_cast<unsigned>(__builtin_ctz(left));
@@ -251,38 +214,55 @@ GPOOL_INLINE const Instruction* load(Warp& w, const Instruction* in) {
   }
   return in + 1;
 }
+template <class A, Where kWhere, class M, class R, unsigned kCount>
+GPOOL_INLINE const Instruction* load(Warp& w, const Instruction* in) {
+  Run runs[2];
+  if (!find_runs<kWhere, sizeof(M) * kCount, true, A>(w, in, in->r[kCount], runs)) {
+    return load_lanes_apart<A, kWhere, M, R, kCount>(w, in);
+  }
+  R* d[kCount];
+  for (unsigned i = 0; i < kCount; ++i) d[i] = row<R>(w, in->r[i]);
+  load_run<M, R, kCount>(d, 0, runs[0]);
+  load_run<M, R, kCount>(d, kHalf, runs[1]);
+  return in + 1;
+}
 
 template <class A, Where kWhere, class M, class R, unsigned kCount>
-GPOOL_INLINE const Instruction* store(Warp& w, const Instruction* in) {
+[[gnu::noinline]] static const Instruction* store_lanes_apart(Warp& w, const Instruction* in) {
   constexpr unsigned kBytes = sizeof(M) * kCount;
   alignas(64) uint64_t a[kLanes];
   addresses<kWhere, A>(w, in, in->r[0], a);
   const R* s[kCount];
   for (unsigned i = 0; i < kCount; ++i) s[i] = row<R>(w, in->r[1 + i]);
-  switch (pattern<kWhere>(w, in, a, kBytes)) {
-    case Pattern::unit: {
-      M* to = reinterpret_cast<M*>(a[0]);
-      GPOOL_LANES
-      for (unsigned l = 0; l < kLanes; ++l) {
-        for (unsigned i = 0; i < kCount; ++i) to[l * kCount + i] = static_cast<M>(s[i][l]);
-      }
-      return in + 1;
-    }
-    case Pattern::bad: {
-      bool misaligned = false;
-      unsigned lane = bad_lane<kWhere>(w, in, a, kBytes, true, misaligned);
-      if (lane < kLanes) return report<kWhere>(w, in, lane, a[lane], kBytes, true, misaligned);
-      break;
-    }
-    case Pattern::same:
-    case Pattern::scattered:
-      break;
+  if (!all_inside<kWhere>(w, in, a, kBytes)) {
+    bool misaligned = false;
+    unsigned lane = bad_lane<kWhere>(w, in, a, kBytes, true, misaligned);
+    if (lane < kLanes) return report<kWhere>(w, in, lane, a[lane], kBytes, true, misaligned);
   }
   for (uint32_t left = w.mask; left; left &= left - 1) {
     unsigned l = static_cast<unsigned>(__builtin_ctz(left));
     M values[kCount];
     for (unsigned i = 0; i < kCount; ++i) values[i] = static_cast<M>(s[i][l]);
     __builtin_memcpy(reinterpret_cast<void*>(a[l]), values, kBytes);
+  }
+  return in + 1;
+}
+template <class A, Where kWhere, class M, class R, unsigned kCount>
+GPOOL_INLINE const Instruction* store(Warp& w, const Instruction* in) {
+  Run runs[2];
+  if (!find_runs<kWhere, sizeof(M) * kCount, false, A>(w, in, in->r[0], runs)) {
+    return store_lanes_apart<A, kWhere, M, R, kCount>(w, in);
+  }
+  const R* s[kCount];
+  for (unsigned i = 0; i < kCount; ++i) s[i] = row<R>(w, in->r[1 + i]);
+  GPOOL_UNROLL
+  for (unsigned half = 0; half < 2; ++half) {
+    M* to = reinterpret_cast<M*>(runs[half].at);
+    GPOOL_LANES
+    GPOOL_UNROLL
+    for (unsigned l = 0; l < kHalf; ++l) {
+      for (unsigned i = 0; i < kCount; ++i) to[l * kCount + i] = static_cast<M>(s[i][half * kHalf + l]);
+    }
   }
   return in + 1;
 }
@@ -309,7 +289,7 @@ template <Where kWhere, class A>
 [[gnu::noinline]] static const Instruction* locate(Warp& w, const Instruction* in, uint32_t address_row, unsigned bytes,
                                                    bool write, uint64_t* a) {
   addresses<kWhere, A>(w, in, address_row, a);
-  if (pattern<kWhere>(w, in, a, bytes) != Pattern::bad) return in;
+  if (all_inside<kWhere>(w, in, a, bytes)) return in;
   bool misaligned = false;
   const unsigned lane = bad_lane<kWhere>(w, in, a, bytes, write, misaligned);
   return lane < kLanes ? report<kWhere>(w, in, lane, a[lane], bytes, write, misaligned) : in;
@@ -479,42 +459,6 @@ Handler by_type(const Plan& plan) {
   return fast ? fast : kStore ? store_any : load_any;
 }
 
-// cp.async: copies at once. r: shared address, generic address [, bytes of the source that are read; the rest is zero].
-// imm: bytes, | 32 when the source size is given.
-template <class A>
-const Instruction* copy_async(Warp& w, const Instruction* in) {
-  const unsigned bytes = in->imm & 31;
-  const bool sized = in->imm & 32;
-  const A* to = row<A>(w, in->r[0]);
-  const uint64_t* from = row<uint64_t>(w, in->r[1]);
-  const uint32_t* size = row<uint32_t>(w, in->r[2]);
-  const uint64_t base = reinterpret_cast<uint64_t>(w.shared);
-  for (uint32_t left = w.mask; left; left &= left - 1) {
-    unsigned l = static_cast<unsigned>(__builtin_ctz(left));
-    uint64_t target = base + static_cast<A>(to[l] + in->r[8]);
-    // 64-bit displacements of addresses are not in use by any compiler; 32 bits with sign are kept.
-    uint64_t source = from[l] + static_cast<uint64_t>(static_cast<int64_t>(static_cast<int32_t>(in->r[9])));
-    uint32_t part = sized ? least(size[l], bytes) : bytes;
-    if (target % bytes) return fault_misaligned(w, in, l, target - base, bytes);
-    if (!inside<Where::shared>(w, in, target, target + bytes, true)) {
-      return report<Where::shared>(w, in, l, target, bytes, true, false);
-    }
-    if (part) {
-      if (source % bytes) return fault_misaligned(w, in, l, source, bytes);
-      if (!inside<Where::generic>(w, in, source, source + part, false)) {
-        return report<Where::generic>(w, in, l, source, part, false, false);
-      }
-    }
-    unsigned char buffer[16] = {};
-    __builtin_memcpy(buffer, reinterpret_cast<const void*>(source), part);
-    __builtin_memcpy(reinterpret_cast<void*>(target), buffer, bytes);
-  }
-  return in + 1;
-}
-const Instruction* nothing(Warp&, const Instruction* in) {
-  return in + 1;
-}
-
 // Fixed shapes for vectors.
 const char* vector_shape(bool store, unsigned width, bool floating) {
   if (store) {
@@ -542,76 +486,15 @@ const char* vector_shape(bool store, unsigned width, bool floating) {
   return nullptr;
 }
 
-// Caching, ordering and hints change nothing: every access here is in order and visible at once.
-void take_hints(Form& form) {
-  for (std::string_view hint : {"ca",
-                                "cg",
-                                "cs",
-                                "cv",
-                                "lu",
-                                "wb",
-                                "wt",
-                                "nc",
-                                "volatile",
-                                "relaxed",
-                                "acquire",
-                                "release",
-                                "weak",
-                                "mmio",
-                                "cta",
-                                "cluster",
-                                "gpu",
-                                "sys",
-                                "L1::no_allocate",
-                                "L1::evict_last",
-                                "L1::evict_first",
-                                "L1::evict_normal",
-                                "L1::evict_unchanged",
-                                "L2::64B",
-                                "L2::128B",
-                                "L2::256B",
-                                "L2::evict_last",
-                                "L2::evict_first",
-                                "L2::evict_normal",
-                                "L1::no_allocate",
-                                "L2::cache_hint",
-                                "level::eviction_priority"}) {
-    form.take(hint);
-  }
-}
-
 }  // namespace
 
 bool select_memory(Request& request, Choice& choice) {
   Form& form = request.form;
   const Opcode base = form.opcode();
   choice.touches_memory = true;
-  if (base == "cp") {
-    if (!form.take("async") || form.has("bulk")) return false;
-    if (form.take("commit_group") || form.take("wait_all")) {
-      choice.run = nothing;
-      return true;
-    }
-    if (form.take("wait_group")) {
-      choice.run = nothing;
-      choice.shape = "i";
-      return true;
-    }
-    const bool hint = form.has("L2::cache_hint");
-    take_hints(form);
-    if (!form.take("shared") && !form.take("shared::cta")) return false;
-    if (!form.take("global")) return false;
-    if (form.type_count()) return false;
-    choice.ignores_last = hint;
-    const bool sized = request.operands - hint == 4;
-    choice.run = request.widths[0] == 4 ? copy_async<uint32_t> : copy_async<uint64_t>;
-    choice.shape = sized ? "aaiw" : "aai";
-    choice.imm = sized ? 32 : 0;
-    return true;
-  }
   const bool is_store = base == "st";
   const bool hint = form.has("L2::cache_hint");
-  take_hints(form);
+  take_memory_hints(form);
   Where where = Where::generic;
   if (form.take("global") || form.take("const")) {
   } else if (form.take("shared") || form.take("shared::cta") || form.take("shared::cluster")) {

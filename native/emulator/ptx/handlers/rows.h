@@ -2,6 +2,10 @@
 // lives in the level's own namespace and is inlined, so that no function of a high level can be linked into a low one.
 #pragma once
 
+#if defined(__AVX2__)
+#include <immintrin.h>
+#endif
+
 #include <cstdint>
 #include <cstring>
 
@@ -14,6 +18,8 @@
 #else
 #define GPOOL_LANES _Pragma("GCC ivdep")
 #endif
+// For the loops of nearly every handler: whole rows in a straight line of vectors.
+#define GPOOL_UNROLL _Pragma("GCC unroll 8")
 #define GPOOL_INLINE __attribute__((always_inline)) inline
 
 namespace gpool::ptx::GPOOL_PTX_LEVEL {
@@ -34,15 +40,23 @@ template <class T>
   for (unsigned lane = 0; lane < kLanes; ++lane) destination[lane] = words[lane] ? values[lane] : destination[lane];
 }
 
-// One loop over all lanes, whatever the mask: `value(lane)` must not trap. Partial masks go through a buffer.
+// The first row of a frame takes what nobody wants (sinks). Nobody reads it, so handlers may use it in between: unlike
+// a buffer on the stack it costs them no aligned stack frame.
+template <class T>
+GPOOL_INLINE T* spare_row(Warp& w) {
+  return row<T>(w, 0);
+}
+
+// One loop over all lanes, whatever the mask: `value(lane)` must not trap. Partial masks go through the spare row.
 template <class T, class F>
 GPOOL_INLINE void each(Warp& w, T* destination, F value) {
-  alignas(64) T buffer[kLanes];
+  T* spare = spare_row<T>(w);
   const bool full = w.mask == kFull;
-  T* out = full ? destination : buffer;
+  T* out = static_cast<T*>(__builtin_assume_aligned(full ? destination : spare, 64));
   GPOOL_LANES
+  GPOOL_UNROLL
   for (unsigned lane = 0; lane < kLanes; ++lane) out[lane] = value(lane);
-  if (!full) blend(w, destination, buffer);
+  if (!full) blend(w, destination, spare);
 }
 
 // The same for values that are expensive: only the lanes of the mask are computed.
@@ -64,12 +78,39 @@ GPOOL_INLINE uint32_t gather_bits(const uint8_t* bytes) {
   }
   return bits;
 }
-template <class F>
-GPOOL_INLINE uint32_t bits_of(F holds) {
-  alignas(32) uint8_t bytes[kLanes];
+// T: the type of what is compared.
+template <class T, class F>
+GPOOL_INLINE uint32_t bits_of(Warp& w, F holds) {
+#if defined(__AVX2__)
+  uint32_t bits = 0;
+  if constexpr (sizeof(T) == 8) {
+    int64_t* words = spare_row<int64_t>(w);
+    GPOOL_LANES
+    GPOOL_UNROLL
+    for (unsigned lane = 0; lane < kLanes; ++lane) words[lane] = holds(lane) ? -1 : 0;
+    GPOOL_UNROLL
+    for (unsigned part = 0; part < 8; ++part) {
+      bits |= static_cast<uint32_t>(_mm256_movemask_pd(_mm256_load_pd(reinterpret_cast<double*>(words + 4 * part))))
+              << 4 * part;
+    }
+  } else {
+    int32_t* words = spare_row<int32_t>(w);
+    GPOOL_LANES
+    GPOOL_UNROLL
+    for (unsigned lane = 0; lane < kLanes; ++lane) words[lane] = holds(lane) ? -1 : 0;
+    GPOOL_UNROLL
+    for (unsigned part = 0; part < 4; ++part) {
+      bits |= static_cast<uint32_t>(_mm256_movemask_ps(_mm256_load_ps(reinterpret_cast<float*>(words + 8 * part))))
+              << 8 * part;
+    }
+  }
+  return bits;
+#else
+  uint8_t* bytes = spare_row<uint8_t>(w);
   GPOOL_LANES
   for (unsigned lane = 0; lane < kLanes; ++lane) bytes[lane] = holds(lane) ? 0xff : 0;
   return gather_bits(bytes);
+#endif
 }
 GPOOL_INLINE void set_bits(Warp& w, uint32_t offset, uint32_t bits) {
   uint32_t* p = predicate(w, offset);
@@ -146,8 +187,10 @@ bool select_compare(Request& request, Choice& choice);
 bool select_move(Request& request, Choice& choice);
 bool select_convert(Request& request, Choice& choice);
 bool select_memory(Request& request, Choice& choice);
+bool select_async(Request& request, Choice& choice);
 bool select_atomic(Request& request, Choice& choice);
 bool select_warp(Request& request, Choice& choice);
 bool select_matrix(Request& request, Choice& choice);
+bool select_wmma(Request& request, Choice& choice);
 
 }  // namespace gpool::ptx::GPOOL_PTX_LEVEL

@@ -70,7 +70,8 @@ constexpr Entry kOpcodes[] = {
     {"ld", {select_memory}},
     {"ldu", {select_memory}},
     {"st", {select_memory}},
-    {"cp", {select_memory}},
+    {"cp", {select_async}},
+    {"mbarrier", {select_async}},
     {"atom", {select_atomic}},
     {"red", {select_atomic}},
     {"shfl", {select_warp}},
@@ -83,7 +84,7 @@ constexpr Entry kOpcodes[] = {
     {"ldmatrix", {select_matrix}},
     {"stmatrix", {select_matrix}},
     {"movmatrix", {select_matrix}},
-    {"wmma", {select_matrix}},
+    {"wmma", {select_wmma}},
 };
 
 }  // namespace

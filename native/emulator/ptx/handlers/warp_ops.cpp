@@ -15,7 +15,7 @@ enum class Shuffle : uint8_t { up, down, bfly, idx };
 
 // r: d, p, a, b, c [, members]; imm 1: with members
 template <Shuffle kMode>
-const Instruction* shfl(Warp& w, const Instruction* in) {
+[[gnu::noinline]] static const Instruction* shfl_any(Warp& w, const Instruction* in) {
   if (in->imm && !converged(w, in, members(w, in->r[5]))) return nullptr;
   alignas(64) uint32_t source[kLanes];
   __builtin_memcpy(source, row<uint32_t>(w, in->r[2]), sizeof source);
@@ -52,6 +52,74 @@ const Instruction* shfl(Warp& w, const Instruction* in) {
   } else {
     for (uint32_t left = w.mask; left; left &= left - 1) d[first_lane(left)] = source[from[first_lane(left)]];
   }
+  return in + 1;
+}
+
+GPOOL_INLINE bool all_same(const uint32_t* a) {
+  uint32_t differ = 0;
+  GPOOL_LANES
+  GPOOL_UNROLL
+  for (unsigned l = 0; l < kLanes; ++l) differ |= a[l] ^ a[0];
+  return differ == 0;
+}
+// Looks for the usual shuffles first: the same distance for all lanes, no segments, and all lanes take part. Reads past
+// 32 are into the upper half of the spare row.
+template <Shuffle kMode>
+const Instruction* shfl(Warp& w, const Instruction* in) {
+  const uint32_t* amounts = row<uint32_t>(w, in->r[3]);
+  const uint32_t* bounds = row<uint32_t>(w, in->r[4]);
+  const uint32_t amount = amounts[0] & 31;
+  const bool usual = w.mask == kFull && (bounds[0] & 0x1f1f) == (kMode == Shuffle::up ? 0 : 31) && all_same(amounts) &&
+                     all_same(bounds);
+  if (!usual) return shfl_any<kMode>(w, in);
+  const uint32_t* a = row<uint32_t>(w, in->r[2]);
+  uint32_t* d = row<uint32_t>(w, in->r[0]);
+  uint32_t* spare = spare_row<uint32_t>(w);
+  uint32_t valid = kFull;
+  if constexpr (kMode == Shuffle::down) {
+    valid = kFull >> amount;
+    __builtin_memcpy(spare, a, 4 * kLanes);
+    __builtin_memcpy(spare + kLanes, a, 4 * kLanes);
+    const uint32_t last = kLanes - amount;
+    const uint32_t* from = spare + amount;
+    GPOOL_LANES
+    GPOOL_UNROLL
+    for (uint32_t l = 0; l < kLanes; ++l) {
+      const uint32_t own = spare[l], other = from[l];
+      d[l] = l < last ? other : own;
+    }
+  } else if constexpr (kMode == Shuffle::up) {
+    valid = kFull << amount;
+    __builtin_memcpy(spare, a, 4 * kLanes);
+    __builtin_memcpy(spare + kLanes, a, 4 * kLanes);
+    const uint32_t* from = spare + kLanes - amount;
+    GPOOL_LANES
+    GPOOL_UNROLL
+    for (uint32_t l = 0; l < kLanes; ++l) {
+      const uint32_t own = spare[l], other = from[l];
+      d[l] = l >= amount ? other : own;
+    }
+  } else if constexpr (kMode == Shuffle::bfly) {
+    __builtin_memcpy(spare, a, 4 * kLanes);
+    const uint32_t outer = amount & 24, inner = amount & 7;
+    GPOOL_UNROLL
+    for (uint32_t begin = 0; begin < kLanes; begin += 8) {
+#if defined(__AVX2__)
+      const __m256i order =
+          _mm256_xor_si256(_mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7), _mm256_set1_epi32(static_cast<int>(inner)));
+      const __m256i eight = _mm256_load_si256(reinterpret_cast<const __m256i*>(spare + (begin ^ outer)));
+      _mm256_store_si256(reinterpret_cast<__m256i*>(d + begin), _mm256_permutevar8x32_epi32(eight, order));
+#else
+      for (uint32_t l = 0; l < 8; ++l) d[begin + l] = spare[(begin ^ outer) + (l ^ inner)];
+#endif
+    }
+  } else {
+    const uint32_t value = a[amount];
+    GPOOL_LANES
+    GPOOL_UNROLL
+    for (uint32_t l = 0; l < kLanes; ++l) d[l] = value;
+  }
+  *predicate(w, in->r[1]) = valid;
   return in + 1;
 }
 
