@@ -63,6 +63,15 @@ std::string command_name() {
   return name;
 }
 
+// GPOOL_GRACE, seconds; what a worker grants is the most there is.
+std::chrono::milliseconds grace_of_user() {
+  const char* text = std::getenv("GPOOL_GRACE");
+  char* end = nullptr;
+  const double seconds = text != nullptr && *text != 0 ? std::strtod(text, &end) : -1;
+  if (end == nullptr || *end != 0 || !(seconds >= 0 && seconds < 1e6)) return std::chrono::milliseconds::max();
+  return std::chrono::milliseconds(static_cast<int64_t>(seconds * 1000));
+}
+
 Status connect_to(const LeaseSession& place, const transport::ConnectOptions& options, transport::Connection& made) {
   const bool may_shm = !place.unix_path.empty() && place.transport != Transport::tcp;
   const bool may_tcp = !place.tcp_host.empty() && place.transport != Transport::shm;
@@ -96,6 +105,7 @@ Status open_session(const LeaseSession& place, const std::vector<uint64_t>& memo
   options.ticket = place.ticket;
   options.version = GPOOL_VERSION;
   options.command = command_name();
+  options.grace = grace_of_user();
   std::vector<uint64_t> wanted;  // bytes of each arena; empty: not known yet
   for (uint64_t bytes : memory) wanted.push_back(arena_bytes(bytes));
   for (int attempt = 0; attempt < kArenaAttempts; attempt++) {

@@ -73,6 +73,7 @@ CUresult Session::post(uint16_t call, Context* context, Bytes arguments, Parts t
       sequence = 0;
     }
   }
+  if (sequence != 0 && !bulk.empty() && link_->keeps_much()) drain();
   return after_post(sequence);
 }
 
@@ -410,7 +411,7 @@ void Session::end() {
   for (int patience = 0; patience < 200; patience++) {
     if (send_mutex_.try_lock()) {
       if (!lost_.load()) {
-        if (std::byte* room = link_->begin(sizeof(wire::FrameHeader)); room != nullptr) {
+        if (std::byte* room = link_->try_begin(sizeof(wire::FrameHeader)); room != nullptr) {
           const uint64_t sequence = sequence_.load() + 1;
           sequence_.store(sequence);
           wire::FrameHeader header{
@@ -418,6 +419,10 @@ void Session::end() {
           std::memcpy(room, &header, sizeof header);
           (void)link_->send();
           (void)link_->flush();
+        } else if (!link_->broken()) {  // what was sent before is still on its way
+          send_mutex_.unlock();
+          std::this_thread::sleep_for(std::chrono::milliseconds(5));
+          continue;
         }
       }
       send_mutex_.unlock();

@@ -25,6 +25,8 @@ struct ConnectOptions {
   std::string version;                        // gpool's
   std::string command;                        // what the process is, for people
   std::chrono::milliseconds timeout{10'000};  // for everything up to the last byte of the welcome
+  // How long a lost connection is dialled again, at most; the worker may be less patient.
+  std::chrono::milliseconds grace = std::chrono::milliseconds::max();
 };
 
 struct Connection {
@@ -55,6 +57,8 @@ class GreetingReader {
   size_t wanted() const;
   State add(std::span<const std::byte> bytes);
   bool empty() const { return bytes_.empty(); }
+  // With `complete`: a client that comes back to its session has said this instead of a greeting; else nullptr.
+  const wire::Resume* resuming() const { return resuming_ && state_ == State::complete ? &resume_ : nullptr; }
   const Greeting& greeting() const { return greeting_; }
   // With `refused`: what to tell the client. With `not_gpool`: what to log.
   const std::string& sentence() const { return sentence_; }
@@ -65,6 +69,8 @@ class GreetingReader {
 
   std::vector<std::byte> bytes_;
   std::string own_version_;
+  bool resuming_ = false;
+  wire::Resume resume_{};
   Greeting greeting_;
   std::string sentence_;
   State state_ = State::more;
@@ -74,7 +80,8 @@ class GreetingReader {
 void refuse(int socket, std::string_view sentence, std::string_view version);
 
 // Sends `welcome` and the devices and makes the link: shared memory when the socket is a unix socket, TCP otherwise.
-// Fills the welcome's magic, protocol version, device count and sizes by itself.
+// Fills the welcome's magic, protocol version, device count and sizes by itself. A resume key (TCP alone) makes a link
+// that waits `grace_ms` for its client.
 Status accept_session(Fd socket, wire::Welcome welcome, std::span<const wire::DeviceRecord> devices,
                       std::unique_ptr<Link>& link);
 

@@ -3,6 +3,7 @@
 #include <sys/socket.h>
 #include <sys/un.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <climits>
 #include <cstring>
@@ -10,6 +11,7 @@
 #include "transport/handshake.h"
 #include "transport/shm_link.h"
 #include "transport/tcp_link.h"
+#include "transport/tcp_socket.h"
 
 namespace gpool::transport {
 namespace {
@@ -143,7 +145,17 @@ Status read_welcome(Talk& talk, Fd socket, bool shared_memory, const ConnectOpti
       !status)
     return status;
   if (!shared_memory) {
-    made.link = make_tcp_link(std::move(socket));
+    TcpResumption resumption;
+    resumption.keeps = welcome.resume_key != 0;
+    resumption.grace = std::min(options.grace, std::chrono::milliseconds(welcome.grace_ms));
+    WayBack way;
+    way.address_bytes = sizeof way.address;
+    way.session_id = welcome.session_id;
+    way.resume_key = welcome.resume_key;
+    if (getpeername(socket.get(), reinterpret_cast<sockaddr*>(&way.address), &way.address_bytes) != 0)
+      return Status::failed("The connection to gpool-workerd at " + talk.peer() + " broke during the handshake.");
+    resumption.way_back = way;
+    made.link = make_tcp_link(std::move(socket), std::move(resumption));
     return Status::ok();
   }
   if (!memfd) return Status::failed("gpool-workerd at " + talk.peer() + " offered no shared memory.");

@@ -51,6 +51,8 @@ std::string text_of(std::span<const char> field) {
 
 size_t GreetingReader::wanted() const {
   if (state_ != State::more) return 0;
+  if (resuming_) return sizeof(wire::Resume) - bytes_.size();
+  if (bytes_.size() < sizeof wire::kMagic) return sizeof wire::kMagic - bytes_.size();
   if (bytes_.size() < sizeof(wire::Hello)) return sizeof(wire::Hello) - bytes_.size();
   const wire::Hello& hello = greeting_.hello;
   return sizeof hello + hello.arena_count * sizeof(wire::ArenaProposal) + hello.ticket_bytes - bytes_.size();
@@ -65,6 +67,12 @@ GreetingReader::State GreetingReader::add(std::span<const std::byte> bytes) {
   if (state_ != State::more) return state_;
   bytes_.insert(bytes_.end(), bytes.begin(), bytes.end());
   size_t magic_bytes = std::min(bytes_.size(), sizeof wire::kMagic);
+  if (std::memcmp(bytes_.data(), wire::kResumeMagic, magic_bytes) == 0) {
+    resuming_ = magic_bytes == sizeof wire::kResumeMagic;
+    if (bytes_.size() < sizeof resume_) return state_;
+    std::memcpy(&resume_, bytes_.data(), sizeof resume_);
+    return state_ = State::complete;
+  }
   if (std::memcmp(bytes_.data(), wire::kMagic, magic_bytes) != 0)
     return refuse(State::not_gpool, "it does not speak gpool's protocol");
   if (bytes_.size() < sizeof(wire::Hello)) return state_;
@@ -114,7 +122,7 @@ Status accept_session(Fd socket, wire::Welcome welcome, std::span<const wire::De
   bool shared = domain == AF_UNIX;
   if (shared) {
     if (Status status = ShmMemory::create(kDefaultRingBytes, kDefaultBulkAreaBytes, memory); !status) return status;
-    welcome.ring_bytes = memory.ring_bytes(), welcome.bulk_area_bytes = memory.bulk_area_bytes();
+    welcome.ring_bytes = uint32_t(memory.ring_bytes()), welcome.bulk_area_bytes = memory.bulk_area_bytes();
   }
   std::memcpy(welcome.magic, wire::kMagic, sizeof welcome.magic);
   welcome.major = wire::kProtocolMajor, welcome.minor = wire::kProtocolMinor;
@@ -126,7 +134,14 @@ Status accept_session(Fd socket, wire::Welcome welcome, std::span<const wire::De
   int memfd = shared ? dup(memory.fd()) : -1;
   Fd owned(memfd);
   if (Status status = send_with_fd(socket.get(), bytes, memfd); !status) return status;
-  link = shared ? make_shm_link(std::move(memory), std::move(socket), Side::worker) : make_tcp_link(std::move(socket));
+  if (shared) {
+    link = make_shm_link(std::move(memory), std::move(socket), Side::worker);
+  } else {
+    TcpResumption resumption;
+    resumption.keeps = welcome.resume_key != 0;
+    resumption.grace = std::chrono::milliseconds(welcome.grace_ms);
+    link = make_tcp_link(std::move(socket), std::move(resumption));
+  }
   return Status::ok();
 }
 

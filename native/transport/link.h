@@ -62,6 +62,9 @@ class Link {
   // Makes sure that what was sent is on its way; never waits. Cheap when there is nothing to do. Due before a wait, and
   // after frames with kWantsReply, kReply or kPush: a link may keep those back until then. Posts go by themselves.
   virtual Outcome flush() = 0;
+  // Much has been sent that the peer's side has not acknowledged: who goes on sending should take what has come first
+  // (`try_receive`), the acknowledgements among it.
+  virtual bool keeps_much() const { return false; }
 
   // -- receiving
   // ------------------------------------------------------------------------------------------------------- The next
@@ -95,6 +98,12 @@ class Link {
   // with its driver. Page-aligned, for the life of the link; empty: none.
   virtual std::span<std::byte> bulk_memory() = 0;
   virtual std::span<std::byte> send_bulk_memory() = 0;
+
+  // -- a lost connection (tcp_link.h): by any thread of the worker. Links that cannot be resumed ignore both.
+  // The client has dialled again and has `received` so many bytes; `socket` takes the place of the old one.
+  virtual void resume(Fd /*socket*/, uint64_t /*received*/) {}
+  // Nobody will come back over a connection that is lost, now or later.
+  virtual void forgo_resumption(const std::string& /*sentence*/) {}
 };
 
 }  // namespace gpool::transport

@@ -1,22 +1,30 @@
 // Frames and their bulk follow each other on a socket.
 //
-// Sending: frames are appended to a queue. The sender thread writes what has piled up; a thread that is about to wait
-// (`flush`) writes by itself, as far as that goes without blocking. Large bulk is written from the caller's memory by
-// the caller; reserved bulk stays in the pool until it has been written. Lock order: write_mutex_ (who writes to the
-// socket) before queue_mutex_ (the queue and the pool of reserved bulk).
+// Sending: frames are appended to the send buffer. The sender thread writes what has piled up; a thread that is about
+// to wait (`flush`) writes by itself, as far as that goes without blocking. Reserved bulk stays in the pool, other bulk
+// is copied as frames are: until the peer has acknowledged it, it may have to be written again.
 //
 // Receiving: the receiving thread reads the socket itself. Bulk lands in a pool; while that is full nothing more is
-// read, so the peer's writes stall: that is the back-pressure.
+// read, so the peer's writes stall: that is the back-pressure. Acknowledgements say what has been read, and the two
+// sides never wait for them: a side that reads nothing for a while keeps more, up to kMostKept.
+//
+// A lost connection: whoever notices calls `lost`; from then on nobody touches the socket. The client's sender thread
+// dials until the grace is over; the worker's waits for `resume`. The new socket takes the file descriptor of the old
+// one (dup3), so that a thread that is just polling it never sees somebody else's.
+//
+// One class, and long for a file: sending, receiving and coming back share the socket, the positions and their locks.
+// What could be taken out has been: the buffer, the pools, the socket's options, the conversation of coming back.
+//
+// Lock order: write_mutex_ (who writes to the socket), read_mutex_ (who reads from it), queue_mutex_ (the buffer, the
+// pool of reserved bulk, the state of the connection).
 #include "transport/tcp_link.h"
 
 #include <fcntl.h>
-#include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <poll.h>
 #include <sys/eventfd.h>
-#include <sys/mman.h>
 #include <sys/socket.h>
 
+#include <algorithm>
 #include <atomic>
 #include <cerrno>
 #include <condition_variable>
@@ -24,47 +32,51 @@
 #include <mutex>
 #include <thread>
 
-#include "transport/bulk_allocator.h"
+#include "base/log.h"
+#include "transport/bulk_pool.h"
 #include "transport/futex.h"
-#include "transport/outgoing_queue.h"
 #include "transport/receive_slots.h"
+#include "transport/send_buffer.h"
+#include "transport/tcp_socket.h"
 
 namespace gpool::transport {
 namespace {
 
-constexpr size_t kQueueBytes = size_t{8} << 20;  // of frames; beyond it a sender waits
-constexpr size_t kDirectBytes = 64 * 1024;       // bulk from here on is written from the caller's memory
+using Clock = std::chrono::steady_clock;
+
+constexpr size_t kQueueBytes = size_t{8} << 20;  // not yet written, of frames; beyond it a sender waits
+constexpr size_t kMuchKept = size_t{4} << 20;    // a sender should look for acknowledgements
+constexpr size_t kMostKept = size_t{256} << 20;  // a peer that acknowledges so little is not one of ours
+constexpr auto kMostKeptPatience = std::chrono::seconds(30);
+constexpr size_t kWriteBytes = size_t{1} << 20;  // at once
+constexpr size_t kSliceBytes = 256 * 1024;       // of large bulk: copied while the one before it is written
+constexpr auto kNoticeTime = std::chrono::seconds(1);
 constexpr auto kClosingTime = std::chrono::seconds(1);
 constexpr size_t kReadBytes = 256 * 1024;
+// Received bytes are acknowledged along with the next frame from the first number on, by themselves from the second.
+constexpr uint64_t kAcknowledgeAlong = 64 * 1024, kAcknowledgeAlone = 1024 * 1024;
+constexpr auto kLook = std::chrono::seconds(2);  // at whether the peer is there
+constexpr auto kDialTime = std::chrono::seconds(3);
+constexpr auto kRefusedTime = std::chrono::seconds(2);  // nobody has listened for so long: workerd, and so the worker,
+                                                        // has ended
+constexpr auto kFirstPause = std::chrono::milliseconds(20), kLongestPause = std::chrono::milliseconds(500);
 
-// Page-aligned memory of a fixed size, touched only where it is used.
-class Pool {
- public:
-  Pool() : allocator_(kTcpPoolBytes) {
-    void* at = mmap(nullptr, kTcpPoolBytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-    if (at != MAP_FAILED) memory_ = {static_cast<std::byte*>(at), kTcpPoolBytes};
-  }
-  ~Pool() {
-    if (!memory_.empty()) munmap(memory_.data(), memory_.size());
-  }
-  Pool(const Pool&) = delete;
-  Pool& operator=(const Pool&) = delete;
-  std::byte* take(size_t bytes) {
-    if (memory_.empty()) return nullptr;
-    auto offset = allocator_.allocate(bytes);
-    return offset ? memory_.data() + *offset : nullptr;
-  }
-  bool give_back(const std::byte* at) { return allocator_.release(uint64_t(at - memory_.data())); }
-  std::span<std::byte> memory() { return memory_; }
-
- private:
-  std::span<std::byte> memory_;
-  BulkAllocator allocator_;
-};
+std::string seconds_text(std::chrono::milliseconds time) {
+  std::string text = std::to_string(double(time.count()) / 1000);
+  text.erase(text.find_last_not_of('0') + 1);
+  if (text.back() == '.') text.pop_back();
+  return text + " s";
+}
 
 class TcpLink final : public Link {
  public:
-  explicit TcpLink(Fd socket) : socket_(std::move(socket)), wake_(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {
+  TcpLink(Fd socket, TcpResumption resumption)
+      : socket_(std::move(socket)),
+        wake_(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)),
+        keeps_(resumption.keeps),
+        grace_(resumption.grace),
+        way_back_(resumption.way_back),
+        resumable_(resumption.keeps && resumption.grace.count() > 0) {
     sender_ = std::thread([this] { send_loop(); });
   }
   ~TcpLink() override {
@@ -83,14 +95,21 @@ class TcpLink final : public Link {
     if (!size_is_sound(frame_bytes) || broken()) return nullptr;
     {
       std::scoped_lock lock(queue_mutex_);
-      if (queue_.owned_bytes() > kQueueBytes) return nullptr;
+      if (!has_room()) return nullptr;
     }
     return scratch_for(frame_bytes);
   }
   std::byte* begin(size_t frame_bytes) override {
     if (!size_is_sound(frame_bytes)) return nullptr;
     std::unique_lock lock(queue_mutex_);
-    space_changed_.wait(lock, [&] { return broken() || queue_.owned_bytes() <= kQueueBytes; });
+    auto patience_ends = Clock::now() + kMostKeptPatience;
+    while (!space_changed_.wait_for(lock, kLook, [&] { return broken() || has_room(); })) {
+      bool must_write = buffer_.unwritten_bytes() > kQueueBytes;
+      if (must_write || Clock::now() < patience_ends) continue;
+      lock.unlock();
+      fail("The peer takes what is sent and does not acknowledge it.");
+      return nullptr;
+    }
     return broken() ? nullptr : scratch_for(frame_bytes);
   }
   std::byte* begin_bulk(size_t bulk_bytes) override {
@@ -100,14 +119,14 @@ class TcpLink final : public Link {
     }
     std::unique_lock lock(queue_mutex_);
     std::byte* at = nullptr;
-    space_changed_.wait(lock, [&] { return broken() || (at = send_pool_.take(bulk_bytes)); });
+    space_changed_.wait(lock, [&] { return broken() || (at = take_from_pool(bulk_bytes)); });
     begun_bulk_ = at ? std::span<const std::byte>(at, bulk_bytes) : std::span<const std::byte>();
     return at;
   }
   std::byte* try_reserve_bulk(size_t bulk_bytes) override {
     if (bulk_bytes == 0 || bulk_bytes > wire::kBulkPieceBytes || broken()) return nullptr;
     std::scoped_lock lock(queue_mutex_);
-    return send_pool_.take(bulk_bytes);
+    return take_from_pool(bulk_bytes);
   }
   void cancel_reserved(std::byte* bulk) override {
     {
@@ -126,17 +145,21 @@ class TcpLink final : public Link {
     auto* header = reinterpret_cast<const wire::FrameHeader*>(scratch_.get());
     frames_sent_.fetch_add(1, std::memory_order_relaxed);
     bytes_sent_.fetch_add(header->frame_bytes + header->bulk_bytes, std::memory_order_relaxed);
-    std::span<const std::byte> frame(reinterpret_cast<const std::byte*>(scratch_.get()), header->frame_bytes);
-    if (bulk.size() >= kDirectBytes) return send_directly(frame, bulk);
     bool wake;
     {
       std::scoped_lock lock(queue_mutex_);
-      queue_.append(frame);
-      if (!begun_bulk_.empty()) queue_.append_bulk(std::exchange(begun_bulk_, {}));
-      queue_.append(bulk);
+      if (unacknowledged() >= kAcknowledgeAlong) append_acknowledgement();
+      buffer_.append({reinterpret_cast<const std::byte*>(scratch_.get()), header->frame_bytes});
+      if (!begun_bulk_.empty()) buffer_.append_bulk(std::exchange(begun_bulk_, {}));
+      bulk = append_slice(bulk);
       // A question or an answer is followed by `flush`; waking the sender thread as well would cost more than the
       // write.
       wake = sender_sleeps_ && (header->flags & (wire::kWantsReply | wire::kReply | wire::kPush)) == 0;
+    }
+    while (!bulk.empty()) {
+      write_now();
+      std::scoped_lock lock(queue_mutex_);
+      bulk = append_slice(bulk);
     }
     if (wake) queue_changed_.notify_one();
     return Outcome::done;
@@ -144,10 +167,10 @@ class TcpLink final : public Link {
 
   Outcome flush() override {
     if (broken()) return Outcome::broken;
-    std::unique_lock write_lock(write_mutex_, std::try_to_lock);
-    if (write_lock) write_some(MSG_DONTWAIT);  // else the sender thread is at it, and goes on until nothing is left
+    write_now();
     return broken() ? Outcome::broken : Outcome::done;
   }
+  bool keeps_much() const override { return keeps_much_.load(std::memory_order_relaxed); }
 
   // -- receiving
   // -------------------------------------------------------------------------------------------------------
@@ -164,13 +187,14 @@ class TcpLink final : public Link {
       if (try_receive(frame)) return Outcome::done;
       if (interrupted_.exchange(false)) return Outcome::timed_out;
       if (broken()) return Outcome::broken;
-      auto now = std::chrono::steady_clock::now();
+      auto now = Clock::now();
       if (now >= deadline) return Outcome::timed_out;
-      if (!waits_for_room_ && spinner_.spin([&] { return read_some() || broken(); })) continue;
+      bool reads = !waits_for_room_ && connected();
+      if (reads && spinner_.spin([&] { return read_some() || !connected(); })) continue;
       auto left = std::min<std::chrono::nanoseconds>(deadline - now, std::chrono::seconds(1));
       timespec limit{time_t(left.count() / 1000000000), long(left.count() % 1000000000)};
       pollfd fds[2] = {{wake_.get(), POLLIN, 0}, {socket_.get(), POLLIN, 0}};
-      ppoll(fds, waits_for_room_ ? 1 : 2, &limit, nullptr);
+      ppoll(fds, reads ? 2 : 1, &limit, nullptr);
       uint64_t count;
       while (fds[0].revents != 0 && read(wake_.get(), &count, sizeof count) > 0) {
       }
@@ -201,24 +225,48 @@ class TcpLink final : public Link {
     return why_;
   }
   void wait_for_end() override {
-    pollfd state{socket_.get(), POLLRDHUP, 0};
-    while (poll(&state, 1, -1) < 0 && errno == EINTR) {
+    while (!broken()) {
+      if (!connected()) {
+        std::unique_lock lock(queue_mutex_);
+        space_changed_.wait_for(lock, kLook, [&] { return broken() || state_ == State::connected; });
+        continue;
+      }
+      pollfd state{socket_.get(), POLLRDHUP, 0};
+      if (poll(&state, 1, int(std::chrono::milliseconds(kLook).count())) <= 0) continue;
+      // Who receives may be about to see it, with what stands before it. One who reads nothing for a while is held up.
+      uint64_t received = received_.load();
+      std::unique_lock lock(queue_mutex_);
+      space_changed_.wait_for(lock, kNoticeTime, [&] { return broken() || state_ == State::away; });
+      lock.unlock();
+      std::scoped_lock read_lock(read_mutex_);
+      if (connected() && received == received_.load() && poll(&state, 1, 0) == 1)
+        lost("The other side ended the connection.");
     }
   }
   void close() override {
     // What was sent before is still written, as long as the peer takes it.
-    auto end = std::chrono::steady_clock::now() + kClosingTime;
-    while (!broken() && std::chrono::steady_clock::now() < end) {
-      std::unique_lock write_lock(write_mutex_, std::try_to_lock);
-      if (write_lock) {
-        write_some(MSG_DONTWAIT);
-        if (in_flight_.empty()) break;
-        write_lock.unlock();
+    auto end = Clock::now() + kClosingTime;
+    while (!broken() && Clock::now() < end) {
+      write_now();
+      {
+        std::scoped_lock lock(queue_mutex_);
+        bool all_written = buffer_.written() == buffer_.end();
+        if (all_written || (state_ == State::away && !way_back_)) break;
       }
       pollfd state{socket_.get(), POLLOUT, 0};
       if (poll(&state, 1, 10) == 1) std::this_thread::sleep_for(std::chrono::milliseconds(1));
     }
-    fail("The session was closed on this side.");
+    bool waits = keeps_ && way_back_ && connected();
+    fail("The session was closed on this side.", waits ? SHUT_WR : SHUT_RDWR);
+    // The worker may still be acknowledging. To a socket that is no more its bytes would bring a reset, and that would
+    // take away what it has not read yet, the goodbye with it.
+    std::byte rest[4096];
+    while (waits && Clock::now() < end) {
+      pollfd state{socket_.get(), POLLIN, 0};
+      if (poll(&state, 1, 10) != 1) continue;
+      ssize_t got = recv(socket_.get(), rest, sizeof rest, MSG_DONTWAIT);
+      waits = got > 0 || (got < 0 && (errno == EAGAIN || errno == EINTR));
+    }
   }
   const char* name() const override { return "tcp"; }
   Counters counters() const override {
@@ -228,14 +276,35 @@ class TcpLink final : public Link {
   std::span<std::byte> bulk_memory() override { return receive_pool_.memory(); }
   std::span<std::byte> send_bulk_memory() override { return send_pool_.memory(); }
 
+  // -- coming back
+  // -----------------------------------------------------------------------------------------------------
+  void resume(Fd socket, uint64_t received) override {
+    // The client knows of the loss before this side does, or has given up on a network that is only slow.
+    lost("The client has come back over another connection.");
+    adopt(std::move(socket), received);
+  }
+  void forgo_resumption(const std::string& sentence) override {
+    bool away;
+    {
+      std::scoped_lock lock(queue_mutex_);
+      resumable_ = false;
+      away = state_ == State::away;
+    }
+    if (away) fail(sentence);
+  }
+
  private:
-  bool fail(const std::string& sentence) {
+  enum class State : uint8_t { connected, away };
+
+  bool connected() const { return state_.load(std::memory_order_acquire) == State::connected && !broken(); }
+
+  bool fail(const std::string& sentence, int how = SHUT_RDWR) {
     {
       std::scoped_lock lock(why_mutex_);
       if (why_.empty()) why_ = sentence;
     }
     if (!failed_.exchange(true)) {
-      shutdown(socket_.get(), SHUT_RDWR);
+      shutdown(socket_.get(), how);
       {
         std::scoped_lock lock(queue_mutex_);
       }  // a waiter is either before its check or asleep
@@ -243,6 +312,26 @@ class TcpLink final : public Link {
       queue_changed_.notify_all();
       wake_receiver();
     }
+    return false;
+  }
+  // The socket is of no use any more. Who used it holds write_mutex_ or read_mutex_, so that it is still the same one.
+  bool lost(const std::string& sentence) {
+    {
+      std::unique_lock lock(queue_mutex_);
+      if (!resumable_) {
+        lock.unlock();
+        return fail(sentence);
+      }
+      if (state_ == State::away) return false;
+      state_ = State::away;
+      away_until_ = Clock::now() + grace_;
+      why_away_ = sentence;
+      shutdown(socket_.get(), SHUT_RDWR);
+    }
+    log::warn(sentence + " For " + seconds_text(grace_) + " the session can be resumed.");
+    space_changed_.notify_all();
+    queue_changed_.notify_all();
+    wake_receiver();
     return false;
   }
   // The peer breaks the rules: nothing of it is read any more.
@@ -269,87 +358,209 @@ class TcpLink final : public Link {
     return reinterpret_cast<std::byte*>(scratch_.get());
   }
 
-  // Writes from the queue until it is empty or, with MSG_DONTWAIT, the socket is full. write_mutex_ is held: it alone
-  // takes from the queue, so the parts stay where they are while others append.
-  void write_some(int flags) {
-    while (!broken()) {
-      {
-        std::scoped_lock lock(queue_mutex_);
-        if (in_flight_.empty()) std::swap(in_flight_, queue_);
-      }
-      if (in_flight_.empty()) return;
-      iovec parts[64];
+  // With queue_mutex_:
+  bool has_room() const { return buffer_.unwritten_bytes() <= kQueueBytes && buffer_.kept_bytes() <= kMostKept; }
+  auto back_to_pool() {
+    return [this](std::span<const std::byte> bulk) { send_pool_.give_back(bulk.data()); };
+  }
+  std::byte* take_from_pool(size_t bytes) {
+    for (;;) {
+      if (std::byte* at = send_pool_.take(bytes)) return at;
+      // What was written is only kept; the pool is for what is not. Acknowledgements cannot be waited for here: they
+      // may stand behind frames that wait for this very room.
+      if (buffer_.kept_bytes() > kMostKept || !buffer_.copy_out(back_to_pool())) return nullptr;
+    }
+  }
+  std::span<const std::byte> append_slice(std::span<const std::byte> bulk) {
+    size_t step = std::min(bulk.size(), kSliceBytes);
+    buffer_.append(bulk.first(step));
+    frame_open_ = step < bulk.size();
+    keeps_much_.store(buffer_.kept_bytes() > kMuchKept, std::memory_order_relaxed);
+    return bulk.subspan(step);
+  }
+  uint64_t unacknowledged() const {
+    if (!keeps_) return 0;
+    return received_.load(std::memory_order_relaxed) - acknowledged_to_peer_.load(std::memory_order_relaxed);
+  }
+  void append_acknowledgement() {
+    uint64_t position = received_.load(std::memory_order_relaxed);
+    acknowledged_to_peer_.store(position, std::memory_order_relaxed);
+    wire::FrameHeader frame{sizeof frame, wire::kAcknowledge, 0, position, 0, 0, 0};
+    buffer_.append(std::as_bytes(std::span(&frame, 1)));
+  }
+  bool wants_writing() {
+    std::scoped_lock lock(queue_mutex_);
+    return buffer_.written() < buffer_.end() && !full_ && connected();
+  }
+
+  // Writes what there is unless the socket is full or another thread is at it.
+  void write_now() {
+    do {
+      if (full_ || !connected()) return;
+      std::unique_lock write_lock(write_mutex_, std::try_to_lock);
+      if (!write_lock) return;
+      write_some();
+      // Others may have appended meanwhile, and left it to this thread.
+    } while (wants_writing());
+  }
+  // With write_mutex_: writes until nothing is left or the socket is full.
+  void write_some() {
+    while (connected()) {
+      iovec parts[16];
       msghdr message{};
       message.msg_iov = parts;
-      message.msg_iovlen = in_flight_.parts(parts);
-      ssize_t written = sendmsg(socket_.get(), &message, flags | MSG_NOSIGNAL);
+      {
+        std::scoped_lock lock(queue_mutex_);
+        message.msg_iovlen = buffer_.parts(parts, kWriteBytes);
+      }
+      if (message.msg_iovlen == 0) return;
+      ssize_t written = sendmsg(socket_.get(), &message, MSG_DONTWAIT | MSG_NOSIGNAL);
       if (written < 0) {
         if (errno == EINTR) continue;
         if (errno == EAGAIN || errno == EWOULDBLOCK) {
-          // The sender thread goes on, waiting.
-          in_flight_waits_.store(true);
           {
             std::scoped_lock lock(queue_mutex_);
+            full_ = true;
           }
-          queue_changed_.notify_one();
+          queue_changed_.notify_one();  // the sender thread waits for room and goes on
           return;
         }
-        fail(std::string("The connection of the session broke: ") + std::strerror(errno) + ".");
+        lost(std::string("The connection of the session broke: ") + std::strerror(errno) + ".");
         return;
       }
-      in_flight_.consumed(size_t(written), [&](std::span<const std::byte> bulk) {
+      {
         std::scoped_lock lock(queue_mutex_);
-        send_pool_.give_back(bulk.data());
-      });
-      in_flight_waits_.store(!in_flight_.empty());
+        buffer_.wrote(size_t(written), back_to_pool());
+        if (!keeps_) buffer_.acknowledge(buffer_.written(), back_to_pool());
+      }
       space_changed_.notify_all();
     }
   }
 
   void send_loop() {
+    auto next_look = Clock::now() + kLook;
     for (;;) {
+      bool away;
       {
         std::unique_lock lock(queue_mutex_);
         sender_sleeps_ = true;
-        queue_changed_.wait(lock, [&] { return ending_ || broken() || !queue_.empty() || in_flight_waits_.load(); });
+        queue_changed_.wait_until(lock, next_look, [&] {
+          return ending_ || broken() || state_ == State::away || buffer_.written() < buffer_.end();
+        });
         sender_sleeps_ = false;
         if (ending_ || broken()) return;
+        away = state_ == State::away;
       }
+      if (away) {
+        way_back_ ? dial_again() : await_return();
+        continue;
+      }
+      {
+        std::scoped_lock write_lock(write_mutex_);
+        if (!full_) write_some();
+      }
+      if (full_) {
+        pollfd state{socket_.get(), POLLOUT, 0};
+        if (poll(&state, 1, int(std::chrono::milliseconds(kLook).count())) > 0) {
+          std::scoped_lock lock(queue_mutex_);
+          full_ = false;
+        }
+      }
+      if (Clock::now() < next_look) continue;
+      next_look = Clock::now() + kLook;
       std::scoped_lock write_lock(write_mutex_);
-      write_some(0);
+      if (connected() && peer_is_silent(socket_.get()))
+        lost("Nothing has been heard from the other side for a while, though it has to answer.");
     }
   }
 
-  Outcome send_directly(std::span<const std::byte> frame, std::span<const std::byte> bulk) {
-    std::scoped_lock write_lock(write_mutex_);
-    write_some(0);
-    iovec parts[2] = {{const_cast<std::byte*>(frame.data()), frame.size()},
-                      {const_cast<std::byte*>(bulk.data()), bulk.size()}};
-    msghdr message{};
-    message.msg_iov = parts, message.msg_iovlen = 2;
-    while (message.msg_iovlen > 0) {
-      if (broken()) return Outcome::broken;
-      ssize_t written = sendmsg(socket_.get(), &message, MSG_NOSIGNAL);
-      if (written < 0) {
-        if (errno == EINTR) continue;
-        fail(std::string("The connection of the session broke: ") + std::strerror(errno) + ".");
-        return Outcome::broken;
+  // -- the sender thread while the connection is lost
+  std::string away_text() {
+    std::scoped_lock lock(queue_mutex_);
+    return why_away_.substr(0, why_away_.size() - 1);
+  }
+  void await_return() {
+    bool over;
+    {
+      std::unique_lock lock(queue_mutex_);
+      over = !queue_changed_.wait_until(lock, away_until_,
+                                        [&] { return ending_ || broken() || state_ == State::connected; });
+    }
+    if (over) fail(away_text() + ", and the client did not come back within " + seconds_text(grace_) + ".");
+  }
+  void dial_again() {
+    using Result = Redialled::Outcome;
+    std::chrono::milliseconds pause = kFirstPause;
+    auto answered = Clock::now();  // by anything but a refusal to connect
+    for (;;) {
+      Clock::time_point until;
+      {
+        std::scoped_lock lock(queue_mutex_);
+        if (ending_ || broken() || state_ == State::connected) return;
+        until = away_until_;
       }
-      for (size_t left = size_t(written); message.msg_iovlen > 0;) {
-        iovec& part = *message.msg_iov;
-        size_t step = std::min(left, part.iov_len);
-        part.iov_base = static_cast<std::byte*>(part.iov_base) + step;
-        part.iov_len -= step, left -= step;
-        if (part.iov_len > 0) break;
-        ++message.msg_iov, --message.msg_iovlen;
+      uint64_t received;
+      {
+        std::scoped_lock lock(read_mutex_);  // nobody is still reading
+        received = received_.load();
+      }
+      auto now = Clock::now();
+      if (now >= until) {
+        fail(away_text() + ", and could not be resumed within " + seconds_text(grace_) + ".");
+        return;
+      }
+      Redialled result =
+          redial(*way_back_, received, std::min(until, now + kDialTime), [this] { return broken() || ending_; });
+      if (result.outcome == Result::resumed && adopt(std::move(result.socket), result.peer_received)) return;
+      if (result.outcome == Result::ended) {
+        fail(away_text() + "; then: " + result.sentence);
+        return;
+      }
+      now = Clock::now();
+      if (result.outcome != Result::refused) answered = now;
+      if (now - answered >= kRefusedTime) {
+        fail(away_text() + ", and no gpool-workerd listens there any more.");
+        return;
+      }
+      std::unique_lock lock(queue_mutex_);
+      queue_changed_.wait_for(lock, pause, [&] { return ending_ || broken(); });
+      pause = std::min(pause * 2, kLongestPause);
+    }
+  }
+
+  // Goes on with a new socket, to whose other end everything up to `peer_received` has come. False: not with this one.
+  bool adopt(Fd fresh, uint64_t peer_received) {
+    std::scoped_lock write_lock(write_mutex_);
+    std::scoped_lock read_lock(read_mutex_);
+    if (broken() || state_ != State::away) return false;
+    uint64_t received = received_.load();
+    {
+      std::unique_lock lock(queue_mutex_);
+      if (peer_received < buffer_.acknowledged() || peer_received > buffer_.written()) {
+        lock.unlock();
+        return fail("The peer came back at a position of the stream where it cannot be.");
       }
     }
-    return Outcome::done;
+    if (!way_back_ && !answer_redial(fresh.get(), received)) return false;  // it will come again
+    if (dup3(fresh.get(), socket_.get(), O_CLOEXEC) < 0) return false;
+    {
+      std::scoped_lock lock(queue_mutex_);
+      buffer_.acknowledge(peer_received, back_to_pool());
+      buffer_.rewind();
+      acknowledged_to_peer_.store(received, std::memory_order_relaxed);
+      full_ = false;
+      state_ = State::connected;
+    }
+    log::info("The session goes on over a new connection.");
+    space_changed_.notify_all();
+    queue_changed_.notify_all();
+    wake_receiver();
+    return true;
   }
 
   // Takes a whole frame out of what was read. False: more bytes, or room in the pool, are needed first.
   bool take_frame(Received& frame) {
-    if (!frame_begun_) {
+    while (!frame_begun_) {
       size_t have = read_end_ - read_begin_;
       if (have < sizeof(wire::FrameHeader)) return false;
       wire::FrameHeader header;
@@ -358,6 +569,12 @@ class TcpLink final : public Link {
           header.frame_bytes % 8 != 0)
         return refuse("The peer sent a frame of an impossible size.");
       if (header.bulk_bytes > wire::kBulkPieceBytes) return refuse("The peer sent bulk of an impossible size.");
+      if (keeps_ && header.call == wire::kAcknowledge) {
+        if (header.frame_bytes != sizeof header || header.bulk_bytes != 0 || !take_acknowledgement(header.sequence))
+          return refuse("The peer acknowledged what was never sent.");
+        read_begin_ += sizeof header;
+        continue;
+      }
       slot_index_ = slots_.take(header.frame_bytes);
       slot_ = &slots_[slot_index_];
       frame_begun_ = true, frame_filled_ = 0, bulk_ = {}, bulk_filled_ = 0;
@@ -413,29 +630,70 @@ class TcpLink final : public Link {
     parts[count++] = {read_buffer() + read_end_, kReadBytes - read_end_};
     msghdr message{};
     message.msg_iov = parts, message.msg_iovlen = size_t(count);
+    size_t got = read_socket(message);
+    size_t direct = std::min(got, in_place);
+    bulk_filled_ += direct;
+    read_end_ += got - direct;
+    if (unacknowledged() >= kAcknowledgeAlone) acknowledge_alone();
+    return got > 0;
+  }
+  size_t read_socket(msghdr& message) {
+    std::scoped_lock read_lock(read_mutex_);
+    if (!connected()) return 0;
     ssize_t got = recvmsg(socket_.get(), &message, MSG_DONTWAIT);
     if (got > 0) {
-      size_t direct = std::min(size_t(got), in_place);
-      bulk_filled_ += direct;
-      read_end_ += size_t(got) - direct;
-      return true;
+      received_.store(received_.load(std::memory_order_relaxed) + uint64_t(got), std::memory_order_relaxed);
+      return size_t(got);
     }
-    if (got == 0) return fail("The other side ended the session.");
-    if (errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR)
-      return fail(std::string("The connection of the session broke: ") + std::strerror(errno) + ".");
-    return false;
+    if (got == 0) {
+      lost("The other side ended the connection.");
+    } else if (errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR) {
+      lost(std::string("The connection of the session broke: ") + std::strerror(errno) + ".");
+    }
+    return 0;
+  }
+  void acknowledge_alone() {
+    {
+      std::scoped_lock lock(queue_mutex_);
+      if (frame_open_) return;  // in the middle of a frame; the next one takes it along
+      append_acknowledgement();
+    }
+    write_now();
+  }
+  bool take_acknowledgement(uint64_t position) {
+    {
+      std::scoped_lock lock(queue_mutex_);
+      if (!buffer_.acknowledge(position, back_to_pool())) return false;
+      keeps_much_.store(buffer_.kept_bytes() > kMuchKept, std::memory_order_relaxed);
+    }
+    space_changed_.notify_all();
+    return true;
   }
 
   Fd socket_, wake_;
 
-  std::mutex write_mutex_;
-  OutgoingQueue in_flight_;  // under write_mutex_
-  std::atomic<bool> in_flight_waits_{false};
+  const bool keeps_;  // acknowledgements are spoken, and what is not acknowledged is kept
+  const std::chrono::milliseconds grace_;
+  const std::optional<WayBack> way_back_;
+
+  std::mutex write_mutex_, read_mutex_;
   std::mutex queue_mutex_;
   std::condition_variable queue_changed_, space_changed_;
-  OutgoingQueue queue_;                          // under queue_mutex_
-  Pool send_pool_;                               // under queue_mutex_
-  bool sender_sleeps_ = false, ending_ = false;  // under queue_mutex_
+  // written under queue_mutex_
+  SendBuffer buffer_;
+  BulkPool send_pool_{kTcpPoolBytes};
+  bool resumable_;
+  std::atomic<State> state_{State::connected};
+  std::atomic<bool> full_{false};  // the socket; the sender thread waits for it
+  std::atomic<bool> ending_{false};
+  bool sender_sleeps_ = false;
+  bool frame_open_ = false;  // the rest of its bulk is not in the buffer yet
+  Clock::time_point away_until_;
+  std::string why_away_;
+  std::atomic<uint64_t> acknowledged_to_peer_{0};
+  std::atomic<bool> keeps_much_{false};
+
+  std::atomic<uint64_t> received_{0};  // bytes of the peer's stream; written under read_mutex_
   std::thread sender_;
   std::unique_ptr<uint64_t[]> scratch_;  // the begun frame; the sending thread's
   size_t scratch_bytes_ = 0;
@@ -453,7 +711,7 @@ class TcpLink final : public Link {
   Spinner spinner_;
   ReceiveSlots slots_;
   std::mutex receive_pool_mutex_;
-  Pool receive_pool_;  // under receive_pool_mutex_
+  BulkPool receive_pool_{kTcpPoolBytes};  // under receive_pool_mutex_
   std::atomic<bool> waits_for_room_{false};
 
   std::atomic<bool> interrupted_{false}, failed_{false};
@@ -464,21 +722,9 @@ class TcpLink final : public Link {
 
 }  // namespace
 
-void prepare_tcp_socket(int fd) {
-  int one = 1, idle_s = 10, interval_s = 5, probes = 3;
-  unsigned user_timeout_ms = 25000;
-  setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
-  setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &one, sizeof one);
-  setsockopt(fd, IPPROTO_TCP, TCP_KEEPIDLE, &idle_s, sizeof idle_s);
-  setsockopt(fd, IPPROTO_TCP, TCP_KEEPINTVL, &interval_s, sizeof interval_s);
-  setsockopt(fd, IPPROTO_TCP, TCP_KEEPCNT, &probes, sizeof probes);
-  setsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &user_timeout_ms, sizeof user_timeout_ms);
-}
-
-std::unique_ptr<Link> make_tcp_link(Fd socket) {
+std::unique_ptr<Link> make_tcp_link(Fd socket, TcpResumption resumption) {
   prepare_tcp_socket(socket.get());
-  fcntl(socket.get(), F_SETFL, fcntl(socket.get(), F_GETFL) & ~O_NONBLOCK);
-  return std::make_unique<TcpLink>(std::move(socket));
+  return std::make_unique<TcpLink>(std::move(socket), std::move(resumption));
 }
 
 }  // namespace gpool::transport

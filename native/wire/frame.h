@@ -8,12 +8,16 @@ namespace gpool::wire {
 
 // A different major version is refused at the handshake; a different minor one is not.
 inline constexpr uint16_t kProtocolMajor = 1;
-inline constexpr uint16_t kProtocolMinor = 0;
+inline constexpr uint16_t kProtocolMinor = 1;
 
 // Larger copies are cut in pieces of this size, so that the steps of a copy overlap.
 inline constexpr size_t kBulkPieceBytes = size_t{2} << 20;
 // A frame without its bulk. Bounds what a receiver has to buffer, so a hostile length cannot make it allocate.
 inline constexpr size_t kMaxFrameBytes = size_t{1} << 20;
+
+// `call` of a frame between the two links themselves, which nobody above them sees: `sequence` is the number of bytes
+// of the peer's stream that have arrived. Only in sessions with a resume key.
+inline constexpr uint16_t kAcknowledge = 0;
 
 enum FrameFlags : uint16_t {
   kWantsReply = 1,  // the receiver answers with the same sequence

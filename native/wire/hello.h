@@ -40,11 +40,34 @@ struct Welcome {
   int32_t driver_version;  // as cuDriverGetVersion
   uint32_t session_id;     // workerd's number of this session
   char version[16];
-  uint64_t ring_bytes;  // shared memory only: size of each ring's data and of each bulk area
+  uint32_t ring_bytes;  // shared memory only: size of each ring's data and of each bulk area
+  uint32_t grace_ms;    // with a resume_key: how long the worker waits for a client whose connection was lost
   uint64_t bulk_area_bytes;
-  uint64_t resume_key;  // reserved: proof for resuming a dropped connection
+  uint64_t resume_key;  // proof for resuming a lost connection; 0: this session ends with its connection
 };
 static_assert(sizeof(Welcome) == 72);
+
+// Instead of a Hello: the client of an open session is back after it lost the connection. Both sides name the position
+// in the other's stream of bytes (everything after the handshake) up to which they have it, and send on from there.
+inline constexpr char kResumeMagic[8] = {'g', 'p', 'o', 'o', 'l', '-', 'r', '1'};
+inline constexpr uint16_t kResumableMinor = 1;  // of Hello: clients from here on know all this
+
+struct Resume {
+  char magic[8];
+  uint32_t session_id;
+  uint32_t reserved;
+  uint64_t resume_key;
+  uint64_t received;  // bytes of the worker's stream that the client has
+};
+static_assert(sizeof(Resume) == 32);
+
+struct Resumed {
+  char magic[8];
+  uint32_t refused;     // not 0: `text_bytes` of a sentence follow; the session is over for good
+  uint32_t text_bytes;  // at most 4096
+  uint64_t received;    // bytes of the client's stream that the worker has
+};
+static_assert(sizeof(Resumed) == 24);
 
 // All that the client answers about a device without asking again.
 struct DeviceRecord {

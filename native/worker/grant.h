@@ -25,11 +25,12 @@ struct Grant {
   uint32_t ledger_slot;
   uint32_t vgpu_count;  // 0: all GPUs of the node, without limits (--insecure)
   uint32_t client_pid;
+  uint32_t grace_ms;
   uint32_t warm;  // not 0: no session yet. Prepares for the GPU named here, or for all, and waits for its grant
-  uint32_t reserved;
+  uint32_t activity_slot;
+  uint64_t resume_key;      // 0: the session ends with its connection
   char lease[33];           // empty without a ticket
   char ledger_path[512];    // empty: no ledger
-  uint32_t activity_slot;
   char activity_path[512];  // empty: nobody is told how busy the session is
   char driver_folder[512];  // empty: the system's driver
   char image_folder[512];   // where images of code are kept

@@ -5,8 +5,8 @@
 namespace gpool::worker {
 
 const char* const kUsage =
-    "usage: gpool-workerd --node NAME --state DIR [--driver DIR] --tcp HOST:PORT|off [--linger SECONDS] [--insecure]\n"
-    "       [--image-cache DIR] [--image-cache-bytes BYTES] [--warm-workers N]\n"
+    "usage: gpool-workerd --node NAME --state DIR [--driver DIR] --tcp HOST:PORT|off [--linger SECONDS]\n"
+    "       [--grace SECONDS] [--insecure] [--image-cache DIR] [--image-cache-bytes BYTES] [--warm-workers N]\n"
     "\n"
     "Accepts sessions on DIR/workerd.sock (shared memory) and on HOST:PORT (TCP; port 0: any), checks their tickets "
     "and\n"
@@ -23,6 +23,7 @@ const char* const kUsage =
     "  --warm-workers N workers that are kept ready for each GPU, each with a CUDA context in the GPU's memory\n"
     "                   (default 1; 0: none)\n"
     "  --linger SECONDS ends after so long without an agent and without sessions (default 60; 0: never)\n"
+    "  --grace SECONDS  a TCP client that lost its connection may come back for so long (default 30; 0: never)\n"
     "  --insecure       sessions need no ticket: all GPUs, no limits. For tests, on this machine only\n";
 
 namespace {
@@ -64,7 +65,7 @@ Status parse_options(int argc, char** argv, Options& options) {
       continue;
     }
     if (name != "--node" && name != "--state" && name != "--driver" && name != "--tcp" && name != "--linger" &&
-        name != "--image-cache" && name != "--image-cache-bytes" && name != "--warm-workers")
+        name != "--grace" && name != "--image-cache" && name != "--image-cache-bytes" && name != "--warm-workers")
       return Status::failed("There is no option " + name + "; see gpool-workerd --help.");
     if (++i == argc) return Status::failed(name + " needs a value; see gpool-workerd --help.");
     std::string value = argv[i];
@@ -76,9 +77,11 @@ Status parse_options(int argc, char** argv, Options& options) {
       if (Status status = parse_tcp(value, options); !status) return status;
     }
     if (name == "--image-cache") options.image_folder = value;
-    if (name == "--linger") {
-      if (!is_number(value, 9)) return Status::failed("--linger " + value + " is not a number of seconds.");
-      options.linger = std::chrono::seconds(std::atol(value.c_str()));
+    if (name == "--linger" || name == "--grace") {
+      if (!is_number(value, 6)) return Status::failed(name + " " + value + " is not a number of seconds.");
+      std::chrono::seconds seconds(std::atol(value.c_str()));
+      if (name == "--linger") options.linger = seconds;
+      if (name == "--grace") options.grace = seconds;
     }
     if (name == "--warm-workers") {
       if (!is_number(value, 2)) return Status::failed("--warm-workers " + value + " is not a number from 0 to 99.");

@@ -15,6 +15,7 @@ using Clock = std::chrono::steady_clock;
 constexpr size_t kFramesPerTurn = 64;          // then completions get their turn
 constexpr size_t kMaxCompletions = 64 * 1024;  // a client that asks without reading is held up, not served from memory
 constexpr auto kSpin = std::chrono::microseconds(30);
+constexpr Clock::duration kShortestRest = std::chrono::microseconds(5), kLongestRest = std::chrono::milliseconds(5);
 constexpr auto kUncoveredPoll = std::chrono::microseconds(300);
 
 }  // namespace
@@ -103,10 +104,10 @@ int Session::serve(std::unique_ptr<transport::Link> link) {
 void Session::rest(Clock::time_point last_progress) {
   auto now = Clock::now();
   if (now >= next_look_) look_at_activity(now);
-  // These wait for room in the link, or for memory: nothing wakes us for that.
+  // These wait for room in the link, or for memory: nothing wakes us for that. Rarely where it lasts, as while the
+  // connection is lost.
   if (!kept_.empty() || stalled_ || !behind_.empty() || side_thread_->is_held_up()) {
-    std::this_thread::sleep_for(now - last_progress < kSpin ? std::chrono::microseconds(5)
-                                                            : std::chrono::microseconds(100));
+    std::this_thread::sleep_for(std::clamp<Clock::duration>((now - last_progress) / 16, kShortestRest, kLongestRest));
     return;
   }
   transport::Received frame;

@@ -14,6 +14,7 @@
 #include "transport/handshake.h"
 #include "wire/ticket.h"
 #include "worker/devices.h"
+#include "worker/orders.h"
 #include "worker/session.h"
 
 namespace gpool::worker {
@@ -100,6 +101,8 @@ void run_worker(const Grant& given, Fd client, Fd report) {
   }
   wire::Welcome welcome{};
   welcome.session_id = grant.session_id;
+  welcome.resume_key = grant.resume_key;
+  welcome.grace_ms = grant.grace_ms;
   std::memcpy(welcome.version, grant.version, sizeof welcome.version);
   driver.cuDriverGetVersion(&welcome.driver_version);
   std::vector<wire::DeviceRecord> records;
@@ -113,6 +116,7 @@ void run_worker(const Grant& given, Fd client, Fd report) {
   say(report.get(), "open");
   the_session = new Session(grant, driver, std::move(ledger), std::move(devices), output);
   end_after_client(*link, *the_session, report.get());
+  if (grant.resume_key != 0) obey_orders(report.get(), *link);
   signal(SIGTERM, [](int) { the_session->terminate(); });
   int code = the_session->serve(std::move(link));
   if (code == kClientLost) say(report.get(), "the connection to the client ended without a goodbye");

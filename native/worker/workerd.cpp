@@ -92,6 +92,9 @@ int Workerd::run() {
     std::vector<uint32_t> reporting;
     for (auto& [id, session] : sessions_)
       if (session.report) reporting.push_back(id), watch(session.report);
+    std::vector<uint32_t> watched;
+    for (auto& [id, session] : sessions_)
+      if (session.client) watched.push_back(id), watch(session.client);
     std::vector<uint32_t> warm;
     for (auto& [id, worker] : warm_.all())
       if (worker.report) warm.push_back(id), watch(worker.report);
@@ -111,6 +114,8 @@ int Workerd::run() {
     }
     for (uint32_t id : reporting)
       if (fds[at++].revents) read_report(sessions_.at(id));
+    for (uint32_t id : watched)
+      if (fds[at++].revents) client_has_ended(sessions_.at(id));
     for (uint32_t id : warm)
       if (fds[at++].revents) read_warm(id);
     if (fds[4].revents) read_zygote();
@@ -158,7 +163,7 @@ void Workerd::read_greeting(Handshake& handshake) {
       case State::more:
         continue;
       case State::complete:
-        begin_session(handshake);
+        handshake.reader.resuming() ? resume_session(handshake) : begin_session(handshake);
         break;
       case State::refused:
         log::warn("refused " + handshake.peer + ": " + handshake.reader.sentence());
@@ -203,6 +208,7 @@ void Workerd::begin_session(Handshake& handshake) {
   grant.image_bytes = options_.image_bytes;
   put_text(grant.version, GPOOL_VERSION);
   put_text(grant.command, session.command);
+  make_resumable(handshake, session, grant);
   grant.arena_count = uint32_t(greeting.arenas.size());
   std::copy(greeting.arenas.begin(), greeting.arenas.end(), grant.arenas);
 
@@ -330,6 +336,7 @@ void Workerd::end_session(uint32_t id, int wait_status) {
     reason = "revoked";
     session.detail = "the lease has ended";
   }
+  remember_end(session, session.detail.empty() ? reason : session.detail);
   Line line("session");
   line.add("id", session.id).add("lease", session.lease.empty() ? "-" : session.lease).add("state", "closed");
   line.add("reason", reason).add("detail", session.detail);

@@ -45,13 +45,20 @@ class Workerd {
     uint32_t client_pid = 0;
     pid_t pid = 0;
     uint32_t ledger_slot = 0;
-    Fd report;  // the worker's words: "open", or a sentence of why it ends
+    Fd report;  // the worker's words: "open", or a sentence of why it ends; and our orders to it
+    uint64_t resume_key = 0;
+    Fd client;  // the client's process, where it can be watched
     bool open = false, revoked = false;
     Clock::time_point kill_at = Clock::time_point::max();
     // While a warm worker has been handed the session and has not said that it takes it: should it die, another one is
     // started with these.
     std::unique_ptr<Grant> grant;
     Fd waiting_client;
+  };
+  struct EndedSession {
+    uint32_t id;
+    uint64_t resume_key;
+    std::string why;
   };
   struct Lease {
     Ledger ledger;
@@ -69,6 +76,10 @@ class Workerd {
   void accept_clients(int listener, const char* kind);
   void read_greeting(Handshake& handshake);  // closes the socket when it is through
   void begin_session(Handshake& handshake);
+  void make_resumable(const Handshake& handshake, Session& session, Grant& grant);
+  void resume_session(Handshake& handshake);
+  void client_has_ended(Session& session);
+  void remember_end(const Session& session, const std::string& why);
   void accept_agents();
   void read_agent(Agent& agent);
   void obey(Agent& agent, std::string_view line);
@@ -105,6 +116,7 @@ class Workerd {
   std::vector<Handshake> handshakes_;
   std::vector<std::unique_ptr<Agent>> agents_;
   std::map<uint32_t, Session> sessions_;
+  std::deque<EndedSession> ended_;
   std::map<std::string, Lease> leases_;
   Activity activity_;
   std::string activity_path_;

@@ -55,6 +55,7 @@ async def test_workerd_is_started_with_the_emulator_and_fed(
         "--state": str(agent.state),
         "--driver": str(agent.native / "emulator"),
         "--tcp": "127.0.0.1:0",
+        "--grace": "30",
         "--image-cache": f"{agent.state.parent}/gpool/images",
         "--image-cache-bytes": str(4 << 30),
         "--warm-workers": "1",

@@ -57,7 +57,15 @@ class Workerd:
     Its folder lies directly in the temporary folder: the path of a unix socket holds 107 bytes.
     """
 
-    def __init__(self, native: Path, environment: dict[str, str] | None = None, driver: Path | None = None) -> None:
+    def __init__(
+        self,
+        native: Path,
+        environment: dict[str, str] | None = None,
+        driver: Path | None = None,
+        *,
+        grace_s: int = 30,
+        tcp: str = "127.0.0.1:0",
+    ) -> None:
         """`driver` is the folder of the libcuda.so.1 that the workers use; without it, the emulated GPU's."""
         self.node = f"test-{secrets.token_hex(4)}"
         self.state = Path(tempfile.mkdtemp(prefix="gpool-test-"))
@@ -65,6 +73,7 @@ class Workerd:
         self.unix_path = ""
         self.tcp = ""
         self._native = native
+        self._options = ("--tcp", tcp, "--grace", str(grace_s))
         self._driver = driver or native / "emulator"
         self._environment = {
             **os.environ,
@@ -101,7 +110,7 @@ class Workerd:
                 [
                     str(self._native / "bin" / "gpool-workerd"),
                     *("--node", self.node, "--state", str(self.state), "--driver", str(self._driver)),
-                    *("--tcp", "127.0.0.1:0", "--linger", "10", "--insecure"),
+                    *(*self._options, "--linger", "10", "--insecure"),
                 ],
                 env=self._environment,
                 stdin=subprocess.DEVNULL,
@@ -180,6 +189,14 @@ class Workerd:
     def text(self) -> str:
         """What workerd and its workers have logged."""
         return self.log.read_text(errors="replace") if self.log.exists() else ""
+
+    def wait_for_text(self, text: str) -> None:
+        """Returns when workerd or one of its workers has logged `text`."""
+        deadline = time.monotonic() + _PATIENCE_S
+        while text not in self.text():
+            if time.monotonic() > deadline:
+                raise self._failure(f"nobody logged {text!r}")
+            time.sleep(0.01)
 
     def _failure(self, sentence: str) -> WorkerdError:
         return WorkerdError(f"{sentence}; its log says:\n{self.text()[-4000:]}")

@@ -11,7 +11,8 @@ import signal
 import socket
 import subprocess
 import tempfile
-from collections.abc import Callable, Iterator
+import time
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -42,7 +43,10 @@ class Node:
         *,
         insecure: bool = False,
         linger_s: int = 60,
+        grace_s: int = 30,
         gpus: int = 2,
+        tcp: str = "127.0.0.1:0",
+        prefix: Sequence[str] = (),
         more: tuple[str, ...] = (),
         environment: dict[str, str] | None = None,
         fault: str = "",
@@ -52,9 +56,11 @@ class Node:
         self.state = Path(tempfile.mkdtemp(prefix="gpool-test-"))
         self.uuids = [emulated_uuid(self.name, index) for index in range(gpus)]
         self.command = [
+            *prefix,
             str(native / "bin" / "gpool-workerd"),
             *("--node", self.name, "--state", str(self.state), "--driver", str(native / "emulator")),
-            *("--tcp", "127.0.0.1:0", "--linger", str(linger_s), *(["--insecure"] if insecure else [])),
+            *("--tcp", tcp, "--linger", str(linger_s), "--grace", str(grace_s)),
+            *(["--insecure"] if insecure else []),
             *more,
         ]
         self.environment = {
@@ -84,6 +90,13 @@ class Node:
     def log(self) -> str:
         """What workerd and its workers have logged."""
         return (self.state / "log").read_text()
+
+    def wait_for_text(self, text: str) -> None:
+        """Returns when workerd or one of its workers has logged `text`."""
+        deadline = time.monotonic() + PATIENCE_S
+        while text not in self.log():
+            assert time.monotonic() < deadline, f"nobody logged {text!r}:\n{self.log()}"
+            time.sleep(0.01)
 
     def agent(self, *, greet: bool = True) -> Agent:
         """A connection to the control socket; with `greet`, key and GPUs are told."""

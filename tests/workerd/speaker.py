@@ -15,7 +15,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 __all__ = [
+    "ACKNOWLEDGE",
     "Device",
+    "EndedError",
     "Frame",
     "Greeted",
     "RefusedError",
@@ -38,7 +40,12 @@ PUSH_ERROR = 32
 KIND_CONTEXT, KIND_STREAM, KIND_EVENT, KIND_MODULE, KIND_LIBRARY, KIND_FUNCTION, KIND_KERNEL = 1, 2, 3, 4, 5, 6, 7
 
 _HEADER = struct.Struct("<IHHQIiQ")
-_WELCOME = struct.Struct("<8sHHIIIiI16sQQQ")
+RESUME_MAGIC = b"gpool-r1"
+ACKNOWLEDGE = 0
+
+_WELCOME = struct.Struct("<8sHHIIIiI16sIIQQ")
+_RESUME = struct.Struct("<8sIIQQ")
+_RESUMED = struct.Struct("<8sIIQ")
 _DEVICE = struct.Struct("<16s8sII128s32sQQQQii16QII160i")
 
 
@@ -76,11 +83,16 @@ def sign_ticket(
 
 
 def hello(
-    ticket: bytes = b"", *, major: int = 1, arenas: Sequence[tuple[int, int]] = (), version: bytes = b"0.1.0"
+    ticket: bytes = b"",
+    *,
+    major: int = 1,
+    minor: int = 0,
+    arenas: Sequence[tuple[int, int]] = (),
+    version: bytes = b"0.1.0",
 ) -> bytes:
-    """The first bytes of a client."""
+    """The first bytes of a client. From `minor` 1 on it is one that can come back to its session."""
     return (
-        struct.pack("<8sHHIII", MAGIC, major, 0, len(ticket), os.getpid(), len(arenas))
+        struct.pack("<8sHHIII", MAGIC, major, minor, len(ticket), os.getpid(), len(arenas))
         + struct.pack("<16s64s64s", version, b"test-host", b"speaker")
         + b"".join(struct.pack("<QQ", address, size) for address, size in arenas)
         + ticket
@@ -160,7 +172,7 @@ class Greeted:
         except BaseException:
             self.close()
             raise
-        return Session(self.socket, devices, session_id)
+        return Session(self.socket, devices, session_id, resume_key=welcome[12], grace_ms=welcome[10])
 
 
 @dataclass
@@ -170,13 +182,41 @@ class Session:
     socket: socket.socket
     devices: list[Device]
     session_id: int
+    resume_key: int = 0
+    grace_ms: int = 0
     pushes: list[Frame] = field(default_factory=list)
+    acknowledgements: list[Frame] = field(default_factory=list)
     sequence: int = 0
 
     @classmethod
     def open(cls, address: str, ticket: bytes = b"", greeting: bytes | None = None) -> Session:
         """Connects and greets. Raises `RefusedError`."""
         return Greeted.connect(address, ticket, greeting).welcomed()
+
+    def come_back(self, address: str, received: int, *, session_id: int | None = None, key: int | None = None) -> int:
+        """Asks for the session over a new connection, having `received` so many bytes of the worker's stream.
+
+        Answers how many of the client's the worker has. Raises `RefusedError`.
+        """
+        host, _, port = address.rpartition(":")
+        connection = socket.create_connection((host, int(port)), timeout=PATIENCE_S)
+        connection.sendall(
+            _RESUME.pack(
+                *(RESUME_MAGIC, self.session_id if session_id is None else session_id, 0),
+                *(self.resume_key if key is None else key, received),
+            )
+        )
+        try:
+            magic, refused, text_bytes, worker_received = _RESUMED.unpack(_exactly(connection, _RESUMED.size))
+            assert magic == RESUME_MAGIC
+            if refused:
+                raise RefusedError(_exactly(connection, text_bytes).decode())
+        except BaseException:
+            connection.close()
+            raise
+        self.socket.close()
+        self.socket = connection
+        return int(worker_received)
 
     def __enter__(self) -> Session:
         return self
@@ -203,7 +243,12 @@ class Session:
         return frame
 
     def receive(self) -> Frame:
-        """The next frame; pushes are kept as well. Raises `EndedError`."""
+        """The next frame that is for a client; pushes are kept as well. Raises `EndedError`."""
+        while (frame := self._receive()).call == ACKNOWLEDGE:
+            self.acknowledgements.append(frame)
+        return frame
+
+    def _receive(self) -> Frame:
         frame_bytes, call, flags, sequence, _, status, bulk_bytes = _HEADER.unpack(_exactly(self.socket, 32))
         arguments = _exactly(self.socket, frame_bytes - 32)
         frame = Frame(call, flags, sequence, status, arguments, _exactly(self.socket, bulk_bytes))

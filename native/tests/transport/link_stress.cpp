@@ -1,21 +1,27 @@
 // Drives one link hard, between two processes, and checks every byte.
 //
 //   gpool-link-stress shm|tcp exchange SEED FRAMES    random frames and bulk both ways at once, releases out of order
+//   gpool-link-stress tcp cuts SEED FRAMES            the same through a proxy that cuts the connection again and again
 //   gpool-link-stress shm|tcp full SEED               both sides send until the other's room is used up, then drain
 //   gpool-link-stress shm|tcp killed SEED             the peer is killed in the middle; prints how long it took to
 //   notice gpool-link-stress shm|tcp hostile SEED            the peer writes nonsense; this side must say so and go on
 //   living gpool-link-stress shm|tcp latency N               round trips; prints the median gpool-link-stress shm|tcp
 //   bandwidth MIB           bulk one way; prints GB/s
 //
+// TCP links can be resumed, as those of sessions; `once` in the place of `tcp` is TCP without that.
+//
 // Exits with 0 when everything held; else with 1 and a sentence.
 #include <netinet/in.h>
+#include <poll.h>
 #include <signal.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <sys/wait.h>
 
 #include <algorithm>
+#include <atomic>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
@@ -150,10 +156,82 @@ void receive_many(Link& link, uint64_t seed, size_t hold) {
 struct Ends {
   std::unique_ptr<Link> link;
   pid_t child = 0;  // in the parent: the worker's side
+  pid_t proxy = 0;
+  std::atomic<uint32_t>* cuts = nullptr;  // shared with the proxy
 };
 
+constexpr uint64_t kKey = 0x1234567812345678;
+
+Fd listen_on_loopback(std::string& address) {
+  sockaddr_in where{};
+  where.sin_family = AF_INET;
+  where.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  socklen_t size = sizeof where;
+  Fd listener(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  if (bind(listener.get(), reinterpret_cast<sockaddr*>(&where), sizeof where) || listen(listener.get(), 4))
+    die("bind failed");
+  getsockname(listener.get(), reinterpret_cast<sockaddr*>(&where), &size);
+  address = "127.0.0.1:" + std::to_string(ntohs(where.sin_port));
+  return listener;
+}
+
+GreetingReader greeted(int socket) {
+  GreetingReader reader;
+  std::byte buffer[512];
+  while (size_t wanted = reader.wanted()) {
+    ssize_t got = read(socket, buffer, std::min(wanted, sizeof buffer));
+    if (got <= 0) break;
+    reader.add({buffer, size_t(got)});
+  }
+  return reader;
+}
+
+// The worker's side of clients that come back, as workerd and the worker share it.
+void take_back(Fd listener, Link& link) {
+  for (;;) {
+    Fd accepted(accept4(listener.get(), nullptr, nullptr, SOCK_CLOEXEC));
+    if (!accepted) return;
+    GreetingReader reader = greeted(accepted.get());
+    if (!reader.resuming()) continue;  // cut in the middle of its first words
+    if (reader.resuming()->resume_key != kKey) die("The client came back with another key.");
+    link.resume(std::move(accepted), reader.resuming()->received);
+  }
+}
+
+// Passes bytes on, and cuts the connection after a random number of them: mostly hard (RST), sometimes softly (FIN).
+[[noreturn]] void run_proxy(Fd listener, const sockaddr_in& target, uint64_t seed, std::atomic<uint32_t>& cuts) {
+  prctl(PR_SET_PDEATHSIG, SIGKILL);
+  std::mt19937_64 random(seed);
+  std::vector<char> buffer(256 * 1024);
+  size_t least = 8192;  // the greeting of a session cannot be resumed
+  for (;; least = 1, ++cuts) {
+    Fd near(accept4(listener.get(), nullptr, nullptr, SOCK_CLOEXEC));
+    Fd far(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+    if (connect(far.get(), reinterpret_cast<const sockaddr*>(&target), sizeof target) != 0) std::_Exit(0);
+    size_t left = least + (size_t{1} << random() % 24) + random() % 1000;
+    bool hard = random() % 4 != 0;
+    while (left > 0) {
+      pollfd fds[2] = {{near.get(), POLLIN, 0}, {far.get(), POLLIN, 0}};
+      if (poll(fds, 2, -1) < 0) break;
+      bool ended = false;
+      for (int i = 0; i < 2 && !ended && left > 0; ++i) {
+        if (fds[i].revents == 0) continue;
+        ssize_t got = recv(fds[i].fd, buffer.data(), std::min(buffer.size(), left), 0);
+        // Forwards all of it; one whose peer is not reading holds up the other direction only shortly.
+        ended = got <= 0 || send(fds[1 - i].fd, buffer.data(), size_t(got), MSG_NOSIGNAL) != got;
+        if (!ended) left -= size_t(got);
+      }
+      if (ended) break;
+    }
+    linger how{1, 0};
+    if (hard)
+      for (int fd : {near.get(), far.get()}) setsockopt(fd, SOL_SOCKET, SO_LINGER, &how, sizeof how);
+  }
+}
+
 // Forks; the child accepts, the parent connects.
-Ends make_ends(bool shared_memory) {
+Ends make_ends(const std::string& transport, bool through_proxy, uint64_t seed) {
+  bool shared_memory = transport == "shm";
   std::string folder, path;
   Fd listener;
   std::string address;
@@ -168,34 +246,37 @@ Ends make_ends(bool shared_memory) {
     if (bind(listener.get(), reinterpret_cast<sockaddr*>(&where), sizeof where) || listen(listener.get(), 4))
       die("bind failed");
   } else {
-    sockaddr_in where{};
-    where.sin_family = AF_INET;
-    where.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    socklen_t size = sizeof where;
-    listener.reset(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
-    if (bind(listener.get(), reinterpret_cast<sockaddr*>(&where), sizeof where) || listen(listener.get(), 4))
-      die("bind failed");
-    getsockname(listener.get(), reinterpret_cast<sockaddr*>(&where), &size);
-    address = "127.0.0.1:" + std::to_string(ntohs(where.sin_port));
+    listener = listen_on_loopback(address);
   }
   Ends ends;
+  if (through_proxy) {
+    sockaddr_in target{};
+    socklen_t size = sizeof target;
+    getsockname(listener.get(), reinterpret_cast<sockaddr*>(&target), &size);
+    void* shared = mmap(nullptr, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    ends.cuts = new (shared) std::atomic<uint32_t>(0);
+    Fd entrance = listen_on_loopback(address);
+    ends.proxy = fork();
+    if (ends.proxy == 0) {
+      listener.reset();
+      run_proxy(std::move(entrance), target, seed, *ends.cuts);
+    }
+  }
   ends.child = fork();
   if (ends.child == 0) {
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     Fd accepted(accept4(listener.get(), nullptr, nullptr, SOCK_CLOEXEC));
-    GreetingReader reader;
-    std::byte buffer[512];
-    while (size_t wanted = reader.wanted()) {
-      ssize_t got = read(accepted.get(), buffer, std::min(wanted, sizeof buffer));
-      if (got <= 0) die("no greeting");
-      reader.add({buffer, size_t(got)});
-    }
+    if (greeted(accepted.get()).greeting().hello.pid == 0) die("no greeting");
     wire::DeviceRecord device{};
     device.memory_bytes = 42;
-    Status status = accept_session(std::move(accepted), wire::Welcome{}, {&device, 1}, ends.link);
+    wire::Welcome welcome{};
+    if (transport == "tcp") welcome.resume_key = kKey, welcome.grace_ms = through_proxy ? 30'000 : 500;
+    Status status = accept_session(std::move(accepted), welcome, {&device, 1}, ends.link);
     if (!status) die(status.sentence());
+    if (through_proxy) std::thread(take_back, std::move(listener), std::ref(*ends.link)).detach();
     return ends;
   }
+  listener.reset();
   Connection connection;
   ConnectOptions options;
   options.version = "test";
@@ -215,6 +296,29 @@ int exchange(Ends& ends, uint64_t seed, uint64_t frames) {
   receive_many(*ends.link, seed + 7, 6);
   sender.join();
   return 0;
+}
+
+int cuts(Ends& ends, uint64_t seed, uint64_t frames) {
+  exchange(ends, seed, frames);
+  // The child has had everything when it says so, and the parent is the one to hear it.
+  Link& link = *ends.link;
+  if (ends.child == 0) {
+    std::byte* at = link.begin(32);
+    wire::FrameHeader header{32, kLast, wire::kReply, 1, 0, 0, 0};
+    std::memcpy(at, &header, sizeof header);
+    link.send();
+    link.flush();
+    pause();
+  }
+  Received frame;
+  if (link.receive(frame, kForever) != Outcome::done || frame.header->flags != wire::kReply) die(link.why());
+  for (pid_t* one : {&ends.child, &ends.proxy}) {
+    kill(*one, SIGKILL);
+    waitpid(*one, nullptr, 0);
+    *one = 0;
+  }
+  std::printf("cuts=%u\n", ends.cuts->load());
+  return ends.cuts->load() > 0 ? 0 : 1;
 }
 
 // Each side sends until nothing fits, with nobody receiving; then both drain. Nothing may be lost and nobody may wait
@@ -405,6 +509,7 @@ int bandwidth(Ends& ends, uint64_t mebibytes) {
     wire::FrameHeader header{32, kData, 0, i + 1, 0, 0, bulk.size()};
     std::memcpy(at, &header, sizeof header);
     if (link.send(bulk) != Outcome::done) die(link.why());
+    if (link.keeps_much() && link.try_receive(frame)) die("An answer before the question.");
   }
   if (link.receive(frame, kForever) != Outcome::done) die(link.why());
   double seconds = std::chrono::duration<double>(Clock::now() - begin).count();
@@ -415,14 +520,16 @@ int bandwidth(Ends& ends, uint64_t mebibytes) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  if (argc < 4) die("usage: gpool-link-stress shm|tcp exchange|full|killed|hostile|latency|bandwidth NUMBER [FRAMES]");
+  if (argc < 4)
+    die("usage: gpool-link-stress shm|tcp|once exchange|cuts|full|killed|hostile|latency|bandwidth NUMBER [FRAMES]");
   std::string transport = argv[1], story = argv[2];
   uint64_t number = std::strtoull(argv[3], nullptr, 10);
   uint64_t frames = argc > 4 ? std::strtoull(argv[4], nullptr, 10) : 2000;
   alarm(120);  // the end of every hang
-  Ends ends = make_ends(transport == "shm");
+  Ends ends = make_ends(transport, story == "cuts", number);
   int result = 1;
   if (story == "exchange") result = exchange(ends, number, frames);
+  if (story == "cuts") result = cuts(ends, number, frames);
   if (story == "full") result = full(ends, number);
   if (story == "killed") result = killed(ends, number);
   if (story == "hostile") result = hostile(ends, number);

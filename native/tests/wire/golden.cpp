@@ -73,8 +73,22 @@ void write_handshake() {
     Numbers n;
     n.all(v.major, v.minor, v.refused, v.text_bytes, v.device_count, v.driver_version, v.session_id);
     std::strcpy(v.version, "0.1.0");
-    n.all(v.ring_bytes, v.bulk_area_bytes, v.resume_key);
+    n.all(v.ring_bytes, v.grace_ms, v.bulk_area_bytes, v.resume_key);
     write("welcome", v);
+  }
+  {
+    Resume v{};
+    std::memcpy(v.magic, kResumeMagic, sizeof v.magic);
+    Numbers n;
+    n.all(v.session_id, v.reserved, v.resume_key, v.received);
+    write("resume", v);
+  }
+  {
+    Resumed v{};
+    std::memcpy(v.magic, kResumeMagic, sizeof v.magic);
+    Numbers n;
+    n.all(v.refused, v.text_bytes, v.received);
+    write("resumed", v);
   }
   {
     DeviceRecord v{};

@@ -21,10 +21,11 @@ from gpool.hardware.native_files import emulator_folder, workerd_program
 from gpool.hardware.nvidia import NvidiaGpus
 from gpool.model.ids import NODE_NAME_PATTERN
 
-__all__ = ["NodeKeeping", "data_address", "gpu_source", "serve_agent"]
+__all__ = ["GRACE_S", "NodeKeeping", "data_address", "gpu_source", "serve_agent"]
 
 LOCAL_DATA_ADDRESS = "127.0.0.1:0"
 DATA_ADDRESS = "0.0.0.0:7071"
+GRACE_S = 30
 LONGEST_STATE_PATH = 90  # what workerd takes: the name of a socket must fit behind it
 
 
@@ -64,12 +65,20 @@ class NodeKeeping(NamedTuple):
 
 
 def serve_agent(
-    *, node: str, join: str, token: str, source: GpuSource, data: str, state: Path, keeping: NodeKeeping
+    *,
+    node: str,
+    join: str,
+    token: str,
+    source: GpuSource,
+    data: str,
+    state: Path,
+    keeping: NodeKeeping,
+    grace_s: int = GRACE_S,
 ) -> None:
     """Run the agent of `node` until SIGTERM or SIGINT.
 
     data: workerd's `HOST:PORT`, or `off`. state: folder of workerd's sockets and ledgers, made with mode 0700.
-    Raises `GpoolError`.
+    grace_s: how many seconds a program's lost TCP connection may be resumed; 0: not at all. Raises `GpoolError`.
     """
     with contextlib.suppress(OSError):  # workerd says what is wrong with it
         keeping.image_folder.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -79,7 +88,7 @@ def serve_agent(
         )
     emulated = isinstance(source, EmulatedGpus)
     command = [workerd_program(), "--node", node, "--state", str(state)]
-    command += ["--driver", emulator_folder() if emulated else "", "--tcp", data]
+    command += ["--driver", emulator_folder() if emulated else "", "--tcp", data, "--grace", str(grace_s)]
     command += ["--image-cache", str(keeping.image_folder), "--image-cache-bytes", str(keeping.image_bytes)]
     command += ["--warm-workers", str(keeping.warm_workers)]
     settings = WorkerdSettings(command, source.environment(), state)

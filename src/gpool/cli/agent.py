@@ -28,6 +28,13 @@ __all__ = ["command"]
     help="Where programs of other machines reach the GPUs; `off` for none. "
     "[0.0.0.0:7071; a free port of 127.0.0.1 when the controller is on this machine]",
 )
+@click.option(
+    "--grace",
+    type=click.IntRange(0, 999_999),
+    default=30,
+    metavar="SECONDS",
+    help="How long a program's lost TCP connection may be resumed; 0: it ends the program's use of the GPU. [30]",
+)
 @click.option("--state", type=click.Path(path_type=Path), metavar="DIR", help="Folder of sockets and ledgers.")
 @click.option(
     "--image-cache",
@@ -52,6 +59,7 @@ def command(
     emulate: int | None,
     emulate_memory: str,
     listen_data: str | None,
+    grace: int,
     state: Path | None,
     image_cache: Path | None,
     image_cache_size: str,
@@ -91,5 +99,6 @@ def command(
         source=source,
         data=data,
         state=folder.absolute(),
+        grace_s=grace,
         keeping=NodeKeeping(images.absolute(), image_bytes, warm_workers),
     )
