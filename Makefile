@@ -37,9 +37,9 @@ help:  ## this list
 demo: $(STAMPS)/install $(STAMPS)/demo  ## a pool of two nodes on this machine; trains a network on it over TCP
 	@"$(BIN)/python" examples/demo.py
 
-test: native $(STAMPS)/install $(STAMPS)/test  ## every test: native, Python, CUDA programs and tinygrad over each way to a GPU
+test: native $(STAMPS)/install $(STAMPS)/test  ## every test: native, Python, CUDA programs and real clients over each way to a GPU
 	@"$(BIN)/ctest" --test-dir $(BUILD) --output-on-failure -j 2
-	GPOOL_BUILD="$(CURDIR)/$(BUILD)" "$(BIN)/python" -m pytest $(PYTEST_FLAGS)
+	GPOOL_BUILD="$(CURDIR)/$(BUILD)" "$(BIN)/python" -m pytest -n 2 --dist loadfile $(PYTEST_FLAGS)
 
 bench: native $(STAMPS)/install  ## what each CUDA call costs: directly, over shared memory and over TCP, in one table
 	@$(use_compiler)

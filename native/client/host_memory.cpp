@@ -199,12 +199,6 @@ std::shared_ptr<HostTwin> twin_of_address(uint64_t address, Session& session, Co
     if (range->twin != nullptr) return range->twin;
     wanted = *range;
   }
-  // Registered as malloc gave it: pinned for copies. A twin would hold what is not the program's to share.
-  if (wanted.address % page_bytes() != 0) {
-    log::warn("kernels will not see " + std::to_string(wanted.bytes) +
-              " bytes of host memory of the program that begin inside a page; register whole pages for that.");
-    return nullptr;
-  }
   std::lock_guard one_at_a_time(making);
   {
     std::shared_lock lock(ranges_mutex());

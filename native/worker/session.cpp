@@ -71,7 +71,8 @@ int Session::serve(std::unique_ptr<transport::Link> link) {
     link_->flush();
     if (link_->broken()) {
       transport::Received frame;
-      if (!kept_.empty() || stalled_ || !next_frame(frame)) break;
+      kept_.clear();  // nobody takes an answer any more
+      if (stalled_ || !next_frame(frame)) break;
       // What arrived before the end still counts: a goodbye is an end in good order.
       carry_out(frame);
       continue;

@@ -20,6 +20,7 @@ import shlex
 import signal
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -117,10 +118,21 @@ def bystanders(pool: GpoolHome) -> Iterator[list[Program]]:
     assert pool.json("ps") == []
 
 
+def settle(pool: GpoolHome) -> Counter[str]:
+    """What remains once the same has been seen three times in a row: workerd makes workers ready in the background."""
+    seen = [remains(pool.runtime)]
+    for _ in range(int(PATIENCE_S)):
+        pool.json("ps")  # takes a while
+        seen.append(remains(pool.runtime))
+        if len(seen) > 2 and seen[-1] == seen[-2] == seen[-3]:
+            return seen[-1]
+    raise AssertionError(f"what the pool holds does not settle: {seen[-1]} after {seen[-2]}")
+
+
 @pytest.fixture(autouse=True)
 def unharmed(pool: GpoolHome, bystanders: list[Program]) -> Iterator[None]:
     """Around each test: the bystanders compute, and the machine holds as much of the pool after it as before."""
-    settled = remains(pool.runtime)
+    settled = settle(pool)
     yield
     for program in bystanders:
         program.alive()
