@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import importlib.util
 import os
+import shutil
 import sys
+import sysconfig
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -51,6 +53,24 @@ def tinygrad_environment(tmp_path_factory: pytest.TempPathFactory) -> dict[str, 
         missing("tinygrad")
     folder = tmp_path_factory.mktemp("tinygrad")
     return {"NVRTC_PATH": str(nvrtc), "XDG_CACHE_HOME": str(folder), "PYTHONPATH": ""}
+
+
+@pytest.fixture(scope="session")
+def triton_environment(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """One cache of compiled kernels for this run: what one driver had compiled, the others load."""
+    if importlib.util.find_spec("triton") is None:
+        missing("triton")
+    # Triton builds its launcher, a C extension of Python, when it first meets a GPU.
+    compiler = next(filter(None, map(shutil.which, ("gcc", "clang", "cc", "gcc-14", "gcc-13", "gcc-12"))), None)
+    if compiler is None:
+        missing("a C compiler")
+    if not (Path(sysconfig.get_paths()["include"]) / "Python.h").exists():
+        missing("Python.h (on Debian and Ubuntu: the package python3-dev)")
+    return {
+        "CC": str(compiler),
+        "TRITON_CACHE_DIR": str(tmp_path_factory.mktemp("triton")),
+        "TRITON_DEFAULT_FP_FUSION": "1",  # a default that changes between versions, and the results with it
+    }
 
 
 @pytest.fixture(scope="session")

@@ -57,3 +57,10 @@ def test_replay_of_a_captured_graph(driver: Driver, python: str, tmp_path: Path)
     replay, three = _counted(driver, python, "counted_graph", tmp_path, {"PYTHONPATH": ""})
     assert (replay["messages"], replay["round_trips"]) == ({"cuGraphLaunch": 1}, 0)
     assert (three["messages"], three["round_trips"]) == ({"cuGraphLaunch": 3, "wait": 1}, 1)
+
+
+def test_a_triton_matmul(driver: Driver, python: str, triton_environment: dict[str, str], tmp_path: Path) -> None:
+    """A launch is one message, and its result one more, which is waited for."""
+    launched, fetched = _counted(driver, python, "counted_triton", tmp_path, triton_environment)
+    assert (launched["messages"], launched["round_trips"]) == ({"launch": 1}, 0)
+    assert (fetched["messages"], fetched["round_trips"]) == ({"launch": 1, "copy_to_host": 1}, 1)

@@ -201,4 +201,13 @@ SUITES = (
         folder=_tinygrad(_NEWEST),
         known={"clang": _NEEDS_CLANG, "test_hgemm": "its kernel does not compile: NVRTC finds no cuda_fp16.h here"},
     ),
+    Suite(
+        name="triton",
+        client="Triton",
+        what="vector add, softmax, layer norm and products in six types, compared with NumPy",
+        version=_installed("triton"),
+        arguments=lambda place: [str(_BODIES / "triton_kernels.py")],
+        environment=lambda place: {"TRITON_CACHE_DIR": str(place.cache / "triton"), "TRITON_DEFAULT_FP_FUSION": "1"},
+        is_body=True,
+    ),
 )
