@@ -142,7 +142,7 @@ def build(report: Report, folder: Path) -> bool:
 
 
 def system_driver(scratch: Path) -> Path:
-    """A folder that holds NVIDIA's libcuda.so.1 and libnvidia-ml.so.1 and nothing else."""
+    """A folder that holds NVIDIA's libcuda.so.1 and libnvidia-ml.so.1 alone. Raises SystemExit without a driver."""
     found = subprocess.run(["ldconfig", "-p"], capture_output=True, text=True, check=False).stdout
     folder = scratch / "driver"
     folder.mkdir()
@@ -168,8 +168,11 @@ def programs(report: Report, ways: dict[str, Driver], scratch: Path) -> None:
     environment = dict(os.environ)
 
     def compiled(source: Path) -> tuple[Path, Done]:
+        # A program that needs instructions of one generation says so in its first line.
+        first = source.read_text().partition("\n")[0]
+        flags = first.removeprefix("// nvcc:").split() if first.startswith("// nvcc:") else ["-arch=native"]
         return source, execute(
-            [nvcc, "-arch=native", "-o", str(scratch / source.stem), str(source)], environment, report.left(120)
+            [nvcc, *flags, "-o", str(scratch / source.stem), str(source)], environment, report.left(120)
         )
 
     with ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:
@@ -207,7 +210,10 @@ def behaviour(report: Report, ways: dict[str, Driver], scratch: Path) -> None:
         result = scratch / f"behaviour-{way}.json"
         library = Path(driver.environment["LD_LIBRARY_PATH"]) / "libcuda.so.1"
         done = execute(
-            [sys.executable, str(runner), "--driver", str(library), "--json", str(result)],
+            [
+                *(sys.executable, str(runner), "--driver", str(library), "--json", str(result)),
+                *("--way", "real" if way == "emulator" else "pool"),
+            ],
             driver.environment,
             report.left(60),
         )
@@ -327,12 +333,13 @@ def main() -> int:
         "--out", type=Path, default=_ROOT / "bench" / "results", help="folder for the page and the JSON"
     )
     parser.add_argument("--seconds", type=float, default=520.0, help="time for everything (default 520)")
+    parser.add_argument("--driver", type=Path, help="folder of the libcuda.so.1 to compare with; default: the system's")
     parser.add_argument("--build", type=Path, default=_ROOT / "build" / "gpu", help="build folder")
     options = parser.parse_args()
     report = Report(options.out, time.monotonic() + options.seconds)
     with tempfile.TemporaryDirectory(prefix="gpool-gpu-") as name:
         scratch = Path(name)
-        folder = system_driver(scratch)
+        folder = options.driver.absolute() if options.driver else system_driver(scratch)
         _about(report, dict(os.environ))
         native = options.build.absolute()
         if not build(report, native):

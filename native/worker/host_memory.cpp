@@ -76,9 +76,9 @@ CUresult map(Session& session, const wire::HostMap& wanted, uint64_t& device_add
   return CUDA_SUCCESS;
 }
 
-Session::HostMapping* find_live(Session& session, uint64_t address) {
+Session::HostMapping* find(Session& session, uint64_t address) {
   auto at = session.host_mappings.find(address);
-  return at != session.host_mappings.end() && !at->second.ending ? &at->second : nullptr;
+  return at != session.host_mappings.end() ? &at->second : nullptr;
 }
 
 }  // namespace
@@ -88,7 +88,7 @@ std::byte* Session::host_memory(uint64_t address, uint64_t bytes) {
   if (at == host_mappings.begin()) return nullptr;
   --at;
   const uint64_t offset = address - at->first, size = at->second.memory.size();
-  if (at->second.ending || offset >= size || bytes > size - offset) return nullptr;
+  if (offset >= size || bytes > size - offset) return nullptr;
   return at->second.memory.data() + offset;
 }
 
@@ -101,25 +101,33 @@ void carry_out_host_map(Session& session, Invoke& invoke) {
 
 void carry_out_host_unmap(Session& session, Invoke& invoke) {
   const uint64_t address = invoke.arguments<wire::HostUnmap>().address;
-  Session::HostMapping* mapping = invoke.valid() ? find_live(session, address) : nullptr;
+  Session::HostMapping* mapping = invoke.valid() ? find(session, address) : nullptr;
   if (!mapping) return void(invoke.finish(CUDA_ERROR_INVALID_VALUE));
-  mapping->ending = true;
   if (mapping->mirror) --session.twins, session.twins_for_all -= mapping->always;
+  auto ending = std::make_shared<Session::HostMapping>(std::move(*mapping));
+  session.host_mappings.erase(address);
   // Work of any device may use it, as natively, where freeing waits for that work.
   auto left = std::make_shared<size_t>(session.devices.size());
   for (uint32_t device = 0; device < session.devices.size(); ++device)
-    session.after_device(device, -1, [&session, address, left](CUresult) {
+    session.after_device(device, -1, [&session, ending, left](CUresult) {
       if (--*left > 0) return;
-      auto at = session.host_mappings.find(address);
-      session.driver.cuMemHostUnregister(at->second.memory.data());
-      munmap(at->second.memory.data(), at->second.memory.size());
-      session.host_mappings.erase(at);
+      CUcontext current = nullptr;
+      session.driver.cuCtxGetCurrent(&current);
+      // A driver waits here for what has been queued since: for the client's functions too, which come through the
+      // dispatching thread.
+      session.side_thread().give(
+          [&session, ending, current] {
+            session.driver.cuCtxSetCurrent(current);
+            session.driver.cuMemHostUnregister(ending->memory.data());
+            munmap(ending->memory.data(), ending->memory.size());
+          },
+          [] { return true; });
     });
 }
 
 void carry_out_host_update(Session& session, Invoke& invoke) {
   const wire::HostUpdate arguments = invoke.arguments<wire::HostUpdate>();
-  Session::HostMapping* mapping = invoke.valid() ? find_live(session, arguments.address) : nullptr;
+  Session::HostMapping* mapping = invoke.valid() ? find(session, arguments.address) : nullptr;
   if (!mapping || !mapping->mirror) return void(invoke.finish(CUDA_ERROR_INVALID_VALUE));
   mapping->suspect = true;
   if ((arguments.flags & wire::HostUpdate::always) && !std::exchange(mapping->always, true)) ++session.twins_for_all;
@@ -133,7 +141,7 @@ void Session::push_host_changes() {
   constexpr size_t kRoom = 256 * 1024;
   if (twins == 0) return;
   bool any = false;
-  for (auto& [address, mapping] : host_mappings) any |= mapping.mirror && !mapping.ending && mapping.suspect;
+  for (auto& [address, mapping] : host_mappings) any |= mapping.mirror && mapping.suspect;
   if (!any) return;
   // Asked before the look: a kernel that ends in between is seen, one that goes on keeps the twins under suspicion.
   bool quiet = true;
@@ -143,7 +151,7 @@ void Session::push_host_changes() {
           make_current(stream->context) != CUDA_SUCCESS || driver.cuStreamQuery(stream->cu) != CUDA_ERROR_NOT_READY;
   std::vector<std::byte> message(sizeof(wire::PushHostUpdate) + kRoom);
   for (auto& [address, mapping] : host_mappings) {
-    if (!mapping.mirror || mapping.ending || !mapping.suspect) continue;
+    if (!mapping.mirror || !mapping.suspect) continue;
     mapping.suspect = !quiet;
     for (size_t offset = 0; offset < mapping.memory.size();) {
       size_t written = 0;

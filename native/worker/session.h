@@ -202,7 +202,6 @@ class Session {
   struct HostMapping {
     std::span<std::byte> memory;     // here
     std::unique_ptr<Mirror> mirror;  // of a twin
-    bool ending = false;             // unmapped, but work that was queued before may still use it
     bool suspect = false;            // twin: work under way may change it
     bool always = false;             // twin: any work may
   };
