@@ -38,7 +38,7 @@ demo: $(STAMPS)/install $(STAMPS)/demo  ## a pool of two nodes on this machine; 
 	@"$(BIN)/python" examples/demo.py
 
 test: native $(STAMPS)/install $(STAMPS)/test  ## every test: native, Python, CUDA programs and real clients over each way to a GPU
-	@"$(BIN)/ctest" --test-dir $(BUILD) --output-on-failure -j 2
+	@"$(BIN)/ctest" --test-dir $(BUILD) --output-on-failure --timeout 120 -j 2
 	GPOOL_BUILD="$(CURDIR)/$(BUILD)" "$(BIN)/python" -m pytest -n 2 --dist loadfile $(PYTEST_FLAGS)
 
 bench: native $(STAMPS)/install  ## what each CUDA call costs: directly, over shared memory and over TCP, in one table

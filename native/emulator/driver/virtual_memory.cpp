@@ -220,9 +220,7 @@ GPOOL_CUDA cuMemUnmap(CUdeviceptr pointer, size_t bytes) {
     begins.push_back(at);
     at = block->end();
   }
-  for (const auto& device : driver().devices()) {
-    if (device.primary->active) device.primary->wait_for_all();
-  }
+  // Without waiting for anything, unlike cuMemFree: who unmaps has seen to it that nothing uses the memory.
   for (uint64_t begin : begins) {
     memory().remove(begin);
     all.mapped.erase(begin);
