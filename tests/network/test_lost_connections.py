@@ -48,7 +48,9 @@ def test_cuts_change_nothing_that_a_program_computes(
     with Proxy(workerd.tcp, cuts=after_random_bytes(seed=1, least=200, most=1 << 20)) as proxy:
         assert reach(workerd, proxy.address).run([executable], timeout_s=120) == uncut
         assert proxy.cut_count >= 3
-    assert closed(workerd)[0] == closed(workerd)[0] == "client-closed"
+    assert closed(workerd)[0] == "client-closed"
+    # A cut may take the goodbye along; that the program has ended is noticed then as well.
+    assert closed(workerd)[0] in ("client-closed", "client-lost")
 
 
 @pytest.mark.parametrize("seed", [1])
