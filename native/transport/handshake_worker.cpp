@@ -5,6 +5,7 @@
 #include <cerrno>
 #include <cstring>
 
+#include "base/pass_descriptor.h"
 #include "transport/handshake.h"
 #include "transport/shm_link.h"
 #include "transport/tcp_link.h"
@@ -16,17 +17,7 @@ constexpr int kWelcomeTimeout_ms = 10'000;
 
 Status send_with_fd(int socket, std::span<const std::byte> bytes, int passed) {
   while (!bytes.empty()) {
-    iovec part{const_cast<std::byte*>(bytes.data()), bytes.size()};
-    alignas(cmsghdr) char control[CMSG_SPACE(sizeof(int))] = {};
-    msghdr message{};
-    message.msg_iov = &part, message.msg_iovlen = 1;
-    if (passed >= 0) {
-      message.msg_control = control, message.msg_controllen = sizeof control;
-      cmsghdr* head = CMSG_FIRSTHDR(&message);
-      head->cmsg_level = SOL_SOCKET, head->cmsg_type = SCM_RIGHTS, head->cmsg_len = CMSG_LEN(sizeof(int));
-      std::memcpy(CMSG_DATA(head), &passed, sizeof passed);
-    }
-    ssize_t sent = sendmsg(socket, &message, MSG_NOSIGNAL | MSG_DONTWAIT);
+    ssize_t sent = send_with_descriptor(socket, bytes, passed);
     if (sent > 0) {
       bytes = bytes.subspan(size_t(sent));
       passed = -1;

@@ -16,6 +16,7 @@
 #include <cstring>
 #include <mutex>
 
+#include "base/pass_descriptor.h"
 #include "transport/futex.h"
 #include "transport/receive_slots.h"
 
@@ -193,15 +194,7 @@ class ShmLink final : public Link {
   }
 
   bool pass_descriptor(int fd, uint64_t tag) override {
-    iovec part{&tag, sizeof tag};
-    alignas(cmsghdr) char control[CMSG_SPACE(sizeof(int))] = {};
-    msghdr message{};
-    message.msg_iov = &part, message.msg_iovlen = 1;
-    message.msg_control = control, message.msg_controllen = sizeof control;
-    cmsghdr* head = CMSG_FIRSTHDR(&message);
-    head->cmsg_level = SOL_SOCKET, head->cmsg_type = SCM_RIGHTS, head->cmsg_len = CMSG_LEN(sizeof(int));
-    std::memcpy(CMSG_DATA(head), &fd, sizeof fd);
-    return sendmsg(socket_.get(), &message, MSG_NOSIGNAL | MSG_DONTWAIT) == sizeof tag;
+    return send_with_descriptor(socket_.get(), std::as_bytes(std::span(&tag, 1)), fd) == sizeof tag;
   }
 
   Fd take_descriptor(uint64_t tag) override {

@@ -5,18 +5,12 @@
 #include <cerrno>
 #include <cstring>
 
+#include "base/pass_descriptor.h"
+
 namespace gpool::worker {
 
 bool send_grant(int socket, const Grant& grant, int client) {
-  iovec part{const_cast<Grant*>(&grant), sizeof grant};
-  alignas(cmsghdr) char control[CMSG_SPACE(sizeof(int))] = {};
-  msghdr message{};
-  message.msg_iov = &part, message.msg_iovlen = 1;
-  message.msg_control = control, message.msg_controllen = sizeof control;
-  cmsghdr* head = CMSG_FIRSTHDR(&message);
-  head->cmsg_level = SOL_SOCKET, head->cmsg_type = SCM_RIGHTS, head->cmsg_len = CMSG_LEN(sizeof(int));
-  std::memcpy(CMSG_DATA(head), &client, sizeof client);
-  return sendmsg(socket, &message, MSG_NOSIGNAL | MSG_DONTWAIT) == sizeof grant;
+  return send_with_descriptor(socket, std::as_bytes(std::span(&grant, 1)), client) == sizeof grant;
 }
 
 bool receive_grant(int socket, Grant& grant, Fd& client) {

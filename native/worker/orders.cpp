@@ -6,20 +6,12 @@
 #include <cstring>
 #include <thread>
 
+#include "base/pass_descriptor.h"
+
 namespace gpool::worker {
 
 bool send_order(int report, const Order& order, int socket) {
-  iovec part{const_cast<Order*>(&order), sizeof order};
-  alignas(cmsghdr) char control[CMSG_SPACE(sizeof(int))] = {};
-  msghdr message{};
-  message.msg_iov = &part, message.msg_iovlen = 1;
-  if (socket >= 0) {
-    message.msg_control = control, message.msg_controllen = sizeof control;
-    cmsghdr* head = CMSG_FIRSTHDR(&message);
-    head->cmsg_level = SOL_SOCKET, head->cmsg_type = SCM_RIGHTS, head->cmsg_len = CMSG_LEN(sizeof(int));
-    std::memcpy(CMSG_DATA(head), &socket, sizeof socket);
-  }
-  return sendmsg(report, &message, MSG_NOSIGNAL | MSG_DONTWAIT) == ssize_t(sizeof order);
+  return send_with_descriptor(report, std::as_bytes(std::span(&order, 1)), socket) == ssize_t(sizeof order);
 }
 
 void obey_orders(int report, transport::Link& link) {
