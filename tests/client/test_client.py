@@ -11,6 +11,7 @@ import sys
 import threading
 from ctypes import byref, c_float, c_int, c_size_t, c_uint64, c_void_p
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -57,6 +58,16 @@ def _vector_add(driver: Driver, count: int = 1000) -> None:
     for pointer in (left, right, total):
         driver.free(pointer.value)
     driver.check("cuModuleUnload", module)
+
+
+def _counted(program: str, native: Path, workerd: Workerd, folder: Path) -> dict[str, Any]:
+    """What the client counted in a program over shared memory; its arguments are the library and the tests' folder."""
+    statistics = folder / "statistics.json"
+    environment = os.environ | {"GPOOL_ENDPOINTS": f"unix:{workerd.unix_path}", "GPOOL_STATS": str(statistics)}
+    library, tests = str(native / "client" / "libcuda.so.1"), str(Path(__file__).resolve().parents[1])
+    subprocess.run([sys.executable, "-c", program, library, tests], env=environment, check=True, timeout=60)
+    counted: dict[str, Any] = json.loads(statistics.read_text())
+    return counted
 
 
 def test_a_kernel_adds_two_vectors(driver: Driver) -> None:
@@ -144,12 +155,7 @@ def test_a_training_step_asks_only_when_it_must(native: Path, workerd: Workerd, 
         "  a = c_int(); d.check('cuDeviceGetAttribute', byref(a), 16, 0)\n"
         "d.check('cuCtxSynchronize')\n"
     )
-    statistics = tmp_path / "statistics.json"
-    environment = os.environ | {"GPOOL_ENDPOINTS": f"unix:{workerd.unix_path}", "GPOOL_STATS": str(statistics)}
-    library = str(native / "client" / "libcuda.so.1")
-    tests = str(Path(__file__).resolve().parents[1])
-    subprocess.run([sys.executable, "-c", program, library, tests], env=environment, check=True, timeout=60)
-    counted = json.loads(statistics.read_text())
+    counted = _counted(program, native, workerd, tmp_path)
     assert counted["calls"]["cuMemsetD8Async"] == 500
     assert counted["round_trips"] <= 3
     assert counted["wire_operations"] <= 510
@@ -180,12 +186,7 @@ def test_what_is_between_profiler_calls_is_counted_apart(native: Path, workerd: 
         "d.check('cuProfilerStart'); fill(); d.check('cuProfilerStart'); fill(); d.check('cuProfilerStop'); fill()\n"
         "d.check('cuProfilerStart'); d.check('cuCtxSynchronize'); d.check('cuProfilerStop')\n"
     )
-    statistics = tmp_path / "statistics.json"
-    environment = os.environ | {"GPOOL_ENDPOINTS": f"unix:{workerd.unix_path}", "GPOOL_STATS": str(statistics)}
-    library = str(native / "client" / "libcuda.so.1")
-    tests = str(Path(__file__).resolve().parents[1])
-    subprocess.run([sys.executable, "-c", program, library, tests], env=environment, check=True, timeout=60)
-    counted = json.loads(statistics.read_text())
+    counted = _counted(program, native, workerd, tmp_path)
     assert counted["messages"]["cuMemsetD8Async"] == 4
     fills, wait = counted["profiled"]
     assert fills["messages"] == {"cuMemsetD8Async": 2}
@@ -353,11 +354,7 @@ def test_copies_of_pinned_memory_near_the_gpu_do_not_travel(native: Path, worker
         "d.synchronize(); assert ctypes.string_at(b, size) == bytes([7]) * size\n"
         "d.check('cuMemcpyDtoH_v2', a, p, size); d.check('cuMemFreeHost', a); d.check('cuMemFreeHost', b)\n"
     )
-    statistics = tmp_path / "statistics.json"
-    environment = os.environ | {"GPOOL_ENDPOINTS": f"unix:{workerd.unix_path}", "GPOOL_STATS": str(statistics)}
-    library, tests = str(native / "client" / "libcuda.so.1"), str(Path(__file__).resolve().parents[1])
-    subprocess.run([sys.executable, "-c", program, library, tests], env=environment, check=True, timeout=60)
-    counted = json.loads(statistics.read_text())
+    counted = _counted(program, native, workerd, tmp_path)
     assert counted["bytes_sent"] + counted["bytes_received"] < 64 << 10
     assert counted["round_trips"] <= 7
     workerd.wait_until_idle()
