@@ -11,6 +11,7 @@
 #include "client/context.h"
 #include "client/driver.h"
 #include "client/host_twin.h"
+#include "transport/handshake.h"
 
 namespace gpool::client {
 
@@ -411,14 +412,9 @@ void Session::end() {
   for (int patience = 0; patience < 200; patience++) {
     if (send_mutex_.try_lock()) {
       if (!lost_.load()) {
-        if (std::byte* room = link_->try_begin(sizeof(wire::FrameHeader)); room != nullptr) {
-          const uint64_t sequence = sequence_.load() + 1;
+        const uint64_t sequence = sequence_.load() + 1;
+        if (transport::say_goodbye(*link_, sequence)) {
           sequence_.store(sequence);
-          wire::FrameHeader header{
-              sizeof(wire::FrameHeader), static_cast<uint16_t>(wire::Message::goodbye), 0, sequence, 0, 0, 0};
-          std::memcpy(room, &header, sizeof header);
-          (void)link_->send();
-          (void)link_->flush();
         } else if (!link_->broken()) {  // what was sent before is still on its way
           send_mutex_.unlock();
           std::this_thread::sleep_for(std::chrono::milliseconds(5));
