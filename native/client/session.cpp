@@ -60,7 +60,7 @@ void write_arguments(std::byte* room, Bytes arguments, Parts trailing) {
 
 }  // namespace
 
-CUresult Session::post(uint16_t call, Context* context, Bytes arguments, Parts trailing, Bytes bulk) {
+CUresult Session::post(uint16_t call, Context* context, Bytes arguments, Parts trailing, Bytes bulk, bool borrowed) {
   uint64_t sequence;
   {
     const size_t bytes = total_bytes(arguments, trailing);
@@ -69,7 +69,7 @@ CUresult Session::post(uint16_t call, Context* context, Bytes arguments, Parts t
     if (frame.ok()) {
       write_arguments(frame.arguments(), arguments, trailing);
       sequence = frame.sequence();
-      if (!frame.send(bulk)) sequence = 0;
+      if (!frame.send(bulk, borrowed)) sequence = 0;
     } else {
       sequence = 0;
     }
