@@ -13,6 +13,7 @@
 
 #include "base/address_space.h"
 #include "base/log.h"
+#include "client/graph_holdings.h"
 #include "client/lease.h"
 #include "client/trace.h"
 #include "transport/handshake.h"
@@ -397,6 +398,7 @@ Context* find_context(CUcontext handle) {
 
 CUresult settle(Context* context, CUresult status, uint64_t sequence) {
   CUresult due = context->session->settle_due(sequence);
+  land_staged(*context->session);
   if (status != CUDA_SUCCESS) return status;
   if (int32_t sticky = context->sticky.load(std::memory_order_relaxed); sticky != 0)
     return static_cast<CUresult>(sticky);

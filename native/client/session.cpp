@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <chrono>
 #include <cstdio>
+#include <optional>
 #include <thread>
 
 #include "base/log.h"
@@ -226,6 +227,31 @@ void Session::fill(Pending& pending, const transport::Received& frame) {
   }
 }
 
+namespace {
+
+template <class Push>
+bool read_push(const transport::Received& frame, Push& push) {
+  if (frame.argument_bytes() < sizeof push) return false;
+  std::memcpy(&push, frame.arguments(), sizeof push);
+  return true;
+}
+
+std::optional<Reached> read_reached(wire::Message message, const transport::Received& frame) {
+  if (message == wire::Message::push_host_function) {
+    wire::PushHostFunction push;
+    if (read_push(frame, push)) return Reached{Reached::function, push.id, 0, push.status};
+  } else if (message == wire::Message::push_graph_function) {
+    wire::PushGraphFunction push;
+    if (read_push(frame, push)) return Reached{Reached::graph_function, push.function, push.run, CUDA_SUCCESS};
+  } else if (message == wire::Message::push_done) {
+    wire::WhenDone push;
+    if (read_push(frame, push)) return Reached{Reached::done, push.id, 0, CUDA_SUCCESS};
+  }
+  return {};
+}
+
+}  // namespace
+
 void Session::handle_push(const transport::Received& frame) {
   const auto message = static_cast<wire::Message>(frame.header->call);
   if (message == wire::Message::push_output) {
@@ -238,11 +264,9 @@ void Session::handle_push(const transport::Received& frame) {
     std::fflush(to);
     return;
   }
-  if (message == wire::Message::push_host_function && frame.argument_bytes() >= sizeof(wire::PushHostFunction)) {
-    wire::PushHostFunction reached;
-    std::memcpy(&reached, frame.arguments(), sizeof reached);
+  if (std::optional<Reached> reached = read_reached(message, frame)) {
     std::lock_guard lock(receive_mutex_);
-    reached_.push_back(reached);
+    reached_.push_back(*reached);
     if (followers_ > 0) received_.notify_all();
     return;
   }
@@ -362,7 +386,7 @@ void Session::expect_host_function() {
   expected_changed_.notify_all();
 }
 
-bool Session::next_host_function(wire::PushHostFunction& reached) {
+bool Session::next_host_function(Reached& reached) {
   std::unique_lock lock(receive_mutex_);
   while (true) {
     if (!reached_.empty()) {

@@ -43,6 +43,15 @@ struct Pending {
   bool done = false;        // guarded by the session's receive_mutex_
 };
 
+// What the thread of host functions is told.
+struct Reached {
+  enum What : uint8_t { function, graph_function, done };
+  What what = function;
+  uint64_t id = 0;   // of the function, or of what is done
+  uint64_t run = 0;  // of a graph's
+  int32_t status = CUDA_SUCCESS;
+};
+
 class Session {
  public:
   Session(uint32_t slot, std::unique_ptr<transport::Link> link, const wire::Welcome& welcome, std::string node);
@@ -125,7 +134,7 @@ class Session {
   void expect_host_function();
   // For the thread that runs them: waits until a stream has reached one, and receives for all meanwhile. False: the
   // session has ended.
-  bool next_host_function(wire::PushHostFunction& reached);
+  bool next_host_function(Reached& reached);
   void finish_host_function();
   // Waits until all that were posted have been run, or can no more be.
   void wait_for_host_functions();
@@ -180,8 +189,8 @@ class Session {
   uint64_t waited_behind_ = 0;      // the last frame sent when a round trip was last counted
   std::deque<std::shared_ptr<Pending>> due_;
   // Guarded by receive_mutex_.
-  std::deque<wire::PushHostFunction> reached_;
-  uint32_t expected_ = 0;  // host functions posted and not yet run
+  std::deque<Reached> reached_;
+  uint32_t expected_ = 0;  // host functions that have not been run, and what push_done is to tell of
   std::condition_variable expected_changed_;
 
   std::atomic<bool> lost_{false};
