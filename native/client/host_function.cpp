@@ -22,6 +22,7 @@ namespace {
 thread_local bool t_host_functions = false;
 
 struct Job {
+  const Session* session = nullptr;
   CUhostFn function = nullptr;
   CUstreamCallback callback = nullptr;
   CUstream stream = nullptr;
@@ -51,7 +52,8 @@ void* run_host_functions(void* argument) {
     {
       std::lock_guard lock(jobs().mutex);
       auto at = jobs().waiting.find(reached.id);
-      if (at == jobs().waiting.end()) continue;
+      // A worker lets no function of another node's streams run.
+      if (at == jobs().waiting.end() || at->second.session != &session) continue;
       job = at->second;
       jobs().waiting.erase(at);
     }
@@ -94,6 +96,7 @@ CUresult enqueue(Call& call, Job job) {
   // A graph would call the function at every launch, and there is no telling which were the last.
   if (capture_of(job.stream) != 0) return call.end(CUDA_ERROR_STREAM_CAPTURE_UNSUPPORTED);
   Session& session = *call.session();
+  job.session = &session;
   job.handle = arguments.stream;
   job.sequence = session.last_sequence();
   {
