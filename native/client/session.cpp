@@ -92,7 +92,7 @@ CUresult Session::start(Pending& pending, uint16_t call, Context* context, Bytes
                         Bytes bulk) {
   const size_t bytes = total_bytes(arguments, trailing);
   if (bytes + sizeof(wire::FrameHeader) > wire::kMaxFrameBytes) return CUDA_ERROR_INVALID_VALUE;
-  bool sent = false;
+  bool sent = false, asked = false;
   {
     Frame frame(*this, call, wire::kWantsReply, context ? context->index() : 0, bytes);
     if (frame.ok()) {
@@ -103,14 +103,21 @@ CUresult Session::start(Pending& pending, uint16_t call, Context* context, Bytes
         // Before it is sent: the answer may be here before this thread looks.
         std::lock_guard lock(receive_mutex_);
         pendings_.push_back(&pending);
+        asked = true;
       }
       sent = frame.send(bulk) && link_->flush() == transport::Outcome::done;
     }
   }
   if (sent) return CUDA_SUCCESS;
   lose();
-  std::lock_guard lock(receive_mutex_);
-  std::erase(pendings_, &pending);
+  std::unique_lock lock(receive_mutex_);
+  // The answer may have come before the end of the connection, and another thread be about to write it: the question is
+  // that thread's until it is done.
+  if (asked && std::erase(pendings_, &pending) == 0) {
+    followers_++;
+    received_.wait(lock, [&] { return pending.done; });
+    followers_--;
+  }
   pending.done = true;
   return pending.status = lost_status();
 }
