@@ -28,7 +28,7 @@ def placer(index: PoolIndex, *typical: tuple[Demand, int]) -> Placer:
 
 def test_a_claim_leaves_what_it_does_not_need() -> None:
     index = pool(a=[24])
-    index.claim(demand_of(make_request(gib=20)), Spot(0, (0,)))
+    index.claim(demand_of(make_request(gib=20)), [Spot(0, (0,))])
     assert placer(index).find(demand_of(make_request(gib=4)))
     assert not placer(index).find(demand_of(make_request(gib=5)))
     assert not placer(index).find(demand_of(make_request()))

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from gpool.scheduler.actions.make_room import Eviction, MakeRoom, make_room
+from gpool.scheduler.actions.make_room import Eviction, MakeRoom
 from gpool.scheduler.actions.place import Blocked, Explain, place
 from gpool.scheduler.asks import Ask
 from gpool.scheduler.index import Spot
@@ -31,22 +31,8 @@ def decide(state: SchedulerState, now: float, explain: Explain | None = None, ro
     """
     state.settle(now)
     with state.index.trial(), state.accounts.trial():
-        placed = place(state, now, explain)
-        evictions = []
-        if room is not None:
-            for blocked in placed.blocked:
-                if blocked.over_limit or blocked.ask.id in state.nominated:
-                    continue
-                # What is kept for it must not stand in its own way.
-                for spot in blocked.claims:
-                    state.index.claim(blocked.ask.demand, spot, -1)
-                eviction = make_room(state, blocked.ask, now, room)
-                if eviction is not None:
-                    evictions.append(eviction)
-                else:
-                    for spot in blocked.claims:
-                        state.index.claim(blocked.ask.demand, spot)
-    return Decision(tuple(placed.placements), tuple(placed.blocked), tuple(evictions))
+        placed = place(state, now, explain, room)
+    return Decision(tuple(placed.placements), tuple(placed.blocked), tuple(placed.evictions))
 
 
 def schedule_pool(pool: PoolState, now: datetime) -> Plan:

@@ -232,14 +232,30 @@ class PoolIndex:
         self.version[row] += 1
         self._note(self.take_host, demand, row, -times)
 
-    def claim(self, demand: Demand, spot: Spot, times: int = 1) -> None:
+    def claim(self, demand: Demand, spots: Sequence[Spot], times: int = 1) -> None:
         """Keep GPUs for a request that waits, though they may not be free now; `times` -1 undoes it."""
-        for column in spot.columns:
-            self.claims[spot.row, column] += times
-            self._move(spot.row, column, demand, -times)
-        self._note(self.claim, demand, spot, -times)
+        if not spots:
+            return
+        rows = np.array([spot.row for spot in spots for _ in spot.columns], dtype=np.int64)
+        columns = np.array([column for spot in spots for column in spot.columns], dtype=np.int64)
+        total = self.total_bytes[rows, columns]
+        free = self.free_bytes[rows, columns] - times * (total if demand.whole else demand.bytes)
+        unreserved = self.unreserved[rows, columns] - times * (WHOLE if demand.whole else demand.permille)
+        left = np.maximum(np.minimum(free * WHOLE // total, unreserved), 0)
+        change = left - self.left[rows, columns]
+        self.claims[rows, columns] += times
+        self.free_bytes[rows, columns], self.unreserved[rows, columns], self.left[rows, columns] = (
+            free,
+            unreserved,
+            left,
+        )
+        np.add.at(self.idle, rows, change)
+        np.add.at(self.idle_of_model, self.model[rows, columns], np.where(self.ready[rows], change, 0))
+        self.version[rows] += 1
+        self._note(self.claim, demand, spots, -times)
 
     def _move(self, row: int, column: int, demand: Demand, sign: int) -> None:
+        # One GPU after the other: for so few numbers, arrays would cost more than they save.
         total = int(self.total_bytes[row, column])
         taken_bytes, taken_permille = (total, WHOLE) if demand.whole else (demand.bytes, demand.permille)
         free = int(self.free_bytes[row, column]) + sign * taken_bytes

@@ -24,6 +24,7 @@ class SchedulerState:
         self.tree = tree or QueueTree()
         self.waiting = Waiting()
         self.held: dict[str, Held] = {}
+        self._held_in: dict[str, dict[str, Held]] = {}
         self.nominated: dict[str, tuple[Spot, ...]] = {}
         """Asks for which others were told to go, and the GPUs that they get when these are gone."""
         self.sightings = Sightings()
@@ -52,6 +53,7 @@ class SchedulerState:
             self.withdraw(ask.id)
         held = Held(ask, tuple(spots), now)
         self.held[ask.id] = held
+        self._held_in.setdefault(ask.queue, {})[ask.id] = held
         for spot in held.spots:
             self.index.take(ask.id, ask.demand, spot)
         if home is not None:
@@ -62,12 +64,21 @@ class SchedulerState:
     def stop(self, ask_id: str, now: float, home: int | None = None) -> Held:
         """Who held something has gone."""
         held = self.held.pop(ask_id)
+        del self._held_in[held.ask.queue][ask_id]
         for spot in held.spots:
             self.index.give_back(ask_id, held.ask.demand, spot)
         if home is not None:
             self.index.take_host(held.ask.demand, home, -1)
         self.accounts.charge(held.ask.queue, self._charged.pop(ask_id), now, -1)
         return held
+
+    def held_in(self, queue: str) -> Iterable[Held]:
+        """Who holds something in a queue."""
+        return self._held_in.get(queue, {}).values()
+
+    def queues_that_hold(self) -> list[str]:
+        """Queues in which somebody holds something, by name."""
+        return sorted(queue for queue, held in self._held_in.items() if held)
 
     def amount(self, ask: Ask) -> Amount:
         """What an ask takes, or has been charged with."""

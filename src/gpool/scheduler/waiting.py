@@ -51,6 +51,7 @@ class Line:
         self._tree: QueueTree = accounts.tree
         self._at: dict[tuple[str, Demand], int] = {}
         self._open: dict[str, set[Demand]] = {queue: set(demands) for queue, demands in waiting.by_queue.items()}
+        self._turns: dict[str, tuple[int, float]] = {}
         self._below: dict[str, int] = dict.fromkeys(self._tree.queues, 0)
         for queue in self._open:
             for name in self._tree.paths[queue]:
@@ -64,11 +65,13 @@ class Line:
         while children := [child for child in self._tree.children[name] if self._below[child]]:
             if name in self._open:
                 break  # asks in a queue that has queues below it come before these
-            name = min(children, key=lambda child: (*turn_of_queue(self._accounts, child, self._now), child))
+            name = min(children, key=lambda child: (self._turn_of(child), child))
         return min((self._first(name, demand) for demand in self._open[name]), key=_turn)
 
     def served(self, ask: Ask) -> None:
         """It got what it wants: the next one like it."""
+        for name in self._tree.paths[ask.queue]:
+            self._turns.pop(name, None)
         key = ask.queue, ask.demand
         self._at[key] = self._at.get(key, 0) + 1
         if self._at[key] == len(self._waiting.by_queue[ask.queue][ask.demand]):
@@ -87,6 +90,12 @@ class Line:
         """Those in its queue that want the same and come after it."""
         alike = self._waiting.by_queue[ask.queue][ask.demand]
         return iter(alike[self._at.get((ask.queue, ask.demand), 0) + 1 :])
+
+    def _turn_of(self, name: str) -> tuple[int, float]:
+        turn = self._turns.get(name)
+        if turn is None:
+            turn = self._turns[name] = turn_of_queue(self._accounts, name, self._now)
+        return turn
 
     def _first(self, queue: str, demand: Demand) -> Ask:
         return self._waiting.by_queue[queue][demand][self._at.get((queue, demand), 0)]

@@ -7,7 +7,7 @@ it step by step.
 
 import random
 from dataclasses import dataclass
-from time import process_time_ns
+from time import thread_time_ns
 
 import numpy as np
 
@@ -40,7 +40,7 @@ class Run:
     remote: int
     """Pods whose GPUs are on other nodes than their processors."""
     decision_ns: tuple[int, ...]
-    """How long each decision took."""
+    """Processor time of each decision."""
 
 
 def arrivals(pods: list[Demand], capacity_milli: int, rng: random.Random, ratio: float = _RATIO) -> list[Demand]:
@@ -76,9 +76,9 @@ def run_inflation(
     decision_ns = []
     for number, pod in enumerate(sequence):
         arrived += _milli(pod)
-        began = process_time_ns()
+        began = thread_time_ns()
         spot = placer.find(pod)
-        decision_ns.append(process_time_ns() - began)
+        decision_ns.append(thread_time_ns() - began)
         if spot is not None:
             _put(index, pod, [spot], spot.row)
         elif remote_fallback and pod.vgpus and (apart := find_apart(placer, pod)) is not None:

@@ -10,12 +10,15 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from gpool.scheduler.actions.find import find_spots
+from gpool.scheduler.actions.make_room import Eviction, MakeRoom, make_room, may_ask
 from gpool.scheduler.asks import Ask
+from gpool.scheduler.demand import Demand
 from gpool.scheduler.index import Spot
 from gpool.scheduler.state import SchedulerState
 from gpool.scheduler.waiting import Line
 
-__all__ = ["Blocked", "Placed", "find_spots", "place"]
+__all__ = ["Blocked", "Placed", "place"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,14 +41,18 @@ class Placed:
 
     placements: list[tuple[Ask, tuple[Spot, ...]]] = field(default_factory=list)
     blocked: list[Blocked] = field(default_factory=list)
+    evictions: list[Eviction] = field(default_factory=list)
 
 
 Explain = Callable[[Ask, tuple[Spot, ...], list[Ask]], str]
 """(ask, its claims, asks before it that have claims) → why it waits."""
 
 
-def place(state: SchedulerState, now: float, explain: Explain | None = None) -> Placed:
-    """Placements and those who wait. When it returns, the state's index and accounts carry both: call it in a trial."""
+def place(state: SchedulerState, now: float, explain: Explain | None = None, room: MakeRoom | None = None) -> Placed:
+    """Placements, those who wait, and those who give way, if there is a setting for that.
+
+    When it returns, the state's index and accounts carry all of it: call it in a trial.
+    """
     result = Placed()
     for ask_id, spots in state.nominated.items():
         chosen = state.waiting.asks[ask_id]
@@ -57,7 +64,8 @@ def place(state: SchedulerState, now: float, explain: Explain | None = None) -> 
             _claim(state, chosen, spots)
     done = {ask.id for ask, _ in result.placements}
     line = Line(state.waiting, state.accounts, now)
-    hopeless: dict[object, Blocked] = {}
+    hopeless: set[Demand] = set()
+    gone: set[str] = set()
     claimed_queues: set[str] = set()
     claimants: list[Ask] = []
     while (ask := line.next()) is not None:
@@ -71,8 +79,15 @@ def place(state: SchedulerState, now: float, explain: Explain | None = None) -> 
             result.placements.append((ask, found))
             line.served(ask)
             continue
+        if room is not None and not over and ask.id not in state.nominated and may_ask(state, ask):
+            eviction = make_room(state, ask, now, room, gone)
+            if eviction is not None:
+                result.evictions.append(eviction)
+                gone.update(victim.ask.id for victim in eviction.victims)
+                line.served(ask)
+                continue
         claims: tuple[Spot, ...] = ()
-        if not over and ask.id not in state.nominated:
+        if not over and ask.id not in state.nominated and (explain or ask.queue not in claimed_queues):
             claims = _soonest(state, ask)
         why = explain(ask, claims, claimants) if explain and not over else ""
         if claims and ask.queue not in claimed_queues:
@@ -83,21 +98,10 @@ def place(state: SchedulerState, now: float, explain: Explain | None = None) -> 
             claims = ()
         blocked = Blocked(ask, tuple(line.behind(ask)) if explain else (), claims, over, why)
         if not over:
-            hopeless[ask.demand] = blocked
+            hopeless.add(ask.demand)
         result.blocked.append(blocked)
         line.close(ask)
     return result
-
-
-def find_spots(state: SchedulerState, ask: Ask) -> tuple[Spot, ...]:
-    """GPUs of one node if one has enough, else of several; empty when there are not enough."""
-    spot = state.placer.find(ask.demand)
-    if spot is not None:
-        return (spot,)
-    # Processors and memory of a host cannot be gathered; a demand for them is for one node.
-    if ask.demand.vgpus == 1 or ask.demand.cpu_milli or ask.demand.memory_mib:
-        return ()
-    return tuple(state.placer.find_spread(ask.demand))
 
 
 def _lay(state: SchedulerState, ask: Ask, spots: tuple[Spot, ...], now: float) -> None:
@@ -108,8 +112,7 @@ def _lay(state: SchedulerState, ask: Ask, spots: tuple[Spot, ...], now: float) -
 
 
 def _claim(state: SchedulerState, ask: Ask, spots: tuple[Spot, ...]) -> None:
-    for spot in spots:
-        state.index.claim(ask.demand, spot)
+    state.index.claim(ask.demand, spots)
 
 
 def _soonest(state: SchedulerState, ask: Ask) -> tuple[Spot, ...]:

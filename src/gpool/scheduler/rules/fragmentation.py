@@ -61,12 +61,6 @@ class LeastFragmentation:
         after = self._weigh(index, rows, fitting, usable, idle, index.cpu_left[rows] - demand.cpu_milli)
         return np.zeros(len(rows), dtype=np.int64), self._points(rows, after)
 
-    def cluster_fragments(self, index: PoolIndex) -> float:
-        """Mean fragments of the whole pool, in milli-GPUs."""
-        rows = np.flatnonzero(index.gpus > 0)
-        self._refresh(index, rows)
-        return float(self._fragments[rows].sum() / self._total_weight)
-
     def _best_gpu(self, index: PoolIndex, demand: Demand, rows: Ints) -> tuple[Ints, Floats]:
         """Each GPU with room is tried; the first of those with the most points is the node's."""
         columns = index.left.shape[1]
