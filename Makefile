@@ -62,7 +62,7 @@ native: $(STAMPS)/tools  ## the native tree with its tests, in build/native
 	fi
 	cmake --build $(BUILD)
 
-sanitize: native  ## native tests and fuzz targets under the address, undefined-behaviour and thread sanitizers
+sanitize: native  ## native tests and fuzz targets under the address, undefined-behaviour and thread sanitizers. FUZZ_SECONDS=600
 	@$(use_compiler)
 	bash scripts/sanitize $(BUILD)
 

@@ -214,7 +214,7 @@ int main(int count, char** arguments) {
   const std::string name = program.substr(program.rfind('/') + 1);
   crash_file = "crash-" + name.substr(name.rfind('-') + 1);
   if (__sanitizer_set_death_callback != nullptr) __sanitizer_set_death_callback(save_current);
-  for (int number : {SIGALRM, SIGABRT}) signal(number, on_signal);
+  for (int number : {SIGALRM, SIGABRT, SIGILL, SIGTRAP}) signal(number, on_signal);
   if (LLVMFuzzerInitialize(&count, &arguments) != 0) return 1;
   target_seeds(inputs);
   if (inputs.empty()) inputs.emplace_back();
