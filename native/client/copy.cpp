@@ -104,11 +104,16 @@ CUresult copy_to_device(Call& call, uint64_t to, const void* from, uint64_t byte
   const std::optional<HostRange> known = known_to_worker(call, from, bytes, synchronous);
   if (known) return copy_there(call, *known, from, to, bytes, handle, synchronous ? wire::HostCopy::synchronous : 0u);
   const auto* source = static_cast<const std::byte*>(from);
+  // What a single piece holds would all be copied in the end: nothing can be acknowledged so soon.
+  if (bytes <= wire::kBulkPieceBytes)
+    return call.end(call.session()->post(wire::Message::copy_to_device, call.context(),
+                                         piece_of(to, bytes, handle, synchronous), Bytes(source, bytes)));
+  const Session::Borrowing borrowing(*call.session());
   for (uint64_t at = 0; at < bytes; at += wire::kBulkPieceBytes) {
     const uint64_t piece = std::min<uint64_t>(bytes - at, wire::kBulkPieceBytes);
     const CUresult status =
-        call.session()->post(wire::Message::copy_to_device, call.context(),
-                             piece_of(to + at, piece, handle, synchronous), Bytes(source + at, piece));
+        call.session()->post_borrowed(wire::Message::copy_to_device, call.context(),
+                                      piece_of(to + at, piece, handle, synchronous), Bytes(source + at, piece));
     if (status != CUDA_SUCCESS) return call.end(status);
   }
   return call.end(CUDA_SUCCESS);

@@ -25,6 +25,7 @@ namespace {
 thread_local bool t_host_functions = false;
 
 struct Job {
+  const Session* session = nullptr;
   CUhostFn function = nullptr;
   CUstreamCallback callback = nullptr;
   CUstream stream = nullptr;
@@ -52,7 +53,8 @@ void run_function(Session& session, const Reached& reached) {
   {
     std::lock_guard lock(jobs().mutex);
     auto at = jobs().waiting.find(reached.id);
-    if (at == jobs().waiting.end()) return;
+    // A worker lets no function of another node's streams run.
+    if (at == jobs().waiting.end() || at->second.session != &session) return;
     job = at->second;
     jobs().waiting.erase(at);
   }
@@ -144,6 +146,7 @@ CUresult enqueue(Call& call, Job job) {
   if (!call.ok()) return call.result();
   if (capture_of(job.stream) != 0) return capture(call, job, arguments.stream);
   Session& session = *call.session();
+  job.session = &session;
   job.handle = arguments.stream;
   job.sequence = session.last_sequence();
   {

@@ -11,9 +11,9 @@
 #include <mutex>
 #include <shared_mutex>
 
+#include "base/address_space.h"
 #include "base/fd.h"
 #include "base/log.h"
-#include "client/address_space.h"
 #include "client/call.h"
 #include "client/context.h"
 #include "client/driver.h"

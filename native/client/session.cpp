@@ -12,6 +12,7 @@
 #include "client/context.h"
 #include "client/driver.h"
 #include "client/host_twin.h"
+#include "transport/handshake.h"
 
 namespace gpool::client {
 
@@ -60,7 +61,7 @@ void write_arguments(std::byte* room, Bytes arguments, Parts trailing) {
 
 }  // namespace
 
-CUresult Session::post(uint16_t call, Context* context, Bytes arguments, Parts trailing, Bytes bulk) {
+CUresult Session::post(uint16_t call, Context* context, Bytes arguments, Parts trailing, Bytes bulk, bool borrowed) {
   uint64_t sequence;
   {
     const size_t bytes = total_bytes(arguments, trailing);
@@ -69,7 +70,7 @@ CUresult Session::post(uint16_t call, Context* context, Bytes arguments, Parts t
     if (frame.ok()) {
       write_arguments(frame.arguments(), arguments, trailing);
       sequence = frame.sequence();
-      if (!frame.send(bulk)) sequence = 0;
+      if (!frame.send(bulk, borrowed)) sequence = 0;
     } else {
       sequence = 0;
     }
@@ -91,7 +92,7 @@ CUresult Session::start(Pending& pending, uint16_t call, Context* context, Bytes
                         Bytes bulk) {
   const size_t bytes = total_bytes(arguments, trailing);
   if (bytes + sizeof(wire::FrameHeader) > wire::kMaxFrameBytes) return CUDA_ERROR_INVALID_VALUE;
-  bool sent = false;
+  bool sent = false, asked = false;
   {
     Frame frame(*this, call, wire::kWantsReply, context ? context->index() : 0, bytes);
     if (frame.ok()) {
@@ -102,14 +103,21 @@ CUresult Session::start(Pending& pending, uint16_t call, Context* context, Bytes
         // Before it is sent: the answer may be here before this thread looks.
         std::lock_guard lock(receive_mutex_);
         pendings_.push_back(&pending);
+        asked = true;
       }
       sent = frame.send(bulk) && link_->flush() == transport::Outcome::done;
     }
   }
   if (sent) return CUDA_SUCCESS;
   lose();
-  std::lock_guard lock(receive_mutex_);
-  std::erase(pendings_, &pending);
+  std::unique_lock lock(receive_mutex_);
+  // The answer may have come before the end of the connection, and another thread be about to write it: the question is
+  // that thread's until it is done.
+  if (asked && std::erase(pendings_, &pending) == 0) {
+    followers_++;
+    received_.wait(lock, [&] { return pending.done; });
+    followers_--;
+  }
   pending.done = true;
   return pending.status = lost_status();
 }
@@ -435,14 +443,9 @@ void Session::end() {
   for (int patience = 0; patience < 200; patience++) {
     if (send_mutex_.try_lock()) {
       if (!lost_.load()) {
-        if (std::byte* room = link_->try_begin(sizeof(wire::FrameHeader)); room != nullptr) {
-          const uint64_t sequence = sequence_.load() + 1;
+        const uint64_t sequence = sequence_.load() + 1;
+        if (transport::say_goodbye(*link_, sequence)) {
           sequence_.store(sequence);
-          wire::FrameHeader header{
-              sizeof(wire::FrameHeader), static_cast<uint16_t>(wire::Message::goodbye), 0, sequence, 0, 0, 0};
-          std::memcpy(room, &header, sizeof header);
-          (void)link_->send();
-          (void)link_->flush();
         } else if (!link_->broken()) {  // what was sent before is still on its way
           send_mutex_.unlock();
           std::this_thread::sleep_for(std::chrono::milliseconds(5));

@@ -72,12 +72,31 @@ class Session {
   // -- sending
   // ----------------------------------------------------------------------------------------------------------- Queues
   // one frame. CUDA_SUCCESS, or what a lost session answers.
-  CUresult post(uint16_t call, Context* context, Bytes arguments, Parts trailing = {}, Bytes bulk = {});
+  CUresult post(uint16_t call, Context* context, Bytes arguments, Parts trailing = {}, Bytes bulk = {},
+                bool borrowed = false);
   template <typename Arguments>
   CUresult post(wire::Message message, Context* context, const Arguments& arguments, Bytes bulk = {}) {
     return post(static_cast<uint16_t>(message), context, std::as_bytes(std::span<const Arguments, 1>(&arguments, 1)),
                 {}, bulk);
   }
+  // Large bulk in several frames: its bytes may have to stay as they are until the end of a `Borrowing`.
+  template <typename Arguments>
+  CUresult post_borrowed(wire::Message message, Context* context, const Arguments& arguments, Bytes bulk) {
+    return post(static_cast<uint16_t>(message), context, std::as_bytes(std::span<const Arguments, 1>(&arguments, 1)),
+                {}, bulk, true);
+  }
+  class Borrowing {
+   public:
+    explicit Borrowing(Session& session) : session_(session) {}
+    Borrowing(const Borrowing&) = delete;
+    ~Borrowing() {
+      session_.drain();  // what has been acknowledged need not be copied
+      session_.link_->keep_borrowed();
+    }
+
+   private:
+    Session& session_;
+  };
   // Sends a question; `wait` takes its answer. `pending` must live until then.
   CUresult start(Pending& pending, uint16_t call, Context* context, Bytes arguments, Parts trailing = {},
                  Bytes bulk = {});
@@ -205,9 +224,10 @@ class Frame {
   bool ok() const { return header_ != nullptr; }
   uint64_t sequence() const { return header_->sequence; }
   std::byte* arguments() { return reinterpret_cast<std::byte*>(header_ + 1); }
-  bool send(Bytes bulk = {}) {
+  bool send(Bytes bulk = {}, bool borrowed = false) {
     header_->bulk_bytes = bulk.size();
-    return session_.link_->send(bulk) == transport::Outcome::done;
+    transport::Link& link = *session_.link_;
+    return (borrowed ? link.send_borrowed(bulk) : link.send(bulk)) == transport::Outcome::done;
   }
 
  private:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import struct
+import threading
 from ctypes import byref, c_int, c_size_t, c_uint, c_uint32, c_uint64, c_void_p
 
 import pytest
@@ -132,6 +133,46 @@ def test_synchronising_a_captured_stream_breaks_the_capture(driver: Driver) -> N
     driver.check("cuStreamSynchronize", stream)
     assert driver.download(pointer, 4) == b"\1" * 4
     assert ctypes.sizeof(KernelNode) == 72
+
+
+def test_a_thread_that_is_relaxed_allocates_during_a_capture(driver: Driver) -> None:
+    """As allocators do that grow while a graph is captured."""
+    driver.start()
+    stream, mode = driver.stream(cuda.NON_BLOCKING), c_int(2)
+    driver.check("cuStreamBeginCapture_v2", stream, 0)
+    driver.check("cuThreadExchangeStreamCaptureMode", byref(mode))
+    assert mode.value == 0
+    pointer = driver.made("cuMemAlloc_v2", c_uint64, c_size_t(1 << 20))
+    driver.check("cuThreadExchangeStreamCaptureMode", byref(mode))
+    assert mode.value == 2
+    driver.check("cuMemsetD8Async", c_uint64(pointer), c_uint(3), 4, stream)
+    graph = driver.made_last("cuStreamEndCapture", stream)
+    driver.check("cuGraphLaunch", driver.made("cuGraphInstantiateWithFlags", c_void_p, graph, 0), stream)
+    driver.check("cuStreamSynchronize", stream)
+    assert driver.download(pointer, 4) == b"\3" * 4
+
+
+@pytest.mark.not_through_the_pool("the client allocates at any time: it asks nothing that could wait")
+@pytest.mark.parametrize(("capture", "same_thread", "other_thread"), [(0, 900, 900), (1, 900, 0), (2, 0, 0)])
+def test_a_capture_forbids_allocating(driver: Driver, capture: int, same_thread: int, other_thread: int) -> None:
+    """A global one to all threads, one of a thread to that thread, a relaxed one to nobody."""
+    driver.start()
+    stream, context = driver.stream(cuda.NON_BLOCKING), c_void_p(driver.made("cuCtxGetCurrent", c_void_p))
+
+    def allocate() -> int:
+        return driver.code("cuMemAlloc_v2", byref(c_uint64()), c_size_t(1 << 20))
+
+    def elsewhere() -> None:
+        driver.check("cuCtxSetCurrent", context)
+        codes.append(allocate())
+
+    codes: list[int] = []
+    driver.check("cuStreamBeginCapture_v2", stream, capture)
+    codes.append(allocate())
+    thread = threading.Thread(target=elsewhere)
+    thread.start()
+    thread.join()
+    assert codes == [same_thread, other_thread]
 
 
 def test_nodes_of_every_kind_through_the_one_call(driver: Driver) -> None:

@@ -447,11 +447,15 @@ GPOOL_CUDA cuStreamUpdateCaptureDependencies(CUstream stream, CUgraphNode* nodes
   return cuStreamUpdateCaptureDependencies_v2(stream, nodes, nullptr, count, flags);
 }
 
+CUstreamCaptureMode& capture_mode_of_thread() {
+  thread_local CUstreamCaptureMode mode = CU_STREAM_CAPTURE_MODE_GLOBAL;
+  return mode;
+}
+
 GPOOL_CUDA cuThreadExchangeStreamCaptureMode(CUstreamCaptureMode* mode) {
   GPOOL_CHECK(driver().ready());
   if (!mode || *mode > CU_STREAM_CAPTURE_MODE_RELAXED) return CUDA_ERROR_INVALID_VALUE;
-  thread_local CUstreamCaptureMode mine = CU_STREAM_CAPTURE_MODE_GLOBAL;
-  std::swap(*mode, mine);
+  std::swap(*mode, capture_mode_of_thread());
   return CUDA_SUCCESS;
 }
 

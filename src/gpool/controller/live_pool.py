@@ -52,6 +52,7 @@ from gpool.model.node import Node, NodeState
 from gpool.model.session import Session
 from gpool.model.token import Role, Token
 from gpool.scheduler.admission import check_possible
+from gpool.scheduler.pool_state import PoolState
 from gpool.security.tickets import NODE_KEY_BYTES, TICKET_LIFETIME_S
 from gpool.security.tokens import TOKEN_BYTES, authenticate, hash_token, token_text
 from gpool.store.pool_store import PoolStore
@@ -97,6 +98,8 @@ class LivePool:
         self._lease_revisions: dict[str, int] = {}
         self._node_revisions: dict[str, int] = {}
         self._links: dict[str, AgentLink] = {}
+        self._scheduling: PoolState | None = None
+        """What the scheduler knows between cycles; None when it has to look at everything again."""
         self._recently_ended: deque[Lease] = deque(maxlen=_RECENT_ENDS)
         self._watchers: dict[str, set[asyncio.Event]] = {}
         self._lock = asyncio.Lock()
@@ -383,12 +386,22 @@ class LivePool:
     async def _change(self) -> AsyncIterator[Changes]:
         async with self._lock:
             changes = Changes(self.leases, self.nodes, self.now())
-            yield changes
-            await self._store_changes(changes)
+            try:
+                yield changes
+                await self._store_changes(changes)
+            except BaseException:
+                # The scheduler may have followed what now has not happened.
+                self._scheduling = None
+                raise
+            if self._scheduling is not None:
+                changes.tell(self._scheduling)
             self._show(changes)
 
     def _lay_plan(self, changes: Changes) -> None:
-        plan = changes.schedule()
+        if self._scheduling is None:
+            self._scheduling = PoolState()
+            self._scheduling.follow(self.nodes.values(), self.leases.values(), changes.now)
+        plan = changes.schedule(self._scheduling)
         for placement in plan.placements:
             changes.apply_to_lease(placement.lease_id, Placed(placement.vgpus))
         for wait in plan.waits:

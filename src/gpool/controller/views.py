@@ -7,7 +7,7 @@ from gpool.model.gpu import Gpu
 from gpool.model.lease import Lease, LeaseState, LeaseView
 from gpool.model.node import Node
 from gpool.model.views import GpuView, NodeView, ProcessView, RenewAnswer, SessionTicket, VgpuView
-from gpool.scheduler.pool import reserved_permille
+from gpool.scheduler.demand import reserved_permille
 from gpool.security.tickets import TICKET_LIFETIME_S, Ticket, TicketVgpu, seal_ticket
 
 __all__ = ["gpu_views", "lease_view", "node_view", "renew_answer"]
