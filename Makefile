@@ -17,8 +17,9 @@ endif
 VENV := .venv
 BIN := $(CURDIR)/$(VENV)/bin
 STAMPS := $(VENV)/stamps
-SUITES := .venv-suites
 BUILD := build/native
+# Environments that may already exist elsewhere: SUITES=/path/to/venv. What one lacks is installed there; it is never cleared.
+SUITES := .venv-suites
 FRAMEWORKS := .venv-frameworks
 
 # A recipe that compiles says so with this; `make` itself must work where only a newer compiler has a versioned name.
@@ -64,7 +65,7 @@ native: $(STAMPS)/tools  ## the native tree with its tests, in build/native
 	fi
 	cmake --build $(BUILD)
 
-sanitize: native  ## native tests and fuzz targets under the address, undefined-behaviour and thread sanitizers
+sanitize: native  ## native tests and fuzz targets under the address, undefined-behaviour and thread sanitizers. FUZZ_SECONDS=600
 	@$(use_compiler)
 	bash scripts/sanitize $(BUILD)
 
@@ -87,7 +88,7 @@ format: $(STAMPS)/lint  ## rewrites what lint's formatters would complain about
 	clang-format -i $(cpp_files)
 
 clean:  ## removes what make has made
-	@rm -rf $(VENV) $(SUITES) $(FRAMEWORKS) build .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	@rm -rf .venv .venv-suites .venv-frameworks build .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
 
 # ---- what the commands stand on; each stamp is newer than all that it was made from -------------------------------------------
 
@@ -126,7 +127,7 @@ $(STAMPS)/test: $(STAMPS)/venv pyproject.toml
 # An environment of their own: PyTorch and CuPy are no business of the other tests.
 $(SUITES)/stamp: $(STAMPS)/venv pyproject.toml
 	@echo "Installing what the clients' suites run (numba-cuda, CuPy, tinygrad, PyTorch for the CPU): about 1 GB"
-	"$(BIN)/python" -m venv --clear $(SUITES)
+	[ -x "$(SUITES)/bin/python" ] || "$(BIN)/python" -m venv "$(SUITES)"
 	"$(SUITES)/bin/python" -m pip --disable-pip-version-check --no-input --quiet install --upgrade 'pip>=25.1'
 	"$(SUITES)/bin/python" -m pip --disable-pip-version-check --no-input --quiet install --group suites $(SUITES_PIP_FLAGS)
 	touch $@
@@ -134,7 +135,7 @@ $(SUITES)/stamp: $(STAMPS)/venv pyproject.toml
 $(FRAMEWORKS)/stamp: scripts/find-python pyproject.toml
 	@python="$$(PYTHON='$(PYTHON)' bash scripts/find-python)"
 	echo "Installing PyTorch and NVIDIA's libraries in $(FRAMEWORKS): about 3 GB to fetch, 6 GB on disk"
-	"$$python" -m venv $(FRAMEWORKS)
+	[ -x "$(FRAMEWORKS)/bin/python" ] || "$$python" -m venv "$(FRAMEWORKS)"
 	"$(FRAMEWORKS)/bin/python" -m pip --disable-pip-version-check --no-input --quiet install --upgrade 'pip>=25.1'
 	"$(FRAMEWORKS)/bin/python" -m pip --disable-pip-version-check --no-input --quiet install --group frameworks
 	touch $@

@@ -167,8 +167,6 @@ void Call::remember_priority(int32_t priority) {
 
 CUresult Call::send_posted(const void* arguments, size_t bytes, Parts trailing) {
   if (!settle_session()) return result_;
-  if (id_ == calls::Id::cuGraphLaunch && host_memory_is_watched())
-    if (refuse(prepare_all(*session_)); !ok()) return result_;
   result_ = session_->post(static_cast<uint16_t>(id_), context_, Bytes(static_cast<const std::byte*>(arguments), bytes),
                            trailing);
   if (retire_ != 0) retire(retire_);

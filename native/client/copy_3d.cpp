@@ -9,6 +9,7 @@
 #include "client/capture.h"
 #include "client/copy.h"
 #include "client/driver.h"
+#include "client/graph_holdings.h"
 #include "client/host_memory.h"
 
 namespace gpool::client {
@@ -205,17 +206,45 @@ CUresult read_box(Call& call, const CUDA_MEMCPY3D* copy, Box& box, bool& empty) 
   return CUDA_SUCCESS;
 }
 
+// A host side as the worker's driver is to see it.
+bool reach(Call& call, Holdings& holdings, wire::CopySide& side, const Box& box, bool to_host) {
+  if (side.type != wire::CopySide::host) return side.type == wire::CopySide::device;
+  const uint64_t first = row_address(side, 0, 0);
+  const uint64_t last = row_address(side, box.height - 1, box.depth - 1) + box.width;
+  const uint64_t at = holdings.reach(*call.session(), *call.context(), first, last - first, to_host);
+  if (at == 0) call.refuse(CUDA_ERROR_OUT_OF_MEMORY);
+  side.address += at - first;
+  return call.ok();
+}
+
+CUresult travelling_copy(Call& call, Box box, Holdings& holdings, wire::Copy3D& arguments) {
+  if (!reach(call, holdings, box.source, box, false) || !reach(call, holdings, box.destination, box, true))
+    return call.end(CUDA_ERROR_NOT_SUPPORTED);  // arrays
+  arguments = {};
+  arguments.source = box.source;
+  arguments.destination = box.destination;
+  arguments.width_bytes = box.width;
+  arguments.height = box.height;
+  arguments.depth = box.depth;
+  arguments.flags = wire::CopyLinear::mapped;
+  return CUDA_SUCCESS;
+}
+
 CUresult copy(Call& call, const CUDA_MEMCPY3D* copy, CUstream stream, bool synchronous) {
   const wire::Handle on = call.handle(stream);
   Box box;
   bool empty = false;
   if (const CUresult status = read_box(call, copy, box, empty); status != CUDA_SUCCESS || empty)
     return call.end(status);
-  if (box.source.type == wire::CopySide::host && box.destination.type == wire::CopySide::host)
-    return copy_on_host(call, box, stream);
-  if (capture_of(stream) != 0 &&
-      (box.source.type == wire::CopySide::host || box.destination.type == wire::CopySide::host))
-    return call.end(CUDA_ERROR_STREAM_CAPTURE_UNSUPPORTED);
+  const bool from_host = box.source.type == wire::CopySide::host,
+             to_host = box.destination.type == wire::CopySide::host;
+  if (capture_of(stream) != 0 && (from_host || to_host)) {
+    wire::Copy3D arguments;
+    if (travelling_copy(call, box, *capture_holdings(stream), arguments) != CUDA_SUCCESS) return call.result();
+    arguments.stream = on;
+    return call.end(call.session()->post(wire::Message::copy_3d, call.context(), arguments));
+  }
+  if (from_host && to_host) return copy_on_host(call, box, stream);
   const CUresult status = Copier(call, box, on, synchronous).run();
   if (status == CUDA_SUCCESS && synchronous && box.destination.type == wire::CopySide::host)
     return call.end(settle(call.context(), status, call.session()->last_sequence()));
@@ -252,20 +281,11 @@ CUresult copy_flat(Call& call, const CUDA_MEMCPY2D* flat, CUstream stream, bool 
 
 }  // namespace
 
-CUresult device_copy(Call& call, const CUDA_MEMCPY3D* copy, wire::Copy3D& arguments) {
+CUresult node_copy(Call& call, const CUDA_MEMCPY3D* copy, Holdings& holdings, wire::Copy3D& arguments) {
   Box box;
   bool empty = false;
   if (const CUresult status = read_box(call, copy, box, empty); status != CUDA_SUCCESS) return status;
-  if (empty) return call.end(CUDA_ERROR_INVALID_VALUE);
-  if (box.source.type != wire::CopySide::device || box.destination.type != wire::CopySide::device)
-    return call.end(CUDA_ERROR_NOT_SUPPORTED);
-  arguments = {};
-  arguments.source = box.source;
-  arguments.destination = box.destination;
-  arguments.width_bytes = box.width;
-  arguments.height = box.height;
-  arguments.depth = box.depth;
-  return CUDA_SUCCESS;
+  return empty ? call.end(CUDA_ERROR_INVALID_VALUE) : travelling_copy(call, box, holdings, arguments);
 }
 
 }  // namespace gpool::client

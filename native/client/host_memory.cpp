@@ -10,9 +10,9 @@
 #include <mutex>
 #include <shared_mutex>
 
+#include "base/address_space.h"
 #include "base/fd.h"
 #include "base/log.h"
-#include "client/address_space.h"
 #include "client/call.h"
 #include "client/context.h"
 #include "client/driver.h"
@@ -76,8 +76,9 @@ bool overlaps(uint64_t address, uint64_t bytes) {
 }
 
 // Takes the range away. Copies that are still to land there must not find it gone.
-void forget(const HostRange& range) {
-  for (const auto& session : driver().sessions) (void)session->settle_due(session->last_sequence());
+void forget(const HostRange& range, bool has_due = true) {
+  if (has_due)
+    for (const auto& session : driver().sessions) (void)session->settle_due(session->last_sequence());
   std::shared_ptr<HostTwin> twin;
   {
     std::unique_lock lock(ranges_mutex());
@@ -132,6 +133,27 @@ bool allocate_shared(Context& context, HostRange& range) {
   return false;
 }
 
+// Pinned memory, in the list of ranges. False: there is none to be had.
+bool make_range(Context& context, size_t bytes, unsigned flags, HostRange& range) {
+  range.bytes = std::max<uint64_t>(bytes, 1);
+  // With unified addressing every allocation is mapped and portable, whatever was asked for.
+  range.flags = flags | CU_MEMHOSTALLOC_DEVICEMAP;
+  range.context = &context;
+  range.session = context.session;
+  if (!allocate_shared(context, range)) {
+    // At an address that is likely to be free at the worker: a twin can have the same then.
+    void* memory = nullptr;
+    const uint64_t whole = whole_pages(range.bytes);
+    for (int attempt = 0; attempt < 4 && memory == nullptr; attempt++)
+      memory =
+          map_at(random_address(whole, kAddressUnit), whole, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1);
+    if (memory == nullptr) return false;
+    range.address = reinterpret_cast<uint64_t>(memory);
+  }
+  add(range);
+  return true;
+}
+
 CUresult allocate(Call& call, void** pp, size_t bytes, unsigned flags) {
   if (call.required(pp) == nullptr || !call.ok()) return call.result();
   constexpr unsigned kKnown = CU_MEMHOSTALLOC_PORTABLE | CU_MEMHOSTALLOC_DEVICEMAP | CU_MEMHOSTALLOC_WRITECOMBINED;
@@ -140,22 +162,7 @@ CUresult allocate(Call& call, void** pp, size_t bytes, unsigned flags) {
   Context* context = call.context();
   if (const int32_t sticky = context->sticky.load()) return call.end(static_cast<CUresult>(sticky));
   HostRange range;
-  range.bytes = std::max<uint64_t>(bytes, 1);
-  // With unified addressing every allocation is mapped and portable, whatever was asked for.
-  range.flags = flags | CU_MEMHOSTALLOC_DEVICEMAP;
-  range.context = context;
-  range.session = context->session;
-  if (!allocate_shared(*context, range)) {
-    // At an address that is likely to be free at the worker: a twin can have the same then.
-    void* memory = nullptr;
-    const uint64_t whole = whole_pages(range.bytes);
-    for (int attempt = 0; attempt < 4 && memory == nullptr; attempt++)
-      memory =
-          map_at(random_address(whole, kAddressUnit), whole, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1);
-    if (memory == nullptr) return call.end(CUDA_ERROR_OUT_OF_MEMORY);
-    range.address = reinterpret_cast<uint64_t>(memory);
-  }
-  add(range);
+  if (!make_range(*context, bytes, flags, range)) return call.end(CUDA_ERROR_OUT_OF_MEMORY);
   if (!range.shared && (flags & CU_MEMHOSTALLOC_DEVICEMAP) != 0 && bytes <= kSmallMapped)
     if (const auto twin = twin_of_address(range.address, *context->session, context)) twin->make_always();
   *pp = reinterpret_cast<void*>(range.address);
@@ -172,6 +179,21 @@ std::optional<HostRange> find_host_range(uint64_t address) {
   --at;
   if (address - at->first >= at->second.bytes) return {};
   return at->second;
+}
+
+uint64_t allocate_staging(Context& context, uint64_t bytes) {
+  HostRange range;
+  if (!make_range(context, bytes, 0, range)) return 0;
+  if (range.shared || twin_of_address(range.address, *context.session, &context) != nullptr) return range.address;
+  free_staging(range.address);
+  return 0;
+}
+
+void free_staging(uint64_t address) {
+  const std::optional<HostRange> range = find_host_range(address);
+  if (!range) return;
+  forget(*range, false);
+  munmap(reinterpret_cast<void*>(address), whole_pages(range->bytes));
 }
 
 bool is_pinned(const void* address, uint64_t bytes) {

@@ -33,4 +33,8 @@ bool is_pinned(const void* address, uint64_t bytes);
 // The twin of the range that holds the address, made if there is none. Null: there can be none.
 std::shared_ptr<HostTwin> twin_of_address(uint64_t address, Session& session, Context* context);
 
+// Pinned memory of this library's own, within one host_map. 0: there is none to be had.
+uint64_t allocate_staging(Context& context, uint64_t bytes);
+void free_staging(uint64_t address);
+
 }  // namespace gpool::client

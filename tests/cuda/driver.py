@@ -42,6 +42,7 @@ NOT_SUPPORTED = 801
 STREAM_CAPTURE_UNSUPPORTED = 900
 STREAM_CAPTURE_INVALIDATED = 901
 STREAM_CAPTURE_UNJOINED = 904
+GRAPH_EXEC_UPDATE_FAILURE = 910
 
 NON_BLOCKING = 1
 LEGACY_STREAM = 1
@@ -139,6 +140,12 @@ class CopyNode(ctypes.Structure):
     """CUDA_MEMCPY_NODE_PARAMS."""
 
     _fields_ = [("flags", c_int), ("reserved", c_int), ("context", c_void_p), ("copy", Copy3D)]
+
+
+class UpdateResult(ctypes.Structure):
+    """CUgraphExecUpdateResultInfo."""
+
+    _fields_ = [("result", c_int), ("error_node", c_void_p), ("error_from_node", c_void_p)]
 
 
 class NodeParameters(ctypes.Structure):

@@ -10,14 +10,19 @@
 namespace gpool::emulator {
 namespace {
 
-// Captured streams cannot take part in calls that may wait or change what is mapped.
+// Captured streams cannot take part in calls that may wait or change what is mapped. A thread that has made itself
+// relaxed may call them all the same, a thread-local one is bound by its own captures only.
 CUresult refuse_while_capturing(Context& context) {
+  const CUstreamCaptureMode mine = capture_mode_of_thread();
+  if (mine == CU_STREAM_CAPTURE_MODE_RELAXED) return CUDA_SUCCESS;
   std::lock_guard lock(context.order);
   for (const StreamRef& stream : context.streams) {
-    if (stream->capture && stream->capture->mode == CU_STREAM_CAPTURE_MODE_GLOBAL && !stream->capture->invalidated &&
-        stream->capture->thread == std::this_thread::get_id()) {
+    if (!stream->capture || stream->capture->invalidated) continue;
+    const CUstreamCaptureMode mode = stream->capture->mode;
+    const bool own = stream->capture->thread == std::this_thread::get_id();
+    if (own ? mode != CU_STREAM_CAPTURE_MODE_RELAXED
+            : mode == CU_STREAM_CAPTURE_MODE_GLOBAL && mine == CU_STREAM_CAPTURE_MODE_GLOBAL)
       return CUDA_ERROR_STREAM_CAPTURE_UNSUPPORTED;
-    }
   }
   return CUDA_SUCCESS;
 }
