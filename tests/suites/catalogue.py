@@ -120,7 +120,6 @@ def _numba(name: str, what: str, parts: Callable[[Path], list[str]], fatal: dict
         known={
             r"test_atomic_add_double.*Regex didn't match": "looks for an instruction that this NVVM spells otherwise",
             r"BrokenProcessPool": "starts a process that imports the test by its name in the source tree",
-            r"cuMemAllocManaged": "managed memory is not carried through the client",
             r"map host memory|test_host_alloc": "the client of this run did not map host memory for kernels",
             r"test_device_arch_specific": "an instruction of one architecture that the emulated GPU does not have",
             r"Timeout": "took longer than the 300 s that a test may take",
