@@ -63,6 +63,8 @@ log = structlog.get_logger("gpool.pool")
 
 _RECENT_ENDS = 10_000
 _ENDED_SHOWN = 1000
+_PLAN_AT_ONCE = 64
+"""While fewer requests wait, a new one is answered with its plan."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,7 +151,9 @@ class LivePool:
                 lifetime_s=self.times.lifetime_s,
             )
             changes.add_lease(lease, commands)
-            self._lay_plan(changes)
+            # Behind a long queue, the next cycle looks at all that came meanwhile, once.
+            if self._scheduling is None or self._scheduling.waiting < _PLAN_AT_ONCE:
+                self._lay_plan(changes)
         return self.leases[lease_id]
 
     async def lease(self, lease_id: str) -> Lease:

@@ -24,6 +24,11 @@ class PoolState:
         self.leases: dict[str, Lease] = {}
         self._now = 0.0
 
+    @property
+    def waiting(self) -> int:
+        """How many requests wait."""
+        return len(self.state.waiting)
+
     def follow(self, nodes: Iterable[Node], leases: Iterable[Lease], now: datetime) -> None:
         """These nodes and leases are new or have changed."""
         self._now = now.timestamp()

@@ -200,7 +200,7 @@ def run_sharing(
             end(number, now)
             useful += _within(since, now, window) * jobs[number].gpus
             done[number] = now
-            stirred = True
+            stirred = len(state.waiting) > 0
         while arrival < len(able) and jobs[able[arrival]].submitted - start <= now:
             number = able[arrival]
             arrival += 1

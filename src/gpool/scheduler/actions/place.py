@@ -87,7 +87,9 @@ def place(state: SchedulerState, now: float, explain: Explain | None = None, roo
                 line.served(ask)
                 continue
         claims: tuple[Spot, ...] = ()
-        if not over and ask.id not in state.nominated and (explain or ask.queue not in claimed_queues):
+        # Where nothing is left, nobody behind can take anything, and a claim would change nothing but the sentence.
+        worth = explain or (ask.queue not in claimed_queues and state.index.idle.any())
+        if worth and not over and ask.id not in state.nominated:
             claims = _soonest(state, ask)
         why = explain(ask, claims, claimants) if explain and not over else ""
         if claims and ask.queue not in claimed_queues:
