@@ -17,8 +17,9 @@ endif
 VENV := .venv
 BIN := $(CURDIR)/$(VENV)/bin
 STAMPS := $(VENV)/stamps
-SUITES := .venv-suites
 BUILD := build/native
+# Environments that may already exist elsewhere: SUITES=/path/to/venv. What one lacks is installed there; it is never cleared.
+SUITES := .venv-suites
 FRAMEWORKS := .venv-frameworks
 
 # A recipe that compiles says so with this; `make` itself must work where only a newer compiler has a versioned name.
@@ -29,7 +30,7 @@ sources := $(shell find src native -type f -not -name '*.pyc' -not -path '*/__py
 cpp_files := $(shell find native tests bench \( -name '*.h' -o -name '*.cpp' -o -name '*.cu' \) -not -path '*/calls/generated/*' 2>/dev/null)
 
 .NOTPARALLEL:
-.PHONY: help demo test test-clients test-frameworks bench native sanitize install lint format clean
+.PHONY: help demo test test-clients test-frameworks bench simulations native sanitize install lint format clean
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 24
@@ -46,6 +47,9 @@ bench: native $(STAMPS)/install  ## what each CUDA call costs: directly, over sh
 	cmake -S native -B $(BUILD) -DGPOOL_BUILD_BENCH=ON >/dev/null
 	cmake --build $(BUILD)
 	"$(BIN)/python" bench/data_plane/price.py --native $(BUILD) --json build/bench/price.json $(BENCH_FLAGS)
+
+simulations: $(STAMPS)/install  ## the scheduler on recorded workloads, and the pages of it; hours. OPENB=folder PHILLY=file.csv
+	@"$(BIN)/python" scripts/simulations/run.py $(if $(OPENB),--openb "$(OPENB)") $(if $(PHILLY),--philly "$(PHILLY)") $(SIMULATION_FLAGS)
 
 test-clients: native $(SUITES)/stamp  ## the test suites of real clients over each way to a GPU; an hour and 1 GB. SUITES_FLAGS='--way shm'
 	GPOOL_NATIVE="$(CURDIR)/$(BUILD)" "$(SUITES)/bin/python" tests/suites/run.py $(SUITES_FLAGS)
@@ -84,7 +88,7 @@ format: $(STAMPS)/lint  ## rewrites what lint's formatters would complain about
 	clang-format -i $(cpp_files)
 
 clean:  ## removes what make has made
-	@rm -rf $(VENV) $(SUITES) $(FRAMEWORKS) build .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	@rm -rf .venv .venv-suites .venv-frameworks build .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
 
 # ---- what the commands stand on; each stamp is newer than all that it was made from -------------------------------------------
 
@@ -123,7 +127,7 @@ $(STAMPS)/test: $(STAMPS)/venv pyproject.toml
 # An environment of their own: PyTorch and CuPy are no business of the other tests.
 $(SUITES)/stamp: $(STAMPS)/venv pyproject.toml
 	@echo "Installing what the clients' suites run (numba-cuda, CuPy, tinygrad, PyTorch for the CPU): about 1 GB"
-	"$(BIN)/python" -m venv --clear $(SUITES)
+	[ -x "$(SUITES)/bin/python" ] || "$(BIN)/python" -m venv "$(SUITES)"
 	"$(SUITES)/bin/python" -m pip --disable-pip-version-check --no-input --quiet install --upgrade 'pip>=25.1'
 	"$(SUITES)/bin/python" -m pip --disable-pip-version-check --no-input --quiet install --group suites $(SUITES_PIP_FLAGS)
 	touch $@
@@ -131,7 +135,7 @@ $(SUITES)/stamp: $(STAMPS)/venv pyproject.toml
 $(FRAMEWORKS)/stamp: scripts/find-python pyproject.toml
 	@python="$$(PYTHON='$(PYTHON)' bash scripts/find-python)"
 	echo "Installing PyTorch and NVIDIA's libraries in $(FRAMEWORKS): about 3 GB to fetch, 6 GB on disk"
-	"$$python" -m venv $(FRAMEWORKS)
+	[ -x "$(FRAMEWORKS)/bin/python" ] || "$$python" -m venv "$(FRAMEWORKS)"
 	"$(FRAMEWORKS)/bin/python" -m pip --disable-pip-version-check --no-input --quiet install --upgrade 'pip>=25.1'
 	"$(FRAMEWORKS)/bin/python" -m pip --disable-pip-version-check --no-input --quiet install --group frameworks
 	touch $@

@@ -104,8 +104,10 @@ extern "C" CUresult cuMemCreate(CUmemGenericAllocationHandle* handle, size_t siz
   Call call("cuMemCreate");
   if (call.required(handle) == nullptr || call.required(prop) == nullptr || !call.ok()) return call.result();
   if (flags != 0 || prop->type != CU_MEM_ALLOCATION_TYPE_PINNED) return call.end(CUDA_ERROR_INVALID_VALUE);
-  if (prop->location.type != CU_MEM_LOCATION_TYPE_DEVICE || prop->requestedHandleTypes != CU_MEM_HANDLE_TYPE_NONE)
-    return call.end(CUDA_ERROR_NOT_SUPPORTED);
+  // PyTorch's expandable segments can only be had as what might be exported as a descriptor; hardly a program does.
+  // Exporting is what fails here.
+  const bool unknown = (prop->requestedHandleTypes & ~CU_MEM_HANDLE_TYPE_POSIX_FILE_DESCRIPTOR) != 0;
+  if (prop->location.type != CU_MEM_LOCATION_TYPE_DEVICE || unknown) return call.end(CUDA_ERROR_NOT_SUPPORTED);
   Device* device = driver().device(prop->location.id);
   if (device == nullptr) return call.end(CUDA_ERROR_INVALID_DEVICE);
   if (size == 0 || size % device->memory.granularity() != 0) return call.end(CUDA_ERROR_INVALID_VALUE);

@@ -175,6 +175,10 @@ const Word error_log[3] = {size_word(3), slot(success), slot(mute_error_log)};
 const Word context_create[2] = {size_word(2), slot(nothing_here)};
 const Word heap_access[3] = {size_word(3), slot(nothing_here), slot(nothing_here)};
 
+// CUPTI calls itself without end when this table is missing, and crashes the program; with nothing in it, it answers
+// CUPTI_ERROR_UNKNOWN, and profilers go on without it.
+const Word profiler[1] = {size_word(1)};
+
 // cuBLASLt asks 4 before every product. 39 and 51 are asked by libraries that rely on the size of a native table.
 struct ToolsState {
   Word words[52];
@@ -231,6 +235,7 @@ const Word* find(const CUuuid& id) {
       {{0x0c, 0xa5, 0x0b, 0x8c, 0x10, 0x04, 0x92, 0x9a, 0x89, 0xa7, 0xd0, 0xdf, 0x10, 0xe7, 0x72, 0x86},
        context_create},
       {{0x19, 0x5b, 0xcb, 0xf4, 0xd6, 0x7d, 0x02, 0x4a, 0xac, 0xc5, 0x1d, 0x29, 0xce, 0xa6, 0x31, 0xae}, heap_access},
+      {{0x7c, 0xb6, 0x3f, 0x9b, 0x9c, 0xa4, 0x8e, 0x42, 0xa4, 0x84, 0xbe, 0xb6, 0x6e, 0x6a, 0xed, 0x7f}, profiler},
   };
   for (const Named& named : kTables) {
     if (std::memcmp(named.id, id.bytes, sizeof(named.id)) == 0) return named.table;

@@ -237,11 +237,13 @@ nvmlReturn_t nvmlDeviceGetP2PStatus(nvmlDevice_t first, nvmlDevice_t second, nvm
   if (status == nullptr) return NVML_ERROR_INVALID_ARGUMENT;
   return ask(first, [&](View& view, const Gpu& from) {
     const Gpu* to = view.find(second);
-    if (to == nullptr || to == &from) return NVML_ERROR_INVALID_ARGUMENT;
+    if (to == nullptr) return NVML_ERROR_INVALID_ARGUMENT;
     const wire::DeviceRecord* record = view.record(from);
     if (record == nullptr) return NVML_ERROR_GPU_IS_LOST;
     const bool asked = capability == NVML_P2P_CAPS_INDEX_READ || capability == NVML_P2P_CAPS_INDEX_WRITE;
-    const bool linked = from.session == to->session && to->device < 32 && ((record->peer_mask_low >> to->device) & 1);
+    // NCCL asks about each GPU and itself too.
+    const bool peers = from.session == to->session && to->device < 32 && ((record->peer_mask_low >> to->device) & 1);
+    const bool linked = peers || to == &from;
     *status = asked && linked ? NVML_P2P_STATUS_OK : NVML_P2P_STATUS_NOT_SUPPORTED;
     return NVML_SUCCESS;
   });

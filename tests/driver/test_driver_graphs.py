@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import struct
+import threading
 from ctypes import byref, c_int, c_size_t, c_uint, c_uint32, c_uint64, c_void_p
 
 import pytest
@@ -134,7 +135,46 @@ def test_synchronising_a_captured_stream_breaks_the_capture(driver: Driver) -> N
     assert ctypes.sizeof(KernelNode) == 72
 
 
-@pytest.mark.not_through_the_pool("the client knows kernels, copies, memsets and empty nodes, each by its own call")
+def test_a_thread_that_is_relaxed_allocates_during_a_capture(driver: Driver) -> None:
+    """As allocators do that grow while a graph is captured."""
+    driver.start()
+    stream, mode = driver.stream(cuda.NON_BLOCKING), c_int(2)
+    driver.check("cuStreamBeginCapture_v2", stream, 0)
+    driver.check("cuThreadExchangeStreamCaptureMode", byref(mode))
+    assert mode.value == 0
+    pointer = driver.made("cuMemAlloc_v2", c_uint64, c_size_t(1 << 20))
+    driver.check("cuThreadExchangeStreamCaptureMode", byref(mode))
+    assert mode.value == 2
+    driver.check("cuMemsetD8Async", c_uint64(pointer), c_uint(3), 4, stream)
+    graph = driver.made_last("cuStreamEndCapture", stream)
+    driver.check("cuGraphLaunch", driver.made("cuGraphInstantiateWithFlags", c_void_p, graph, 0), stream)
+    driver.check("cuStreamSynchronize", stream)
+    assert driver.download(pointer, 4) == b"\3" * 4
+
+
+@pytest.mark.not_through_the_pool("the client allocates at any time: it asks nothing that could wait")
+@pytest.mark.parametrize(("capture", "same_thread", "other_thread"), [(0, 900, 900), (1, 900, 0), (2, 0, 0)])
+def test_a_capture_forbids_allocating(driver: Driver, capture: int, same_thread: int, other_thread: int) -> None:
+    """A global one to all threads, one of a thread to that thread, a relaxed one to nobody."""
+    driver.start()
+    stream, context = driver.stream(cuda.NON_BLOCKING), c_void_p(driver.made("cuCtxGetCurrent", c_void_p))
+
+    def allocate() -> int:
+        return driver.code("cuMemAlloc_v2", byref(c_uint64()), c_size_t(1 << 20))
+
+    def elsewhere() -> None:
+        driver.check("cuCtxSetCurrent", context)
+        codes.append(allocate())
+
+    codes: list[int] = []
+    driver.check("cuStreamBeginCapture_v2", stream, capture)
+    codes.append(allocate())
+    thread = threading.Thread(target=elsewhere)
+    thread.start()
+    thread.join()
+    assert codes == [same_thread, other_thread]
+
+
 def test_nodes_of_every_kind_through_the_one_call(driver: Driver) -> None:
     """cuGraphAddNode, whose parameters are one union; and what the nodes say of themselves."""
     driver.start()
@@ -196,7 +236,6 @@ def test_nodes_of_every_kind_through_the_one_call(driver: Driver) -> None:
     del kept
 
 
-@pytest.mark.not_through_the_pool("no graphs in graphs")
 def test_a_graph_in_a_graph(driver: Driver) -> None:
     driver.start()
     module = driver.module(ptx.ADD)
@@ -215,7 +254,6 @@ def test_a_graph_in_a_graph(driver: Driver) -> None:
     assert driver.download(counter, 4) == struct.pack("I", 5 + 2 * 3)
 
 
-@pytest.mark.not_through_the_pool("a graph would read and write host memory at every launch")
 def test_host_functions_and_copies_are_captured(driver: Driver) -> None:
     driver.start()
     stream = driver.stream(cuda.NON_BLOCKING)
@@ -236,7 +274,6 @@ def test_host_functions_and_copies_are_captured(driver: Driver) -> None:
     assert seen == [b"once", b"more"]
 
 
-@pytest.mark.not_through_the_pool("the graph under construction lives at the worker")
 def test_what_a_capture_says_while_it_runs(driver: Driver) -> None:
     driver.start()
     count_up = driver.function(driver.module(ptx.ADD), "count_up")

@@ -266,3 +266,21 @@ def test_waiting_for_a_value_in_memory(driver: Driver) -> None:
     assert driver.code("cuEventQuery", mark) == cuda.NOT_READY
     driver.check("cuStreamWriteValue32_v2", second, word, c_uint(5), 0)
     driver.check("cuEventSynchronize", mark)
+
+
+def test_a_stream_keeps_its_attributes(driver: Driver) -> None:
+    """What is set is told, also of a stream that it was copied to; what was never set is nothing."""
+    driver.start()
+    stream, other = driver.stream(cuda.NON_BLOCKING), driver.stream(cuda.NON_BLOCKING)
+    value = (ctypes.c_char * 64)()
+    synchronization_policy, yields = 3, 3
+    driver.check("cuStreamGetAttribute", stream, synchronization_policy, byref(value))
+    assert value.raw == bytes(64)
+    value[0] = yields
+    driver.check("cuStreamSetAttribute", stream, synchronization_policy, byref(value))
+    driver.check("cuStreamCopyAttributes", other, stream)
+    for one in (stream, other):
+        told = (ctypes.c_char * 64)()
+        driver.check("cuStreamGetAttribute", one, synchronization_policy, byref(told))
+        assert told.raw[0] == yields
+    assert driver.made_last("cuStreamGetGreenCtx", stream) == 0

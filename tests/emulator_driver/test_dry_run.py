@@ -43,6 +43,7 @@ for index in range(3):
 print(places, driver.code("cuKernelGetParamInfo", fill, cuda.c_size_t(3), byref(offset), byref(size)))
 most, shared, registers = (driver.made("cuFuncGetAttribute", c_int, number, fill) for number in (0, 1, 4))
 print(most, 308 <= shared < 512, 8 <= registers <= 255)
+print(*(driver.made("cuFuncGetAttribute", c_int, number, fill) for number in (5, 6)))  # of the PTX, of the binary
 
 module = driver.made("cuLibraryGetModule", cuda.c_void_p, library)
 seven, counts, factors = (driver.variable(module, name) for name in ("seven", "counts", "factors"))
@@ -68,6 +69,7 @@ def test_a_cubin_says_what_there_is(program: Run, fatbin: Path, capability: str)
         "Emulated GPU (dry run)",
         "2 [(0, 8), (8, 4), (12, 200)] 1",
         "128 True True",
+        "120 120" if capability == "12.1" else "80 80",
         "07000000 False 40 16",
         "0 0 701 b'kept'",
     ]

@@ -201,11 +201,11 @@ nvmlInit()
 h = [nvmlDeviceGetHandleByIndex(i) for i in range(3)]
 read, nvlink = 0, 2  # the binding's own constants are tuples by mistake
 answer = [nvmlDeviceGetP2PStatus(h[0], h[1], read), nvmlDeviceGetP2PStatus(h[0], h[2], read),
-          nvmlDeviceGetP2PStatus(h[0], h[1], nvlink)]
+          nvmlDeviceGetP2PStatus(h[0], h[1], nvlink), nvmlDeviceGetP2PStatus(h[0], h[0], read)]
 """,
         GPOOL_BROKER=str(broker.path),
     )
-    assert answer == [0, 5, 5]
+    assert answer == [0, 5, 5, 0]
 
 
 def test_endpoints_without_a_broker_are_asked_for_their_devices(

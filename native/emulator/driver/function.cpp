@@ -47,8 +47,15 @@ CUresult attribute_of(const ptx::Module& code, const ptx::Kernel& kernel, const 
     case CU_FUNC_ATTRIBUTE_NUM_REGS:
       *value = static_cast<int>(kernel.registers);
       return CUDA_SUCCESS;
+    // CUB chooses a kernel's tuning by the first, and launches nothing where that is no architecture it was built for.
     case CU_FUNC_ATTRIBUTE_PTX_VERSION:
+      *value = code.target();
+      return CUDA_SUCCESS;
     case CU_FUNC_ATTRIBUTE_BINARY_VERSION:
+      if (code.version() == 0) {
+        *value = code.target();
+        return CUDA_SUCCESS;
+      }
       *value = driver().settings().major * 10 + driver().settings().minor;
       return CUDA_SUCCESS;
     case CU_FUNC_ATTRIBUTE_CACHE_MODE_CA:

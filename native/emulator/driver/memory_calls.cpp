@@ -1,5 +1,6 @@
 // Allocation calls: device, pinned, registered and managed memory, and questions about addresses.
 #include <algorithm>
+#include <cstring>
 
 #include "calls/driver_api.h"
 #include "emulator/driver/context.h"
@@ -10,14 +11,19 @@
 namespace gpool::emulator {
 namespace {
 
-// Captured streams cannot take part in calls that may wait or change what is mapped.
+// Captured streams cannot take part in calls that may wait or change what is mapped. A thread that has made itself
+// relaxed may call them all the same, a thread-local one is bound by its own captures only.
 CUresult refuse_while_capturing(Context& context) {
+  const CUstreamCaptureMode mine = capture_mode_of_thread();
+  if (mine == CU_STREAM_CAPTURE_MODE_RELAXED) return CUDA_SUCCESS;
   std::lock_guard lock(context.order);
   for (const StreamRef& stream : context.streams) {
-    if (stream->capture && stream->capture->mode == CU_STREAM_CAPTURE_MODE_GLOBAL && !stream->capture->invalidated &&
-        stream->capture->thread == std::this_thread::get_id()) {
+    if (!stream->capture || stream->capture->invalidated) continue;
+    const CUstreamCaptureMode mode = stream->capture->mode;
+    const bool own = stream->capture->thread == std::this_thread::get_id();
+    if (own ? mode != CU_STREAM_CAPTURE_MODE_RELAXED
+            : mode == CU_STREAM_CAPTURE_MODE_GLOBAL && mine == CU_STREAM_CAPTURE_MODE_GLOBAL)
       return CUDA_ERROR_STREAM_CAPTURE_UNSUPPORTED;
-    }
   }
   return CUDA_SUCCESS;
 }
@@ -322,12 +328,62 @@ CUresult check_hint(CUdeviceptr pointer, size_t bytes) {
 
 }  // namespace
 
-GPOOL_CUDA cuMemAdvise(CUdeviceptr pointer, size_t bytes, CUmem_advise, CUdevice) {
-  return check_hint(pointer, bytes);
+GPOOL_CUDA cuMemAdvise(CUdeviceptr pointer, size_t bytes, CUmem_advise advice, CUdevice device) {
+  GPOOL_CHECK(check_hint(pointer, bytes));
+  memory().update(memory().find(pointer)->begin, [advice, device](Block& block) {
+    switch (advice) {
+      case CU_MEM_ADVISE_SET_READ_MOSTLY:
+      case CU_MEM_ADVISE_UNSET_READ_MOSTLY:
+        block.read_mostly = advice == CU_MEM_ADVISE_SET_READ_MOSTLY;
+        break;
+      case CU_MEM_ADVISE_SET_PREFERRED_LOCATION:
+        block.preferred = device;
+        break;
+      case CU_MEM_ADVISE_UNSET_PREFERRED_LOCATION:
+        block.preferred = CU_DEVICE_INVALID;
+        break;
+      default:
+        break;  // who will access it changes nothing, and is not kept
+    }
+  });
+  return CUDA_SUCCESS;
 }
 
-GPOOL_CUDA cuMemAdvise_v2(CUdeviceptr pointer, size_t bytes, CUmem_advise, CUmemLocation) {
-  return check_hint(pointer, bytes);
+GPOOL_CUDA cuMemAdvise_v2(CUdeviceptr pointer, size_t bytes, CUmem_advise advice, CUmemLocation location) {
+  return cuMemAdvise(pointer, bytes, advice,
+                     location.type == CU_MEM_LOCATION_TYPE_DEVICE ? location.id : CU_DEVICE_CPU);
+}
+
+GPOOL_CUDA cuMemRangeGetAttribute(void* data, size_t room, CUmem_range_attribute attribute, CUdeviceptr pointer,
+                                  size_t bytes) {
+  GPOOL_CHECK(check_hint(pointer, bytes));
+  if (!data || room != sizeof(int)) return CUDA_ERROR_INVALID_VALUE;
+  const std::optional<Block> block = memory().find(pointer);
+  int value = CU_DEVICE_INVALID;  // of prefetches and accesses, nothing is known
+  switch (attribute) {
+    case CU_MEM_RANGE_ATTRIBUTE_READ_MOSTLY:
+      value = block->read_mostly ? 1 : 0;
+      break;
+    case CU_MEM_RANGE_ATTRIBUTE_PREFERRED_LOCATION:
+      value = block->preferred;
+      break;
+    case CU_MEM_RANGE_ATTRIBUTE_ACCESSED_BY:
+    case CU_MEM_RANGE_ATTRIBUTE_LAST_PREFETCH_LOCATION:
+      break;
+    default:
+      return CUDA_ERROR_NOT_SUPPORTED;
+  }
+  std::memcpy(data, &value, sizeof value);
+  return CUDA_SUCCESS;
+}
+
+GPOOL_CUDA cuMemRangeGetAttributes(void** data, size_t* rooms, CUmem_range_attribute* attributes, size_t count,
+                                   CUdeviceptr pointer, size_t bytes) {
+  GPOOL_CHECK(driver().ready());
+  if (!data || !rooms || !attributes || count == 0) return CUDA_ERROR_INVALID_VALUE;
+  for (size_t i = 0; i < count; ++i)
+    GPOOL_CHECK(cuMemRangeGetAttribute(data[i], rooms[i], attributes[i], pointer, bytes));
+  return CUDA_SUCCESS;
 }
 
 GPOOL_CUDA cuMemPrefetchAsync(CUdeviceptr pointer, size_t bytes, CUdevice, CUstream stream_handle) {

@@ -207,6 +207,19 @@ CUresult synchronize(const StreamRef& stream) {
 
 namespace {
 
+bool is_stream_attribute(CUstreamAttrID attribute) {
+  switch (attribute) {
+    case CU_STREAM_ATTRIBUTE_ACCESS_POLICY_WINDOW:
+    case CU_STREAM_ATTRIBUTE_SYNCHRONIZATION_POLICY:
+    case CU_STREAM_ATTRIBUTE_PRIORITY:
+    case CU_STREAM_ATTRIBUTE_MEM_SYNC_DOMAIN_MAP:
+    case CU_STREAM_ATTRIBUTE_MEM_SYNC_DOMAIN:
+      return true;
+    default:
+      return false;
+  }
+}
+
 CUresult create_stream(CUstream* handle, unsigned flags, int priority) {
   ContextRef context;
   GPOOL_CHECK(current_context(context));
@@ -313,6 +326,46 @@ GPOOL_CUDA cuStreamGetCtx(CUstream handle, CUcontext* context) {
 GPOOL_CUDA cuStreamGetCtx_v2(CUstream handle, CUcontext* context, CUgreenCtx* green) {
   GPOOL_CHECK(cuStreamGetCtx(handle, context));
   if (green) *green = nullptr;
+  return CUDA_SUCCESS;
+}
+
+GPOOL_CUDA cuStreamGetGreenCtx(CUstream handle, CUgreenCtx* green) {
+  StreamRef stream;
+  GPOOL_CHECK(find_stream(handle, stream));
+  if (!green) return CUDA_ERROR_INVALID_VALUE;
+  *green = nullptr;
+  return CUDA_SUCCESS;
+}
+
+// Attributes are kept and told, and change nothing.
+GPOOL_CUDA cuStreamGetAttribute(CUstream handle, CUstreamAttrID attribute, CUstreamAttrValue* value) {
+  StreamRef stream;
+  GPOOL_CHECK(find_stream(handle, stream));
+  if (!value || !is_stream_attribute(attribute)) return CUDA_ERROR_INVALID_VALUE;
+  std::lock_guard lock(stream->context->order);
+  *value = {};
+  if (auto at = stream->attributes.find(attribute); at != stream->attributes.end()) *value = at->second;
+  if (attribute == CU_STREAM_ATTRIBUTE_PRIORITY) value->priority = stream->priority;
+  return CUDA_SUCCESS;
+}
+
+GPOOL_CUDA cuStreamSetAttribute(CUstream handle, CUstreamAttrID attribute, const CUstreamAttrValue* value) {
+  StreamRef stream;
+  GPOOL_CHECK(find_stream(handle, stream));
+  if (!value || !is_stream_attribute(attribute)) return CUDA_ERROR_INVALID_VALUE;
+  std::lock_guard lock(stream->context->order);
+  if (attribute == CU_STREAM_ATTRIBUTE_PRIORITY) stream->priority = value->priority;
+  stream->attributes[attribute] = *value;
+  return CUDA_SUCCESS;
+}
+
+GPOOL_CUDA cuStreamCopyAttributes(CUstream to, CUstream from) {
+  StreamRef target, source;
+  GPOOL_CHECK(find_stream(to, target));
+  GPOOL_CHECK(find_stream(from, source));
+  if (target->context != source->context) return CUDA_ERROR_INVALID_CONTEXT;
+  std::lock_guard lock(target->context->order);
+  target->attributes = source->attributes;
   return CUDA_SUCCESS;
 }
 

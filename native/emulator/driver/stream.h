@@ -7,6 +7,7 @@
 #include <chrono>
 #include <deque>
 #include <functional>
+#include <map>
 #include <memory>
 #include <mutex>
 #include <set>
@@ -70,6 +71,7 @@ struct Stream : Object, std::enable_shared_from_this<Stream> {
   TicketRef last;
   std::shared_ptr<Capture> capture;
   std::vector<std::shared_ptr<Node>> capture_tips;
+  std::map<CUstreamAttrID, CUstreamAttrValue> attributes;
 
   // Called by the context, under Context::order.
   void push(Work work, std::vector<TicketRef> after, TicketRef done);
@@ -100,6 +102,9 @@ struct Event : Object {
 
 // Resolves 0, 1, 2 and handles. 0 is the legacy stream; per-thread entry points pass 2 themselves.
 CUresult find_stream(CUstream handle, StreamRef& stream);
+
+// What the calling thread lets calls do while streams are captured (cuThreadExchangeStreamCaptureMode).
+CUstreamCaptureMode& capture_mode_of_thread();
 
 // Queues the work, or records it when the stream is being captured.
 CUresult submit(const StreamRef& stream, Work work, std::vector<TicketRef> after = {}, TicketRef* done = nullptr);

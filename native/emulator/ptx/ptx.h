@@ -60,8 +60,8 @@ class Module {
   // Empty when kernel `index` can run; else why not, with the PTX line ("line 812: unknown instruction 'wgmma…'").
   // Compiles the kernel on first use; thread-safe.
   virtual std::string why_not(size_t index) = 0;
-  virtual int version() const = 0;  // .version, for example 93
-  virtual int target() const = 0;   // .target, for example 121
+  virtual int version() const = 0;  // .version, for example 93; 0: this is machine code
+  virtual int target() const = 0;   // .target, for example 121; of machine code: its architecture
 };
 
 // nullptr and a sentence with the line when the text is no PTX. Instructions that are not known do not fail here: they
