@@ -30,7 +30,7 @@ sources := $(shell find src native -type f -not -name '*.pyc' -not -path '*/__py
 cpp_files := $(shell find native tests bench \( -name '*.h' -o -name '*.cpp' -o -name '*.cu' \) -not -path '*/calls/generated/*' 2>/dev/null)
 
 .NOTPARALLEL:
-.PHONY: help demo test test-clients test-frameworks bench native sanitize install lint format clean
+.PHONY: help demo test test-clients test-frameworks bench simulations native sanitize install lint format clean
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 24
@@ -48,6 +48,9 @@ bench: native $(STAMPS)/install  ## what each CUDA call costs: directly, over sh
 	cmake --build $(BUILD)
 	"$(BIN)/python" bench/data_plane/price.py --native $(BUILD) --json build/bench/price.json $(BENCH_FLAGS)
 
+simulations: $(STAMPS)/install  ## the scheduler on recorded workloads, and the pages of it; hours. OPENB=folder PHILLY=file.csv
+	@"$(BIN)/python" scripts/simulations/run.py $(if $(OPENB),--openb "$(OPENB)") $(if $(PHILLY),--philly "$(PHILLY)") $(SIMULATION_FLAGS)
+
 test-clients: native $(SUITES)/stamp  ## the test suites of real clients over each way to a GPU; an hour and 1 GB. SUITES_FLAGS='--way shm'
 	GPOOL_NATIVE="$(CURDIR)/$(BUILD)" "$(SUITES)/bin/python" tests/suites/run.py $(SUITES_FLAGS)
 
@@ -62,7 +65,7 @@ native: $(STAMPS)/tools  ## the native tree with its tests, in build/native
 	fi
 	cmake --build $(BUILD)
 
-sanitize: native  ## native tests and fuzz targets under the address, undefined-behaviour and thread sanitizers
+sanitize: native  ## native tests and fuzz targets under the address, undefined-behaviour and thread sanitizers. FUZZ_SECONDS=600
 	@$(use_compiler)
 	bash scripts/sanitize $(BUILD)
 

@@ -212,7 +212,7 @@ def behaviour(report: Report, ways: dict[str, Driver], scratch: Path) -> None:
         done = execute(
             [
                 *(sys.executable, str(runner), "--driver", str(library), "--json", str(result)),
-                *("--way", "real" if way == "emulator" else "pool"),
+                *("--way", "real" if way == "emulator" else "pool-to-real"),
             ],
             driver.environment,
             report.left(60),

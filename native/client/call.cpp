@@ -4,6 +4,7 @@
 #include "client/context.h"
 #include "client/driver.h"
 #include "client/host_function.h"
+#include "client/host_memory.h"
 #include "client/host_twin.h"
 #include "client/module.h"
 #include "client/session.h"
@@ -141,7 +142,8 @@ void Call::retire(wire::Handle handle) {
 void Call::check_range(uint64_t address, uint64_t bytes) {
   if (!ok() || bytes == 0) return;
   Device* device = device_of_address(address);
-  if (device == nullptr || !device->memory.covers(address, bytes)) refuse(CUDA_ERROR_INVALID_VALUE);
+  if (device == nullptr ? !use_managed(address, bytes) : !device->memory.covers(address, bytes))
+    refuse(CUDA_ERROR_INVALID_VALUE);
 }
 
 void Call::check_rows(uint64_t address, uint64_t pitch, uint64_t width, uint64_t height, uint64_t element_bytes) {
@@ -167,8 +169,6 @@ void Call::remember_priority(int32_t priority) {
 
 CUresult Call::send_posted(const void* arguments, size_t bytes, Parts trailing) {
   if (!settle_session()) return result_;
-  if (id_ == calls::Id::cuGraphLaunch && host_memory_is_watched())
-    if (refuse(prepare_all(*session_)); !ok()) return result_;
   result_ = session_->post(static_cast<uint16_t>(id_), context_, Bytes(static_cast<const std::byte*>(arguments), bytes),
                            trailing);
   if (retire_ != 0) retire(retire_);

@@ -8,6 +8,8 @@
 #include "calls/generated/arguments.h"
 #include "client/call.h"
 #include "client/driver.h"
+#include "client/graph.h"
+#include "client/graph_holdings.h"
 
 namespace gpool::client {
 namespace {
@@ -15,9 +17,11 @@ namespace {
 std::atomic<uint32_t> g_captures{0};  // in progress; the usual answer is found here
 std::atomic<uint32_t> g_next{1};
 
-// A graph under construction that a program has asked about.
+// A graph under construction that a program has asked about, or that holds something.
 struct Construction {
-  CUgraph graph = nullptr;                // minted before the capture ends
+  CUgraph graph = nullptr;  // minted before the capture ends, or given at its beginning
+  bool given = false;
+  std::shared_ptr<Holdings> holdings;
   std::vector<CUgraphNode> dependencies;  // as answered last; the program reads them in place
   std::vector<CUgraphEdgeData> edges;
 };
@@ -30,11 +34,11 @@ std::map<uint64_t, Construction>& graphs() {
   return map;
 }
 
-// The one of this capture, which is forgotten; null: nobody has asked for it.
-CUgraph take_graph(uint64_t capture) {
+// The one of this capture, which is forgotten; empty: nobody has asked for it.
+Construction take_graph(uint64_t capture) {
   std::lock_guard lock(graphs_mutex());
   auto node = graphs().extract(capture);
-  return node.empty() ? nullptr : node.mapped().graph;
+  return node.empty() ? Construction() : std::move(node.mapped());
 }
 
 // Bit of a stream's Object::flags, above CUDA's: something has been done that a capture does not survive.
@@ -71,6 +75,13 @@ void invalidate_capture(CUstream stream) {
   object->context.load()->session->slab(wire::Kind::stream).for_each([&](Object& one) {
     if (one.mark.load() == capture) one.flags.fetch_or(kInvalidated);
   });
+}
+
+std::shared_ptr<Holdings> capture_holdings(CUstream stream) {
+  std::lock_guard lock(graphs_mutex());
+  Construction& one = graphs()[capture_of(stream)];
+  if (one.holdings == nullptr) one.holdings = std::make_shared<Holdings>();
+  return one.holdings;
 }
 
 void begin_capture(CUstream stream) {
@@ -114,20 +125,76 @@ void note_capture_waits(CUstream stream, CUevent event) {
 using namespace gpool;
 using namespace gpool::client;
 
+namespace gpool::client {
+namespace {
+
+// What a driver refuses at once; the stream's handle on the wire.
+wire::Handle check_beginning(Call& call, CUstream stream, CUstreamCaptureMode mode) {
+  const wire::Handle handle = call.handle(stream);
+  if (!call.ok()) return 0;
+  // The legacy stream cannot be captured.
+  if (wire::is_special_stream(handle)) call.refuse(CUDA_ERROR_STREAM_CAPTURE_UNSUPPORTED);
+  if (mode < CU_STREAM_CAPTURE_MODE_GLOBAL || mode > CU_STREAM_CAPTURE_MODE_RELAXED)
+    call.refuse(CUDA_ERROR_INVALID_VALUE);
+  if (capture_of(stream) != 0) call.refuse(CUDA_ERROR_ILLEGAL_STATE);
+  return handle;
+}
+
+}  // namespace
+}  // namespace gpool::client
+
 extern "C" CUresult cuStreamBeginCapture_v2(CUstream hStream, CUstreamCaptureMode mode) {
   Call call(calls::Id::cuStreamBeginCapture_v2, "cuStreamBeginCapture_v2");
   calls::cuStreamBeginCapture_v2_arguments arguments{};
-  arguments.hStream = call.handle(hStream);
+  arguments.hStream = check_beginning(call, hStream, mode);
   arguments.mode = mode;
-  if (!call.ok()) return call.result();
-  // The legacy stream cannot be captured.
-  if (wire::is_special_stream(arguments.hStream)) return call.end(CUDA_ERROR_STREAM_CAPTURE_UNSUPPORTED);
-  if (mode < CU_STREAM_CAPTURE_MODE_GLOBAL || mode > CU_STREAM_CAPTURE_MODE_RELAXED)
-    return call.end(CUDA_ERROR_INVALID_VALUE);
-  if (capture_of(hStream) != 0) return call.end(CUDA_ERROR_ILLEGAL_STATE);
   const CUresult status = call.post(arguments);
   if (status == CUDA_SUCCESS) begin_capture(hStream);
   return status;
+}
+
+extern "C" CUresult cuStreamBeginCaptureToGraph(CUstream hStream, CUgraph hGraph, const CUgraphNode* dependencies,
+                                                const CUgraphEdgeData* dependencyData, size_t numDependencies,
+                                                CUstreamCaptureMode mode) {
+  Call call("cuStreamBeginCaptureToGraph");
+  wire::GraphCapture arguments{};
+  arguments.action = wire::GraphCapture::begin;
+  arguments.mode = static_cast<uint32_t>(mode);
+  arguments.stream = check_beginning(call, hStream, mode);
+  arguments.graph = call.handle(hGraph);
+  arguments.count = numDependencies;
+  Object* graph = call.object();
+  std::vector<wire::Handle> nodes;
+  if (!read_nodes(call, dependencies, numDependencies, nodes)) return call.result();
+  if (!are_plain(dependencyData, numDependencies)) return call.end(CUDA_ERROR_NOT_SUPPORTED);
+  call.as(wire::Message::graph_capture);
+  const CUresult status = call.post(arguments, {array_bytes(nodes.data(), nodes.size())});
+  if (status != CUDA_SUCCESS) return status;
+  begin_capture(hStream);
+  std::lock_guard lock(graphs_mutex());
+  Construction& one = graphs()[capture_of(hStream)];
+  one.graph = hGraph;
+  one.given = true;
+  one.holdings = state_of(*graph).holdings;
+  return status;
+}
+
+extern "C" CUresult cuStreamUpdateCaptureDependencies_v2(CUstream hStream, CUgraphNode* dependencies,
+                                                         const CUgraphEdgeData* dependencyData, size_t numDependencies,
+                                                         unsigned int flags) {
+  Call call("cuStreamUpdateCaptureDependencies_v2");
+  wire::GraphCapture arguments{};
+  arguments.stream = call.handle(hStream);
+  if (flags > CU_STREAM_SET_CAPTURE_DEPENDENCIES) call.refuse(CUDA_ERROR_INVALID_VALUE);
+  if (call.ok() && capture_of(hStream) == 0) call.refuse(CUDA_ERROR_ILLEGAL_STATE);
+  arguments.action = flags == CU_STREAM_SET_CAPTURE_DEPENDENCIES ? wire::GraphCapture::set_dependencies
+                                                                 : wire::GraphCapture::add_dependencies;
+  arguments.count = numDependencies;
+  std::vector<wire::Handle> nodes;
+  if (!read_nodes(call, dependencies, numDependencies, nodes)) return call.result();
+  if (!are_plain(dependencyData, numDependencies)) return call.end(CUDA_ERROR_NOT_SUPPORTED);
+  call.as(wire::Message::graph_capture);
+  return call.post(arguments, {array_bytes(nodes.data(), nodes.size())});
 }
 
 extern "C" CUresult cuStreamEndCapture(CUstream hStream, CUgraph* phGraph) {
@@ -138,16 +205,28 @@ extern "C" CUresult cuStreamEndCapture(CUstream hStream, CUgraph* phGraph) {
   if (capture_of(hStream) == 0) return call.end(CUDA_ERROR_ILLEGAL_STATE);
   call.required(phGraph);
   if (!call.ok()) return call.result();
-  if (CUgraph known = take_graph(capture_of(hStream))) {
-    arguments.created = call.minted_before(reinterpret_cast<wire::Handle>(known));
+  const Construction known = take_graph(capture_of(hStream));
+  if (known.given) {
+    arguments.created = call.handle(known.graph);
+  } else if (known.graph != nullptr) {
+    arguments.created = call.minted_before(reinterpret_cast<wire::Handle>(known.graph));
   } else {
     arguments.created = call.mint(phGraph);
   }
   calls::cuStreamEndCapture_reply reply{};
-  if (!call.ok()) return call.result();
   const bool invalidated = (find(hStream)->flags.load() & kInvalidated) != 0;
   end_capture(hStream);
-  const CUresult status = call.ask_created(arguments, reply, phGraph);
+  if (!call.ok()) return call.result();
+  *phGraph = nullptr;
+  CUresult status;
+  if (known.given) {
+    status = call.ask(arguments, reply);
+    if (status == CUDA_SUCCESS) *phGraph = known.graph;
+    return status == CUDA_SUCCESS && invalidated ? call.end(CUDA_ERROR_STREAM_CAPTURE_INVALIDATED) : status;
+  }
+  status = call.ask_created(arguments, reply, phGraph);
+  if (status == CUDA_SUCCESS && known.holdings != nullptr)
+    state_of(*call.session()->find(arguments.created)).holdings->add_all(*known.holdings);
   if (status != CUDA_SUCCESS || !invalidated) return status;
   (void)cuGraphDestroy(*phGraph);
   *phGraph = nullptr;
@@ -175,7 +254,12 @@ extern "C" CUresult cuStreamGetCaptureInfo_v3(CUstream hStream, CUstreamCaptureS
   if (capture != 0 && (graph_out != nullptr || asks_dependencies)) {
     std::unique_lock lock(graphs_mutex());
     Construction& one = graphs()[capture];
-    if (one.graph == nullptr) one.graph = reinterpret_cast<CUgraph>(call.mint_kind(wire::Kind::graph));
+    if (one.graph == nullptr) {
+      one.graph = reinterpret_cast<CUgraph>(call.mint_kind(wire::Kind::graph));
+      if (!call.ok()) return call.result();
+      // The program may add nodes to it from now on.
+      if (!asks_dependencies) (void)name_captured_graph(call, hStream, one.graph);
+    }
     if (!call.ok()) return call.result();
     if (graph_out != nullptr) *graph_out = one.graph;
     if (asks_dependencies) {

@@ -10,6 +10,7 @@
 namespace gpool::client {
 
 class Call;
+struct Object;
 
 // 0: the stream is not capturing; else the capture's id.
 uint64_t capture_of(CUstream stream);
@@ -20,9 +21,12 @@ void invalidate_capture(CUstream stream);
 void end_capture(CUstream stream);
 // An event recorded in a capturing stream carries the capture; a stream that waits for it joins.
 void note_capture_records(CUevent event, CUstream stream);
+// A graph records it at each launch. In event.cpp.
+void note_graph_records(Object& event);
 void note_capture_waits(CUstream stream, CUevent event);
 // The nodes that the stream's next one will depend on; a question to the worker. `graph`: the handle that the graph of
 // the capture will have. In graph.cpp.
+CUresult name_captured_graph(Call& call, CUstream stream, CUgraph graph);
 CUresult capture_dependencies(Call& call, CUstream stream, CUgraph graph, std::vector<CUgraphNode>& nodes);
 
 }  // namespace gpool::client

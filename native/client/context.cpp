@@ -7,6 +7,7 @@
 #include "calls/generated/arguments.h"
 #include "client/call.h"
 #include "client/driver.h"
+#include "client/graph_holdings.h"
 #include "export_tables/export_tables.h"
 
 namespace gpool::client {
@@ -59,6 +60,7 @@ CUresult synchronize(Call& call, Context* context) {
   arguments.handle = context->handle;
   Pending pending;
   const CUresult status = context->session->ask(wire::Message::wait, context, arguments, pending);
+  if (status == CUDA_SUCCESS) end_staged(*context->session, UINT64_MAX);
   return call.end(settle(context, status, pending.sequence));
 }
 

@@ -8,10 +8,12 @@
 
 #include <algorithm>
 #include <array>
+#include <cstring>
 
 #include "client/call.h"
 #include "client/capture.h"
 #include "client/driver.h"
+#include "client/graph_holdings.h"
 #include "client/host_memory.h"
 #include "client/host_twin.h"
 
@@ -49,13 +51,6 @@ bool enter(Call& call, Device& device) {
   return call.ok();
 }
 
-bool capture_refuses(Call& call, CUstream stream) {
-  // A graph would read or write the host memory at every launch, which the worker cannot reach.
-  if (capture_of(stream) == 0) return false;
-  call.refuse(CUDA_ERROR_STREAM_CAPTURE_UNSUPPORTED);
-  return true;
-}
-
 // The pinned range that holds all of it and that the worker knows, so that its driver copies by itself, in stream
 // order. Twins are left out where the bytes that the program sees now are the right ones anyway.
 std::optional<HostRange> known_to_worker(const Call& call, const void* host, uint64_t bytes, bool synchronous) {
@@ -80,23 +75,45 @@ CUresult copy_there(Call& call, const HostRange& range, const void* host, uint64
   return call.end(settle(context, status, pending.sequence));
 }
 
+// Where both sides are the program's own memory: behind the work that may use it.
+CUresult copy_on_host(Call& call, uint64_t to, uint64_t from, uint64_t bytes, CUstream stream) {
+  const CUresult waited = cuStreamSynchronize(stream);
+  if (waited == CUDA_SUCCESS) std::memmove(reinterpret_cast<void*>(to), reinterpret_cast<const void*>(from), bytes);
+  return call.end(waited);
+}
+
+// The graph that the stream is captured into makes the copy at every launch.
+CUresult capture(Call& call, CUstream stream, wire::Handle handle, uint64_t host, uint64_t device, uint64_t bytes,
+                 bool to_host) {
+  const uint64_t at = capture_holdings(stream)->reach(*call.session(), *call.context(), host, bytes, to_host);
+  if (at == 0) return call.end(CUDA_ERROR_OUT_OF_MEMORY);
+  const wire::HostCopy copy{at, device, bytes, handle, to_host ? wire::HostCopy::to_host : 0u, 0};
+  return call.end(call.session()->post(wire::Message::host_copy, call.context(), copy));
+}
+
 }  // namespace
 
 CUresult copy_to_device(Call& call, uint64_t to, const void* from, uint64_t bytes, CUstream stream, bool synchronous) {
   const wire::Handle handle = call.handle(stream);
   if (!call.ok() || bytes == 0) return call.end(CUDA_SUCCESS);
   if (from == nullptr) return call.end(CUDA_ERROR_INVALID_VALUE);
+  if (use_managed(to, bytes)) return copy_on_host(call, to, reinterpret_cast<uint64_t>(from), bytes, stream);
   Device* device = covering_device(call, to, bytes);
   if (device == nullptr || !enter(call, *device)) return call.result();
+  if (capture_of(stream) != 0) return capture(call, stream, handle, reinterpret_cast<uint64_t>(from), to, bytes, false);
   const std::optional<HostRange> known = known_to_worker(call, from, bytes, synchronous);
-  if ((!known || !known->shared) && capture_refuses(call, stream)) return call.result();
   if (known) return copy_there(call, *known, from, to, bytes, handle, synchronous ? wire::HostCopy::synchronous : 0u);
   const auto* source = static_cast<const std::byte*>(from);
+  // What a single piece holds would all be copied in the end: nothing can be acknowledged so soon.
+  if (bytes <= wire::kBulkPieceBytes)
+    return call.end(call.session()->post(wire::Message::copy_to_device, call.context(),
+                                         piece_of(to, bytes, handle, synchronous), Bytes(source, bytes)));
+  const Session::Borrowing borrowing(*call.session());
   for (uint64_t at = 0; at < bytes; at += wire::kBulkPieceBytes) {
     const uint64_t piece = std::min<uint64_t>(bytes - at, wire::kBulkPieceBytes);
     const CUresult status =
-        call.session()->post(wire::Message::copy_to_device, call.context(),
-                             piece_of(to + at, piece, handle, synchronous), Bytes(source + at, piece));
+        call.session()->post_borrowed(wire::Message::copy_to_device, call.context(),
+                                      piece_of(to + at, piece, handle, synchronous), Bytes(source + at, piece));
     if (status != CUDA_SUCCESS) return call.end(status);
   }
   return call.end(CUDA_SUCCESS);
@@ -106,10 +123,11 @@ CUresult copy_to_host(Call& call, void* to, uint64_t from, uint64_t bytes, CUstr
   const wire::Handle handle = call.handle(stream);
   if (!call.ok() || bytes == 0) return call.end(CUDA_SUCCESS);
   if (to == nullptr) return call.end(CUDA_ERROR_INVALID_VALUE);
+  if (use_managed(from, bytes)) return copy_on_host(call, reinterpret_cast<uint64_t>(to), from, bytes, stream);
   Device* device = covering_device(call, from, bytes);
   if (device == nullptr || !enter(call, *device)) return call.result();
+  if (capture_of(stream) != 0) return capture(call, stream, handle, reinterpret_cast<uint64_t>(to), from, bytes, true);
   const std::optional<HostRange> known = known_to_worker(call, to, bytes, synchronous);
-  if ((!known || !known->shared) && capture_refuses(call, stream)) return call.result();
   if (known)
     return copy_there(call, *known, to, from, bytes, handle,
                       wire::HostCopy::to_host | (synchronous ? wire::HostCopy::synchronous : 0u));
@@ -192,9 +210,7 @@ CUresult copy_any(Call& call, uint64_t to, uint64_t from, uint64_t bytes, CUstre
     return copy_to_device(call, to, reinterpret_cast<const void*>(from), bytes, stream, synchronous);
   if (source != nullptr) return copy_to_host(call, reinterpret_cast<void*>(to), from, bytes, stream, synchronous);
   if (to == 0 || from == 0) return call.end(CUDA_ERROR_INVALID_VALUE);
-  const CUresult waited = cuStreamSynchronize(stream);
-  if (waited == CUDA_SUCCESS) std::memmove(reinterpret_cast<void*>(to), reinterpret_cast<const void*>(from), bytes);
-  return call.end(waited);
+  return copy_on_host(call, to, from, bytes, stream);
 }
 
 }  // namespace

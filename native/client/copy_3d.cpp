@@ -9,6 +9,7 @@
 #include "client/capture.h"
 #include "client/copy.h"
 #include "client/driver.h"
+#include "client/graph_holdings.h"
 #include "client/host_memory.h"
 
 namespace gpool::client {
@@ -24,6 +25,11 @@ bool set_side(Call& call, wire::CopySide& side, CUmemorytype type, const void* h
               uint64_t pitch, uint64_t height, uint64_t x, uint64_t y, uint64_t z, uint64_t lod) {
   if (type == CU_MEMORYTYPE_UNIFIED) {
     type = device_of_address(device) != nullptr ? CU_MEMORYTYPE_DEVICE : CU_MEMORYTYPE_HOST;
+    host = reinterpret_cast<const void*>(device);
+  }
+  // The program's own memory as well, whatever it is called.
+  if (type == CU_MEMORYTYPE_DEVICE && device_of_address(device) == nullptr && use_managed(device, 1)) {
+    type = CU_MEMORYTYPE_HOST;
     host = reinterpret_cast<const void*>(device);
   }
   side.pitch = pitch;
@@ -205,21 +211,80 @@ CUresult read_box(Call& call, const CUDA_MEMCPY3D* copy, Box& box, bool& empty) 
   return CUDA_SUCCESS;
 }
 
+// A host side as the worker's driver is to see it.
+bool reach(Call& call, Holdings& holdings, wire::CopySide& side, const Box& box, bool to_host) {
+  if (side.type != wire::CopySide::host) return side.type == wire::CopySide::device;
+  const uint64_t first = row_address(side, 0, 0);
+  const uint64_t last = row_address(side, box.height - 1, box.depth - 1) + box.width;
+  const uint64_t at = holdings.reach(*call.session(), *call.context(), first, last - first, to_host);
+  if (at == 0) call.refuse(CUDA_ERROR_OUT_OF_MEMORY);
+  side.address += at - first;
+  return call.ok();
+}
+
+CUresult travelling_copy(Call& call, Box box, Holdings& holdings, wire::Copy3D& arguments) {
+  if (!reach(call, holdings, box.source, box, false) || !reach(call, holdings, box.destination, box, true))
+    return call.end(CUDA_ERROR_NOT_SUPPORTED);  // arrays
+  arguments = {};
+  arguments.source = box.source;
+  arguments.destination = box.destination;
+  arguments.width_bytes = box.width;
+  arguments.height = box.height;
+  arguments.depth = box.depth;
+  arguments.flags = wire::CopyLinear::mapped;
+  return CUDA_SUCCESS;
+}
+
+// Between GPUs of two nodes, row by row through this process.
+CUresult copy_rows_between_sessions(Call& call, const Box& box, CUstream stream) {
+  if (const CUresult waited = cuStreamSynchronize(stream); waited != CUDA_SUCCESS) return call.end(waited);
+  for (uint64_t z = 0; z < box.depth; z++)
+    for (uint64_t y = 0; y < box.height; y++) {
+      const uint64_t to = row_address(box.destination, y, z), from = row_address(box.source, y, z);
+      if (const CUresult status = copy_between_sessions(call, to, from, box.width); status != CUDA_SUCCESS)
+        return status;
+    }
+  return call.end(CUDA_SUCCESS);
+}
+
 CUresult copy(Call& call, const CUDA_MEMCPY3D* copy, CUstream stream, bool synchronous) {
   const wire::Handle on = call.handle(stream);
   Box box;
   bool empty = false;
   if (const CUresult status = read_box(call, copy, box, empty); status != CUDA_SUCCESS || empty)
     return call.end(status);
-  if (box.source.type == wire::CopySide::host && box.destination.type == wire::CopySide::host)
-    return copy_on_host(call, box, stream);
-  if (capture_of(stream) != 0 &&
-      (box.source.type == wire::CopySide::host || box.destination.type == wire::CopySide::host))
-    return call.end(CUDA_ERROR_STREAM_CAPTURE_UNSUPPORTED);
+  const bool from_host = box.source.type == wire::CopySide::host,
+             to_host = box.destination.type == wire::CopySide::host;
+  if (capture_of(stream) != 0 && (from_host || to_host)) {
+    wire::Copy3D arguments;
+    if (travelling_copy(call, box, *capture_holdings(stream), arguments) != CUDA_SUCCESS) return call.result();
+    arguments.stream = on;
+    return call.end(call.session()->post(wire::Message::copy_3d, call.context(), arguments));
+  }
+  if (from_host && to_host) return copy_on_host(call, box, stream);
+  const Device *source = device_of_address(box.source.address), *target = device_of_address(box.destination.address);
+  if (source != nullptr && target != nullptr && source->session != target->session)
+    return copy_rows_between_sessions(call, box, stream);
   const CUresult status = Copier(call, box, on, synchronous).run();
   if (status == CUDA_SUCCESS && synchronous && box.destination.type == wire::CopySide::host)
     return call.end(settle(call.context(), status, call.session()->last_sequence()));
   return call.end(status);
+}
+
+// Addresses say which GPU they are of; the contexts only have to be contexts.
+CUresult copy_between(Call& call, const CUDA_MEMCPY3D_PEER* peer, CUstream stream, bool synchronous) {
+  if (call.required(peer) == nullptr || !call.ok()) return call.result();
+  for (CUcontext context : {peer->srcContext, peer->dstContext})
+    if (context != nullptr && find_context(context) == nullptr) return call.end(CUDA_ERROR_INVALID_CONTEXT);
+  CUDA_MEMCPY3D box{};
+  box.srcXInBytes = peer->srcXInBytes, box.srcY = peer->srcY, box.srcZ = peer->srcZ, box.srcLOD = peer->srcLOD;
+  box.srcMemoryType = peer->srcMemoryType, box.srcHost = peer->srcHost, box.srcDevice = peer->srcDevice;
+  box.srcArray = peer->srcArray, box.srcPitch = peer->srcPitch, box.srcHeight = peer->srcHeight;
+  box.dstXInBytes = peer->dstXInBytes, box.dstY = peer->dstY, box.dstZ = peer->dstZ, box.dstLOD = peer->dstLOD;
+  box.dstMemoryType = peer->dstMemoryType, box.dstHost = peer->dstHost, box.dstDevice = peer->dstDevice;
+  box.dstArray = peer->dstArray, box.dstPitch = peer->dstPitch, box.dstHeight = peer->dstHeight;
+  box.WidthInBytes = peer->WidthInBytes, box.Height = peer->Height, box.Depth = peer->Depth;
+  return copy(call, &box, stream, synchronous);
 }
 
 CUDA_MEMCPY3D box_of(const CUDA_MEMCPY2D& flat) {
@@ -252,20 +317,11 @@ CUresult copy_flat(Call& call, const CUDA_MEMCPY2D* flat, CUstream stream, bool 
 
 }  // namespace
 
-CUresult device_copy(Call& call, const CUDA_MEMCPY3D* copy, wire::Copy3D& arguments) {
+CUresult node_copy(Call& call, const CUDA_MEMCPY3D* copy, Holdings& holdings, wire::Copy3D& arguments) {
   Box box;
   bool empty = false;
   if (const CUresult status = read_box(call, copy, box, empty); status != CUDA_SUCCESS) return status;
-  if (empty) return call.end(CUDA_ERROR_INVALID_VALUE);
-  if (box.source.type != wire::CopySide::device || box.destination.type != wire::CopySide::device)
-    return call.end(CUDA_ERROR_NOT_SUPPORTED);
-  arguments = {};
-  arguments.source = box.source;
-  arguments.destination = box.destination;
-  arguments.width_bytes = box.width;
-  arguments.height = box.height;
-  arguments.depth = box.depth;
-  return CUDA_SUCCESS;
+  return empty ? call.end(CUDA_ERROR_INVALID_VALUE) : travelling_copy(call, box, holdings, arguments);
 }
 
 }  // namespace gpool::client
@@ -295,4 +351,14 @@ extern "C" CUresult cuMemcpy3D_v2(const CUDA_MEMCPY3D* pCopy) {
 extern "C" CUresult cuMemcpy3DAsync_v2(const CUDA_MEMCPY3D* pCopy, CUstream hStream) {
   Call call("cuMemcpy3DAsync_v2", Needs::context);
   return copy(call, pCopy, hStream, false);
+}
+
+extern "C" CUresult cuMemcpy3DPeer(const CUDA_MEMCPY3D_PEER* pCopy) {
+  Call call("cuMemcpy3DPeer", Needs::context);
+  return copy_between(call, pCopy, nullptr, true);
+}
+
+extern "C" CUresult cuMemcpy3DPeerAsync(const CUDA_MEMCPY3D_PEER* pCopy, CUstream hStream) {
+  Call call("cuMemcpy3DPeerAsync", Needs::context);
+  return copy_between(call, pCopy, hStream, false);
 }

@@ -11,8 +11,9 @@
 #include <new>
 #include <string_view>
 
+#include "base/address_space.h"
 #include "base/log.h"
-#include "client/address_space.h"
+#include "client/graph_holdings.h"
 #include "client/lease.h"
 #include "client/trace.h"
 #include "transport/handshake.h"
@@ -99,6 +100,13 @@ bool arenas_are_sound(const transport::Connection& made) {
   return true;
 }
 
+// In good order: the worker must not take the program for lost, and wait for it.
+void give_up(transport::Connection& made) {
+  if (!made.link) return;
+  (void)transport::say_goodbye(*made.link, 1);
+  made.link->close();
+}
+
 // Opens one session with arenas that both sides could reserve.
 Status open_session(const LeaseSession& place, const std::vector<uint64_t>& memory, transport::Connection& made) {
   transport::ConnectOptions options;
@@ -124,7 +132,7 @@ Status open_session(const LeaseSession& place, const std::vector<uint64_t>& memo
     }
     if (!arenas_are_sound(made)) {
       for (const Reservation& reservation : held) give_back(reservation);
-      made.link->close();
+      give_up(made);
       return Status::failed("Node " + place.node +
                             " offers device addresses that make no sense; install the same "
                             "version of gpool on both hosts.");
@@ -146,7 +154,7 @@ Status open_session(const LeaseSession& place, const std::vector<uint64_t>& memo
     }
     if (all_held) return Status::ok();
     for (const Reservation& reservation : held) give_back(reservation);
-    made.link->close();
+    give_up(made);
     wanted.clear();
     for (const wire::DeviceRecord& record : made.devices) wanted.push_back(arena_bytes(record.memory_bytes));
   }
@@ -211,7 +219,6 @@ __attribute__((destructor)) void at_unload() {
 int32_t attribute_override(CUdevice_attribute attribute, int32_t value) {
   switch (attribute) {
     // What the worker's GPU can do and this driver does not carry through. Saying so beats failing later.
-    case CU_DEVICE_ATTRIBUTE_MANAGED_MEMORY:
     case CU_DEVICE_ATTRIBUTE_CONCURRENT_MANAGED_ACCESS:
     case CU_DEVICE_ATTRIBUTE_DIRECT_MANAGED_MEM_ACCESS_FROM_HOST:
     case CU_DEVICE_ATTRIBUTE_PAGEABLE_MEMORY_ACCESS:
@@ -227,6 +234,9 @@ int32_t attribute_override(CUdevice_attribute attribute, int32_t value) {
     case CU_DEVICE_ATTRIBUTE_MULTICAST_SUPPORTED:
     case CU_DEVICE_ATTRIBUTE_MEMPOOL_SUPPORTED_HANDLE_TYPES:
       return value == wire::kNoAttribute ? value : 0;
+    // Of this driver's own making: managed.cpp.
+    case CU_DEVICE_ATTRIBUTE_MANAGED_MEMORY:
+      return 1;
     default:
       return value;
   }
@@ -261,8 +271,7 @@ CUresult open_all(Driver& state) {
                               " GPUs where the lease has " + std::to_string(memory.size()) +
                               "; release the lease and ask again.");
     if (!status) {
-      for (transport::Connection& connection : made)
-        if (connection.link) connection.link->close();
+      for (transport::Connection& connection : made) give_up(connection);
       say_once(status.sentence());
       return CUDA_ERROR_SYSTEM_NOT_READY;
     }
@@ -391,6 +400,7 @@ Context* find_context(CUcontext handle) {
 
 CUresult settle(Context* context, CUresult status, uint64_t sequence) {
   CUresult due = context->session->settle_due(sequence);
+  land_staged(*context->session);
   if (status != CUDA_SUCCESS) return status;
   if (int32_t sticky = context->sticky.load(std::memory_order_relaxed); sticky != 0)
     return static_cast<CUresult>(sticky);

@@ -9,6 +9,7 @@ namespace {
 
 // Bits of Object::flags that belong to the client, above CUDA's.
 constexpr uint32_t kRecorded = 1u << 31;
+constexpr uint32_t kInGraph = 1u << 30;  // a graph records it, nobody here knows when
 
 CUresult ask_event(Call& call, CUevent event, wire::Message message) {
   wire::Wait arguments{};
@@ -20,7 +21,9 @@ CUresult ask_event(Call& call, CUevent event, wire::Message message) {
   // An event that was never recorded is done, by definition.
   if ((call.object()->flags.load(std::memory_order_relaxed) & kRecorded) == 0) return call.end(CUDA_SUCCESS);
   if (call.object()->mark.load(std::memory_order_relaxed) != 0) return call.end(CUDA_ERROR_CAPTURED_EVENT);
-  const uint64_t recorded = reinterpret_cast<uint64_t>(call.object()->data.load());
+  const uint64_t recorded = (call.object()->flags.load() & kInGraph) != 0
+                                ? context->session->last_sequence()
+                                : reinterpret_cast<uint64_t>(call.object()->data.load());
   Pending pending;
   const CUresult status = context->session->ask(message, context, arguments, pending);
   if (status == CUDA_ERROR_NOT_READY) return call.end(status);
@@ -43,11 +46,19 @@ CUresult record(Call& call, CUevent event, CUstream stream, unsigned flags) {
   if (status != CUDA_SUCCESS) return status;
   object->flags.fetch_or(kRecorded, std::memory_order_relaxed);
   object->data.store(reinterpret_cast<void*>(call.session()->last_sequence()), std::memory_order_relaxed);
-  note_capture_records(event, stream);
+  if ((flags & CU_EVENT_RECORD_EXTERNAL) != 0 && capture_of(stream) != 0)
+    note_graph_records(*object);
+  else
+    note_capture_records(event, stream);
   return status;
 }
 
 }  // namespace
+
+void note_graph_records(Object& event) {
+  event.flags.fetch_or(kRecorded | kInGraph);
+}
+
 }  // namespace gpool::client
 
 using namespace gpool;

@@ -1,150 +1,23 @@
-// Graphs that are built node by node. The graph lives at the worker; a call checks what a driver would refuse at once,
-// packs the parameters, and queues one message. Launching is one generated call.
-#include <cstring>
+// Graphs as a whole: edges, lists of nodes, copies, executable graphs and their launches. The graph lives at the
+// worker; what its nodes do is in graph_nodes.cpp, what it holds here in graph_holdings.cpp.
+#include "client/graph.h"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <algorithm>
 #include <mutex>
 #include <vector>
 
+#include "base/fd.h"
 #include "calls/generated/arguments.h"
-#include "client/call.h"
 #include "client/capture.h"
-#include "client/copy.h"
 #include "client/driver.h"
-#include "client/host_memory.h"
+#include "client/graph_holdings.h"
 #include "client/host_twin.h"
-#include "client/launch.h"
-#include "client/module.h"
 
 namespace gpool::client {
 namespace {
-
-// The nodes of a graph that have handles: they go with the graph. Hangs on the graph's object.
-struct Nodes {
-  std::mutex mutex;
-  std::vector<wire::Handle> handles;
-};
-
-Nodes& nodes_of(Object& graph) {
-  void* known = graph.data.load();
-  if (known == nullptr) {
-    auto* made = new Nodes;
-    if (graph.data.compare_exchange_strong(known, made)) return *made;
-    delete made;
-  }
-  return *static_cast<Nodes*>(known);
-}
-
-void add_part(std::vector<std::byte>& bytes, const void* part, size_t size) {
-  const auto* begin = static_cast<const std::byte*>(part);
-  bytes.insert(bytes.end(), begin, begin + size);
-  bytes.resize(wire::padded(bytes.size()));
-}
-
-// What a node does, as it travels behind wire::GraphNode.
-struct Parameters {
-  wire::GraphNode::Type type = wire::GraphNode::empty;
-  std::vector<std::byte> bytes;
-};
-
-bool read_kernel(Call& call, const CUDA_KERNEL_NODE_PARAMS* given, Parameters& parameters) {
-  if (call.required(given) == nullptr) return false;
-  Kernel* kernel = find_kernel(call, given->func != nullptr ? static_cast<const void*>(given->func) : given->kern);
-  if (kernel == nullptr) return false;
-  if (given->ctx != nullptr) call.handle(given->ctx);
-  Context* context = call.context();
-  if (context == nullptr) call.refuse(CUDA_ERROR_INVALID_CONTEXT);
-  if (!call.ok()) return false;
-  const Shape shape{{given->gridDimX, given->gridDimY, given->gridDimZ},
-                    {given->blockDimX, given->blockDimY, given->blockDimZ},
-                    given->sharedMemBytes};
-  std::vector<std::byte> packed;
-  call.refuse(check_shape(*kernel, *context->device, shape));
-  call.refuse(pack_parameters(*kernel, given->kernelParams, given->extra, packed));
-  if (host_memory_is_watched() && call.ok()) {
-    // What the kernel may use has its twin before the graph is launched.
-    for (size_t offset = 0; offset + 8 <= packed.size(); offset += 8) {
-      uint64_t word;
-      std::memcpy(&word, packed.data() + offset, sizeof word);
-      if (may_be_watched(word)) (void)twin_of_address(word, *call.session(), call.context());
-    }
-  }
-  wire::Launch launch{};
-  launch.function = kernel->wire;
-  for (int i = 0; i < 3; i++) {
-    launch.grid[i] = shape.grid[i];
-    launch.block[i] = shape.block[i];
-  }
-  launch.shared_bytes = shape.shared_bytes;
-  launch.parameter_bytes = static_cast<uint32_t>(packed.size());
-  parameters.type = wire::GraphNode::kernel;
-  add_part(parameters.bytes, &launch, sizeof launch);
-  add_part(parameters.bytes, packed.data(), packed.size());
-  return call.ok();
-}
-
-bool read_copy(Call& call, const CUDA_MEMCPY3D* given, Parameters& parameters) {
-  wire::Copy3D copy{};
-  // Host memory would be read or written at every launch, which the worker cannot reach.
-  if (device_copy(call, given, copy) != CUDA_SUCCESS) return false;
-  parameters.type = wire::GraphNode::copy;
-  add_part(parameters.bytes, &copy, sizeof copy);
-  return true;
-}
-
-bool read_memset(Call& call, const CUDA_MEMSET_NODE_PARAMS* given, Parameters& parameters) {
-  if (call.required(given) == nullptr || !call.ok()) return false;
-  const unsigned element = given->elementSize;
-  if ((element != 1 && element != 2 && element != 4) || given->width == 0 || given->height == 0 ||
-      given->width > (uint64_t{1} << 44))
-    call.refuse(CUDA_ERROR_INVALID_VALUE);
-  if (!call.ok()) return false;
-  call.check_fill(given->dst, given->pitch, given->width * element, given->height, 1);
-  const wire::GraphMemset memset{given->dst, given->pitch, given->value, element, given->width, given->height};
-  parameters.type = wire::GraphNode::memset;
-  add_part(parameters.bytes, &memset, sizeof memset);
-  return call.ok();
-}
-
-bool read_nodes(Call& call, const CUgraphNode* nodes, size_t count, std::vector<wire::Handle>& handles) {
-  if (count > 0) call.required(nodes);
-  if (count > wire::GraphNode::kMaxDependencies) call.refuse(CUDA_ERROR_INVALID_VALUE);
-  for (size_t i = 0; call.ok() && i < count; i++) handles.push_back(call.handle(nodes[i]));
-  return call.ok();
-}
-
-CUresult add(Call& call, CUgraphNode* node, CUgraph graph, const CUgraphNode* dependencies, size_t count,
-             const Parameters& parameters) {
-  wire::GraphNode arguments{};
-  arguments.action = wire::GraphNode::add;
-  arguments.type = parameters.type;
-  arguments.graph = call.handle(graph);
-  Object* object = call.object();
-  std::vector<wire::Handle> handles;
-  if (!call.ok() || !read_nodes(call, dependencies, count, handles)) return call.result();
-  arguments.node = call.mint(node);
-  arguments.dependency_count = static_cast<uint32_t>(count);
-  if (!call.ok()) return call.result();
-  call.as(wire::Message::graph_node);
-  const CUresult status =
-      call.post_created(arguments, node, {array_bytes(handles.data(), count), Bytes(parameters.bytes)});
-  if (status == CUDA_SUCCESS) {
-    Nodes& nodes = nodes_of(*object);
-    std::lock_guard lock(nodes.mutex);
-    nodes.handles.push_back(arguments.node);
-  }
-  return status;
-}
-
-// New parameters of a node, in its graph or (with `exec`) in an executable graph.
-CUresult set(Call& call, CUgraphExec exec, CUgraphNode node, const Parameters& parameters) {
-  wire::GraphNode arguments{};
-  arguments.action = exec != nullptr ? wire::GraphNode::set_in_exec : wire::GraphNode::set;
-  arguments.type = parameters.type;
-  arguments.node = call.handle(node);
-  if (exec != nullptr) arguments.graph = call.handle(exec);
-  if (!call.ok()) return call.result();
-  call.as(wire::Message::graph_node);
-  return call.post(arguments, {Bytes(parameters.bytes)});
-}
 
 CUresult change_edges(Call& call, CUgraph graph, const CUgraphNode* from, const CUgraphNode* to, size_t count,
                       bool remove) {
@@ -183,11 +56,7 @@ CUresult list(Call& call, wire::GraphList::What what, wire::Handle object, Objec
     if (status == CUDA_SUCCESS) status = session.wait(pending);
     const size_t taken = status == CUDA_SUCCESS ? std::min<size_t>(reply.taken, offered.size()) : 0;
     for (size_t i = taken; i < offered.size(); i++) slab.destroy(offered[i]);
-    if (owner != nullptr && taken > 0) {
-      Nodes& nodes = nodes_of(*owner);
-      std::lock_guard lock(nodes.mutex);
-      nodes.handles.insert(nodes.handles.end(), offered.begin(), offered.begin() + static_cast<std::ptrdiff_t>(taken));
-    }
+    for (size_t i = 0; owner != nullptr && i < taken; i++) note_node(session, *owner, offered[i]);
     if (status != CUDA_SUCCESS) return call.end(status);
     if (!wants_nodes || reply.returned >= reply.count) {
       found.assign(trailing.begin(), trailing.begin() + std::min<size_t>(reply.returned, trailing.size()));
@@ -208,7 +77,7 @@ CUresult list(Call& call, wire::GraphList::What what, wire::Handle object, Objec
 }
 
 CUresult give_nodes(Call& call, wire::GraphList::What what, wire::Handle object, Object* owner, CUgraphNode* nodes,
-                    size_t* count) {
+                    size_t* count, CUgraphEdgeData* edges = nullptr) {
   if (call.required(count) == nullptr || !call.ok()) return call.result();
   std::vector<wire::Handle> found;
   wire::GraphListReply reply{};
@@ -220,17 +89,68 @@ CUresult give_nodes(Call& call, wire::GraphList::What what, wire::Handle object,
   }
   // As CUDA says: places beyond the last node are filled with null.
   for (size_t i = 0; i < *count; i++) nodes[i] = i < found.size() ? reinterpret_cast<CUgraphNode>(found[i]) : nullptr;
+  if (edges != nullptr) std::fill_n(edges, *count, CUgraphEdgeData{});
   *count = std::min(*count, found.size());
   return call.end(CUDA_SUCCESS);
 }
 
-CUDA_KERNEL_NODE_PARAMS widened(const CUDA_KERNEL_NODE_PARAMS_v1* narrow) {
-  CUDA_KERNEL_NODE_PARAMS wide{};
-  std::memcpy(&wide, narrow, sizeof *narrow);  // the newer struct begins with the older one
-  return wide;
+// Launches a graph whose end has to be known, or that has to be told of more than the launch.
+CUresult launch_holding(Call& call, ExecState& state, const calls::cuGraphLaunch_arguments& arguments) {
+  Session& session = *call.session();
+  const std::shared_ptr<Holdings> holdings = state.holdings;
+  holdings->stage(arguments.hStream);
+  state.launched = true;
+  if (host_memory_is_watched())
+    if (const CUresult status = prepare_all(session); status != CUDA_SUCCESS) return call.end(status);
+  if (!holdings->has_functions()) return call.post(arguments);
+  // While it runs the thread of host functions listens.
+  const uint64_t id = expect_done(session, holdings);
+  if (id == 0) return call.end(session.lost() ? session.lost_status() : CUDA_ERROR_OPERATING_SYSTEM);
+  call.as(wire::Message::graph_launch);
+  const CUresult status = call.post(wire::GraphLaunch{arguments.hGraph, arguments.hStream, id});
+  if (status != CUDA_SUCCESS)
+    expect_no_more(session, id);
+  else
+    session.flush();
+  return status;
 }
 
 }  // namespace
+
+bool read_nodes(Call& call, const CUgraphNode* nodes, size_t count, std::vector<wire::Handle>& handles) {
+  if (count > 0) call.required(nodes);
+  if (count > wire::GraphNode::kMaxDependencies) call.refuse(CUDA_ERROR_INVALID_VALUE);
+  for (size_t i = 0; call.ok() && i < count; i++) handles.push_back(call.handle(nodes[i]));
+  return call.ok();
+}
+
+bool are_plain(const CUgraphEdgeData* edges, size_t count) {
+  for (size_t i = 0; edges != nullptr && i < count; i++)
+    if (edges[i].type != CU_GRAPH_DEPENDENCY_TYPE_DEFAULT || edges[i].from_port != 0 || edges[i].to_port != 0)
+      return false;
+  return true;
+}
+
+void note_node(Session& session, Object& graph, wire::Handle node) {
+  if (Object* object = session.find(node)) object->data = reinterpret_cast<void*>(graph.handle.load());
+  GraphState& state = state_of(graph);
+  std::lock_guard lock(state.mutex);
+  state.nodes.push_back(node);
+}
+
+Object* graph_of(Session& session, const Object& node) {
+  return session.find(reinterpret_cast<wire::Handle>(node.data.load()));
+}
+
+CUresult name_captured_graph(Call& call, CUstream stream, CUgraph graph) {
+  wire::GraphList arguments{};
+  arguments.what = wire::GraphList::capture;
+  arguments.object = call.handle(stream);
+  const wire::Handle future = call.handle(graph);
+  if (!call.ok()) return call.result();
+  return call.session()->post(static_cast<uint16_t>(wire::Message::graph_list), call.context(),
+                              std::as_bytes(std::span(&arguments, 1)), {array_bytes(&future, 1)});
+}
 
 CUresult capture_dependencies(Call& call, CUstream stream, CUgraph graph, std::vector<CUgraphNode>& nodes) {
   const wire::Handle object = call.handle(stream), future = call.handle(graph);
@@ -253,96 +173,32 @@ extern "C" CUresult cuGraphDestroy(CUgraph hGraph) {
   calls::cuGraphDestroy_arguments arguments{};
   arguments.hGraph = call.destroyed(hGraph);
   if (!call.ok()) return call.result();
-  auto* nodes = static_cast<Nodes*>(call.object()->data.exchange(nullptr));
+  Object& graph = *call.object();
+  Session& session = *call.session();
+  // The state outlives the handle, which goes with the message.
   const CUresult status = call.post(arguments);
-  if (nodes != nullptr) {
-    for (wire::Handle node : nodes->handles) call.session()->slab(wire::Kind::graph_node).destroy(node);
-    delete nodes;
-  }
+  forget_graph(session, graph);
   return status;
 }
 
-// -- nodes
-// -------------------------------------------------------------------------------------------------------------------
-
-extern "C" CUresult cuGraphAddEmptyNode(CUgraphNode* phGraphNode, CUgraph hGraph, const CUgraphNode* dependencies,
-                                        size_t numDependencies) {
-  Call call("cuGraphAddEmptyNode", Needs::context);
-  return add(call, phGraphNode, hGraph, dependencies, numDependencies, {});
+extern "C" CUresult cuGraphClone(CUgraph* phGraphClone, CUgraph originalGraph) {
+  Call call(calls::Id::cuGraphClone, "cuGraphClone", Needs::context);
+  calls::cuGraphClone_arguments arguments{};
+  arguments.originalGraph = call.handle(originalGraph);
+  Object* original = call.object();
+  arguments.created = call.mint(phGraphClone);
+  calls::cuGraphClone_reply reply{};
+  const CUresult status = call.ask_created(arguments, reply, phGraphClone);
+  if (status == CUDA_SUCCESS)
+    state_of(*call.session()->find(arguments.created)).holdings->add_all(*state_of(*original).holdings);
+  return status;
 }
 
-extern "C" CUresult cuGraphAddKernelNode_v2(CUgraphNode* phGraphNode, CUgraph hGraph, const CUgraphNode* dependencies,
-                                            size_t numDependencies, const CUDA_KERNEL_NODE_PARAMS* nodeParams) {
-  Call call("cuGraphAddKernelNode_v2", Needs::context);
-  Parameters parameters;
-  if (!read_kernel(call, nodeParams, parameters)) return call.result();
-  return add(call, phGraphNode, hGraph, dependencies, numDependencies, parameters);
-}
-
-extern "C" CUresult cuGraphAddKernelNode(CUgraphNode* phGraphNode, CUgraph hGraph, const CUgraphNode* dependencies,
-                                         size_t numDependencies, const CUDA_KERNEL_NODE_PARAMS_v1* nodeParams) {
-  if (nodeParams == nullptr) return CUDA_ERROR_INVALID_VALUE;
-  const CUDA_KERNEL_NODE_PARAMS wide = widened(nodeParams);
-  return cuGraphAddKernelNode_v2(phGraphNode, hGraph, dependencies, numDependencies, &wide);
-}
-
-extern "C" CUresult cuGraphAddMemcpyNode(CUgraphNode* phGraphNode, CUgraph hGraph, const CUgraphNode* dependencies,
-                                         size_t numDependencies, const CUDA_MEMCPY3D* copyParams, CUcontext ctx) {
-  Call call("cuGraphAddMemcpyNode", Needs::context);
-  call.handle_or_null(ctx);
-  Parameters parameters;
-  if (!read_copy(call, copyParams, parameters)) return call.result();
-  return add(call, phGraphNode, hGraph, dependencies, numDependencies, parameters);
-}
-
-extern "C" CUresult cuGraphAddMemsetNode(CUgraphNode* phGraphNode, CUgraph hGraph, const CUgraphNode* dependencies,
-                                         size_t numDependencies, const CUDA_MEMSET_NODE_PARAMS* memsetParams,
-                                         CUcontext ctx) {
-  Call call("cuGraphAddMemsetNode", Needs::context);
-  call.handle_or_null(ctx);
-  Parameters parameters;
-  if (!read_memset(call, memsetParams, parameters)) return call.result();
-  return add(call, phGraphNode, hGraph, dependencies, numDependencies, parameters);
-}
-
-extern "C" CUresult cuGraphExecKernelNodeSetParams_v2(CUgraphExec hGraphExec, CUgraphNode hNode,
-                                                      const CUDA_KERNEL_NODE_PARAMS* nodeParams) {
-  Call call("cuGraphExecKernelNodeSetParams_v2", Needs::context);
-  Parameters parameters;
-  if (call.required(hGraphExec) == nullptr || !read_kernel(call, nodeParams, parameters)) return call.result();
-  return set(call, hGraphExec, hNode, parameters);
-}
-
-extern "C" CUresult cuGraphExecKernelNodeSetParams(CUgraphExec hGraphExec, CUgraphNode hNode,
-                                                   const CUDA_KERNEL_NODE_PARAMS_v1* nodeParams) {
-  if (nodeParams == nullptr) return CUDA_ERROR_INVALID_VALUE;
-  const CUDA_KERNEL_NODE_PARAMS wide = widened(nodeParams);
-  return cuGraphExecKernelNodeSetParams_v2(hGraphExec, hNode, &wide);
-}
-
-extern "C" CUresult cuGraphKernelNodeSetParams_v2(CUgraphNode hNode, const CUDA_KERNEL_NODE_PARAMS* nodeParams) {
-  Call call("cuGraphKernelNodeSetParams_v2", Needs::context);
-  Parameters parameters;
-  if (!read_kernel(call, nodeParams, parameters)) return call.result();
-  return set(call, nullptr, hNode, parameters);
-}
-
-extern "C" CUresult cuGraphExecMemcpyNodeSetParams(CUgraphExec hGraphExec, CUgraphNode hNode,
-                                                   const CUDA_MEMCPY3D* copyParams, CUcontext ctx) {
-  Call call("cuGraphExecMemcpyNodeSetParams", Needs::context);
-  call.handle_or_null(ctx);
-  Parameters parameters;
-  if (call.required(hGraphExec) == nullptr || !read_copy(call, copyParams, parameters)) return call.result();
-  return set(call, hGraphExec, hNode, parameters);
-}
-
-extern "C" CUresult cuGraphExecMemsetNodeSetParams(CUgraphExec hGraphExec, CUgraphNode hNode,
-                                                   const CUDA_MEMSET_NODE_PARAMS* memsetParams, CUcontext ctx) {
-  Call call("cuGraphExecMemsetNodeSetParams", Needs::context);
-  call.handle_or_null(ctx);
-  Parameters parameters;
-  if (call.required(hGraphExec) == nullptr || !read_memset(call, memsetParams, parameters)) return call.result();
-  return set(call, hGraphExec, hNode, parameters);
+extern "C" CUresult cuGraphDestroyNode(CUgraphNode hNode) {
+  Call call(calls::Id::cuGraphDestroyNode, "cuGraphDestroyNode", Needs::context);
+  calls::cuGraphDestroyNode_arguments arguments{};
+  arguments.hNode = call.destroyed(hNode);
+  return call.post(arguments);
 }
 
 // -- edges and lists
@@ -351,14 +207,14 @@ extern "C" CUresult cuGraphExecMemsetNodeSetParams(CUgraphExec hGraphExec, CUgra
 extern "C" CUresult cuGraphAddDependencies_v2(CUgraph hGraph, const CUgraphNode* from, const CUgraphNode* to,
                                               const CUgraphEdgeData* edgeData, size_t numDependencies) {
   Call call("cuGraphAddDependencies_v2", Needs::context);
-  if (edgeData != nullptr) return call.end(CUDA_ERROR_NOT_SUPPORTED);
+  if (!are_plain(edgeData, numDependencies)) return call.end(CUDA_ERROR_NOT_SUPPORTED);
   return change_edges(call, hGraph, from, to, numDependencies, false);
 }
 
 extern "C" CUresult cuGraphRemoveDependencies_v2(CUgraph hGraph, const CUgraphNode* from, const CUgraphNode* to,
                                                  const CUgraphEdgeData* edgeData, size_t numDependencies) {
   Call call("cuGraphRemoveDependencies_v2", Needs::context);
-  if (edgeData != nullptr) return call.end(CUDA_ERROR_NOT_SUPPORTED);
+  if (!are_plain(edgeData, numDependencies)) return call.end(CUDA_ERROR_NOT_SUPPORTED);
   return change_edges(call, hGraph, from, to, numDependencies, true);
 }
 
@@ -405,6 +261,83 @@ extern "C" CUresult cuGraphNodeGetType(CUgraphNode hNode, CUgraphNodeType* type)
   return call.end(status);
 }
 
+extern "C" CUresult cuGraphNodeGetDependencies_v2(CUgraphNode hNode, CUgraphNode* dependencies,
+                                                  CUgraphEdgeData* edgeData, size_t* numDependencies) {
+  Call call("cuGraphNodeGetDependencies_v2", Needs::context);
+  const wire::Handle node = call.handle(hNode);
+  Object* graph = call.ok() ? graph_of(*call.session(), *call.object()) : nullptr;
+  return give_nodes(call, wire::GraphList::dependencies, node, graph, dependencies, numDependencies, edgeData);
+}
+
+extern "C" CUresult cuGraphNodeGetDependentNodes_v2(CUgraphNode hNode, CUgraphNode* dependentNodes,
+                                                    CUgraphEdgeData* edgeData, size_t* numDependentNodes) {
+  Call call("cuGraphNodeGetDependentNodes_v2", Needs::context);
+  const wire::Handle node = call.handle(hNode);
+  Object* graph = call.ok() ? graph_of(*call.session(), *call.object()) : nullptr;
+  return give_nodes(call, wire::GraphList::dependents, node, graph, dependentNodes, numDependentNodes, edgeData);
+}
+
+extern "C" CUresult cuGraphNodeFindInClone(CUgraphNode* phNode, CUgraphNode hOriginalNode, CUgraph hClonedGraph) {
+  Call call("cuGraphNodeFindInClone", Needs::context);
+  const wire::Handle node = call.handle(hOriginalNode), clone = call.handle(hClonedGraph);
+  Object* owner = call.object();
+  if (call.required(phNode) == nullptr || !call.ok()) return call.result();
+  std::vector<wire::Handle> found;
+  wire::GraphListReply reply{};
+  const CUresult status = list(call, wire::GraphList::in_clone, node, owner, true, found, reply, clone);
+  if (status != CUDA_SUCCESS) return status;
+  if (found.size() != 1) return call.end(CUDA_ERROR_INVALID_VALUE);
+  *phNode = reinterpret_cast<CUgraphNode>(found[0]);
+  return call.end(CUDA_SUCCESS);
+}
+
+extern "C" CUresult cuGraphNodeGetContainingGraph(CUgraphNode hNode, CUgraph* phGraph) {
+  Call call("cuGraphNodeGetContainingGraph");
+  call.handle(hNode);
+  if (call.required(phGraph) == nullptr || !call.ok()) return call.result();
+  const Object* graph = graph_of(*call.session(), *call.object());
+  if (graph == nullptr) return call.end(CUDA_ERROR_INVALID_VALUE);
+  *phGraph = reinterpret_cast<CUgraph>(graph->handle.load());
+  return call.end(CUDA_SUCCESS);
+}
+
+extern "C" CUresult cuGraphDebugDotPrint(CUgraph hGraph, const char* path, unsigned int flags) {
+  Call call("cuGraphDebugDotPrint", Needs::context);
+  const wire::GraphDot arguments{call.handle(hGraph), flags};
+  if (call.required(path) == nullptr || !call.ok()) return call.result();
+  std::vector<std::byte> text;
+  Pending pending;
+  pending.whole = &text;
+  const CUresult status = call.session()->ask(wire::Message::graph_dot, call.context(), arguments, pending);
+  if (status != CUDA_SUCCESS) return call.end(status);
+  const Fd file(open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666));
+  size_t written = 0;
+  while (file && written < text.size()) {
+    const ssize_t bytes = write(file.get(), text.data() + written, text.size() - written);
+    if (bytes <= 0) break;
+    written += static_cast<size_t>(bytes);
+  }
+  return call.end(file && written == text.size() ? CUDA_SUCCESS : CUDA_ERROR_OPERATING_SYSTEM);
+}
+
+// -- executable graphs
+// -------------------------------------------------------------------------------------------------------------------
+
+extern "C" CUresult cuGraphInstantiateWithFlags(CUgraphExec* phGraphExec, CUgraph hGraph, unsigned long long flags) {
+  Call call(calls::Id::cuGraphInstantiateWithFlags, "cuGraphInstantiateWithFlags", Needs::context);
+  calls::cuGraphInstantiateWithFlags_arguments arguments{};
+  arguments.hGraph = call.handle(hGraph);
+  Object* graph = call.object();
+  arguments.created = call.mint(phGraphExec);
+  arguments.flags = flags;
+  calls::cuGraphInstantiateWithFlags_reply reply{};
+  const CUresult status = call.ask_created(arguments, reply, phGraphExec);
+  if (status != CUDA_SUCCESS) return status;
+  const Holdings& holdings = *state_of(*graph).holdings;
+  if (!holdings.empty()) state_of_exec(*call.session()->find(arguments.created)).holdings->add_all(holdings);
+  return status;
+}
+
 extern "C" CUresult cuGraphInstantiateWithParams(CUgraphExec* phGraphExec, CUgraph hGraph,
                                                  CUDA_GRAPH_INSTANTIATE_PARAMS* instantiateParams) {
   if (instantiateParams == nullptr) return CUDA_ERROR_INVALID_VALUE;
@@ -417,5 +350,66 @@ extern "C" CUresult cuGraphInstantiateWithParams(CUgraphExec* phGraphExec, CUgra
   instantiateParams->hErrNode_out = nullptr;
   instantiateParams->result_out =
       status == CUDA_SUCCESS ? CUDA_GRAPH_INSTANTIATE_SUCCESS : CUDA_GRAPH_INSTANTIATE_ERROR;
+  return status;
+}
+
+extern "C" CUresult cuGraphLaunch(CUgraphExec hGraph, CUstream hStream) {
+  Call call(calls::Id::cuGraphLaunch, "cuGraphLaunch", Needs::context);
+  calls::cuGraphLaunch_arguments arguments{};
+  arguments.hGraph = call.handle(hGraph);
+  ExecState* state = call.ok() ? held_by_exec(*call.object()) : nullptr;
+  arguments.hStream = call.handle(hStream);
+  if (!call.ok()) return call.result();
+  if (state != nullptr) return launch_holding(call, *state, arguments);
+  if (host_memory_is_watched())
+    if (const CUresult status = prepare_all(*call.session()); status != CUDA_SUCCESS) return call.end(status);
+  return call.post(arguments);
+}
+
+extern "C" CUresult cuGraphExecDestroy(CUgraphExec hGraphExec) {
+  Call call(calls::Id::cuGraphExecDestroy, "cuGraphExecDestroy", Needs::context);
+  calls::cuGraphExecDestroy_arguments arguments{};
+  arguments.hGraphExec = call.destroyed(hGraphExec);
+  if (!call.ok()) return call.result();
+  const std::unique_ptr<ExecState> state(static_cast<ExecState*>(call.object()->data.exchange(nullptr)));
+  Session& session = *call.session();
+  const CUresult status = call.post(arguments);
+  if (state != nullptr) let_go(session, *state);
+  return status;
+}
+
+extern "C" CUresult cuGraphExecUpdate_v2(CUgraphExec hGraphExec, CUgraph hGraph,
+                                         CUgraphExecUpdateResultInfo* resultInfo) {
+  Call call("cuGraphExecUpdate_v2", Needs::context);
+  wire::GraphUpdate arguments{};
+  arguments.exec = call.handle(hGraphExec);
+  Object* exec = call.object();
+  arguments.graph = call.handle(hGraph);
+  Object* graph = call.object();
+  if (call.required(resultInfo) == nullptr || !call.ok()) return call.result();
+  wire::GraphUpdateReply reply{};
+  call.as(wire::Message::graph_update);
+  const CUresult status = call.ask(arguments, reply);
+  resultInfo->result = static_cast<CUgraphExecUpdateResult>(reply.result);
+  resultInfo->errorNode = reinterpret_cast<CUgraphNode>(reply.error_node);
+  resultInfo->errorFromNode = reinterpret_cast<CUgraphNode>(reply.error_from_node);
+  if (status != CUDA_SUCCESS) {
+    if (reply.result == CU_GRAPH_EXEC_UPDATE_SUCCESS) resultInfo->result = CU_GRAPH_EXEC_UPDATE_ERROR;
+    return status;
+  }
+  const Holdings& holdings = *state_of(*graph).holdings;
+  if (held_by_exec(*exec) == nullptr && holdings.empty()) return status;
+  ExecState& state = state_of_exec(*exec);
+  let_go(*call.session(), state);
+  state.holdings->add_all(holdings);
+  return status;
+}
+
+extern "C" CUresult cuGraphExecUpdate(CUgraphExec hGraphExec, CUgraph hGraph, CUgraphNode* hErrorNode_out,
+                                      CUgraphExecUpdateResult* updateResult_out) {
+  CUgraphExecUpdateResultInfo info{};
+  const CUresult status = cuGraphExecUpdate_v2(hGraphExec, hGraph, &info);
+  if (hErrorNode_out != nullptr) *hErrorNode_out = info.errorNode;
+  if (updateResult_out != nullptr) *updateResult_out = info.result;
   return status;
 }

@@ -6,13 +6,14 @@
 
 #include <algorithm>
 #include <atomic>
+#include <cstdio>
 #include <map>
 #include <mutex>
 #include <shared_mutex>
 
+#include "base/address_space.h"
 #include "base/fd.h"
 #include "base/log.h"
-#include "client/address_space.h"
 #include "client/call.h"
 #include "client/context.h"
 #include "client/driver.h"
@@ -25,6 +26,8 @@ constexpr uint64_t kAddressUnit = uint64_t{2} << 20;
 // Mapped memory of this size, asked for by name, is meant for flags and results that kernels reach in ways that cannot
 // be seen here: it takes part in every launch. Larger ones wait for their address to be asked for or passed.
 constexpr uint64_t kSmallMapped = 64 * 1024;
+// Managed memory with a twin: from here on it is asked first how much memory there is.
+constexpr uint64_t kCarefulBytes = uint64_t{64} << 20;
 
 std::shared_mutex& ranges_mutex() {
   static std::shared_mutex& mutex = *new std::shared_mutex;
@@ -76,8 +79,9 @@ bool overlaps(uint64_t address, uint64_t bytes) {
 }
 
 // Takes the range away. Copies that are still to land there must not find it gone.
-void forget(const HostRange& range) {
-  for (const auto& session : driver().sessions) (void)session->settle_due(session->last_sequence());
+void forget(const HostRange& range, bool has_due = true) {
+  if (has_due)
+    for (const auto& session : driver().sessions) (void)session->settle_due(session->last_sequence());
   std::shared_ptr<HostTwin> twin;
   {
     std::unique_lock lock(ranges_mutex());
@@ -132,6 +136,27 @@ bool allocate_shared(Context& context, HostRange& range) {
   return false;
 }
 
+// Pinned memory, in the list of ranges. False: there is none to be had.
+bool make_range(Context& context, size_t bytes, unsigned flags, HostRange& range) {
+  range.bytes = std::max<uint64_t>(bytes, 1);
+  // With unified addressing every allocation is mapped and portable, whatever was asked for.
+  range.flags = flags | CU_MEMHOSTALLOC_DEVICEMAP;
+  range.context = &context;
+  range.session = context.session;
+  if (!allocate_shared(context, range)) {
+    // At an address that is likely to be free at the worker: a twin can have the same then.
+    void* memory = nullptr;
+    const uint64_t whole = whole_pages(range.bytes);
+    for (int attempt = 0; attempt < 4 && memory == nullptr; attempt++)
+      memory =
+          map_at(random_address(whole, kAddressUnit), whole, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1);
+    if (memory == nullptr) return false;
+    range.address = reinterpret_cast<uint64_t>(memory);
+  }
+  add(range);
+  return true;
+}
+
 CUresult allocate(Call& call, void** pp, size_t bytes, unsigned flags) {
   if (call.required(pp) == nullptr || !call.ok()) return call.result();
   constexpr unsigned kKnown = CU_MEMHOSTALLOC_PORTABLE | CU_MEMHOSTALLOC_DEVICEMAP | CU_MEMHOSTALLOC_WRITECOMBINED;
@@ -140,22 +165,7 @@ CUresult allocate(Call& call, void** pp, size_t bytes, unsigned flags) {
   Context* context = call.context();
   if (const int32_t sticky = context->sticky.load()) return call.end(static_cast<CUresult>(sticky));
   HostRange range;
-  range.bytes = std::max<uint64_t>(bytes, 1);
-  // With unified addressing every allocation is mapped and portable, whatever was asked for.
-  range.flags = flags | CU_MEMHOSTALLOC_DEVICEMAP;
-  range.context = context;
-  range.session = context->session;
-  if (!allocate_shared(*context, range)) {
-    // At an address that is likely to be free at the worker: a twin can have the same then.
-    void* memory = nullptr;
-    const uint64_t whole = whole_pages(range.bytes);
-    for (int attempt = 0; attempt < 4 && memory == nullptr; attempt++)
-      memory =
-          map_at(random_address(whole, kAddressUnit), whole, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1);
-    if (memory == nullptr) return call.end(CUDA_ERROR_OUT_OF_MEMORY);
-    range.address = reinterpret_cast<uint64_t>(memory);
-  }
-  add(range);
+  if (!make_range(*context, bytes, flags, range)) return call.end(CUDA_ERROR_OUT_OF_MEMORY);
   if (!range.shared && (flags & CU_MEMHOSTALLOC_DEVICEMAP) != 0 && bytes <= kSmallMapped)
     if (const auto twin = twin_of_address(range.address, *context->session, context)) twin->make_always();
   *pp = reinterpret_cast<void*>(range.address);
@@ -172,6 +182,80 @@ std::optional<HostRange> find_host_range(uint64_t address) {
   --at;
   if (address - at->first >= at->second.bytes) return {};
   return at->second;
+}
+
+bool use_managed(uint64_t address, uint64_t bytes) {
+  const std::optional<HostRange> range = find_host_range(address);
+  if (!range || !range->managed || bytes > range->bytes - (address - range->address)) return false;
+  if (range->twin != nullptr) (void)range->twin->send_changes(true);
+  return true;
+}
+
+namespace {
+
+// Bytes of host memory that programs may still take; 0: not known.
+uint64_t available_bytes() {
+  std::FILE* file = std::fopen("/proc/meminfo", "re");
+  if (file == nullptr) return 0;
+  char line[128];
+  unsigned long long kibibytes = 0;
+  while (std::fgets(line, sizeof line, file) != nullptr)
+    if (std::sscanf(line, "MemAvailable: %llu kB", &kibibytes) == 1) break;
+  std::fclose(file);
+  return uint64_t{kibibytes} << 10;
+}
+
+}  // namespace
+
+uint64_t allocate_managed(Context& context, uint64_t bytes, unsigned flags) {
+  // A twin takes twice its bytes on either side, which may be one machine; a program that is refused here can do
+  // something else, one that runs out of memory later cannot.
+  const uint64_t available = bytes > kCarefulBytes ? available_bytes() : 0;
+  const bool may_have_twin = available == 0 || bytes <= available / 4;
+  // The worker may have something else at the address, and then gives kernels another one.
+  for (int attempt = 0; attempt < 4; attempt++) {
+    HostRange range;
+    if (!make_range(context, bytes, 0, range)) return 0;
+    std::shared_ptr<HostTwin> twin;
+    if (!range.shared && may_have_twin) twin = twin_of_address(range.address, *context.session, &context);
+    const uint64_t device_address = range.shared      ? range.device_address
+                                    : twin != nullptr ? twin->device_pointer(range.address)
+                                                      : 0;
+    if (device_address != range.address) {
+      free_staging(range.address);
+      continue;
+    }
+    if (twin != nullptr) twin->make_always();
+    std::unique_lock lock(ranges_mutex());
+    HostRange& kept = ranges()[range.address];
+    kept.managed = true;
+    kept.flags = flags;
+    return range.address;
+  }
+  return 0;
+}
+
+bool free_managed(uint64_t address) {
+  const std::optional<HostRange> range = find_host_range(address);
+  if (!range || !range->managed || range->address != address) return false;
+  forget(*range);
+  munmap(reinterpret_cast<void*>(address), whole_pages(range->bytes));
+  return true;
+}
+
+uint64_t allocate_staging(Context& context, uint64_t bytes) {
+  HostRange range;
+  if (!make_range(context, bytes, 0, range)) return 0;
+  if (range.shared || twin_of_address(range.address, *context.session, &context) != nullptr) return range.address;
+  free_staging(range.address);
+  return 0;
+}
+
+void free_staging(uint64_t address) {
+  const std::optional<HostRange> range = find_host_range(address);
+  if (!range) return;
+  forget(*range, false);
+  munmap(reinterpret_cast<void*>(address), whole_pages(range->bytes));
 }
 
 bool is_pinned(const void* address, uint64_t bytes) {
@@ -246,7 +330,7 @@ extern "C" CUresult cuMemFreeHost(void* p) {
   if (!call.ok()) return call.result();
   if (p == nullptr) return call.end(CUDA_SUCCESS);
   const std::optional<HostRange> range = find_host_range(reinterpret_cast<uint64_t>(p));
-  if (!range || range->registered || range->address != reinterpret_cast<uint64_t>(p))
+  if (!range || range->registered || range->managed || range->address != reinterpret_cast<uint64_t>(p))
     return call.end(CUDA_ERROR_INVALID_VALUE);
   forget(*range);
   munmap(p, whole_pages(range->bytes));

@@ -10,6 +10,8 @@
 namespace gpool::client {
 namespace {
 
+constexpr uint64_t kMostLinked = uint64_t{4} << 30;
+
 // Hangs on the link's object until it is destroyed.
 struct Link {
   struct Input {
@@ -55,12 +57,15 @@ CUresult link_at_worker(Session& session, Context* context, wire::Handle handle,
   wire::LinkReply reply{};
   arguments.action = wire::Link::complete;
   CUresult status = session.ask(wire::Message::link, context, arguments, reply);
-  std::vector<std::byte> result(status == CUDA_SUCCESS ? reply.bytes : 0);
+  if (status == CUDA_SUCCESS && reply.bytes > kMostLinked) status = CUDA_ERROR_UNKNOWN;
+  std::vector<std::byte> result;
   arguments.action = wire::Link::read;
-  for (size_t at = 0; status == CUDA_SUCCESS && at < result.size(); at += wire::kBulkPieceBytes) {
+  for (size_t at = 0; status == CUDA_SUCCESS && at < reply.bytes; at += wire::kBulkPieceBytes) {
     Pending pending;
     arguments.offset = at;
-    arguments.bytes = std::min(result.size() - at, wire::kBulkPieceBytes);
+    arguments.bytes = std::min(reply.bytes - at, uint64_t{wire::kBulkPieceBytes});
+    // Piece by piece: memory is taken for what the worker sends, not for what it promises.
+    result.resize(at + arguments.bytes);
     pending.bulk = std::span(result).subspan(at, arguments.bytes);
     status = session.ask(wire::Message::link, context, arguments, pending);
   }

@@ -28,6 +28,14 @@ struct Object {
 
 class Slab {
  public:
+  Slab() = default;
+  Slab(const Slab&) = delete;
+  Slab& operator=(const Slab&) = delete;
+  // Of a session that could not be opened; every other one lives as long as the process.
+  ~Slab() {
+    for (std::atomic<Object*>& chunk : chunks_) delete[] chunk.load();
+  }
+
   Object* find(wire::Handle handle) const {
     const uint32_t index = wire::index_of(handle);
     Object* chunk = chunks_[index / kChunk].load(std::memory_order_acquire);

@@ -1,6 +1,7 @@
 // How many blocks fit: a pure function of the kernel, the block and the shared memory, so it is asked once and kept
 // until an attribute of the kernel changes.
 #include <algorithm>
+#include <climits>
 #include <map>
 #include <mutex>
 #include <tuple>
@@ -11,6 +12,9 @@
 
 namespace gpool::client {
 namespace {
+
+// More threads than any block of any GPU has: an answer beyond this is none.
+constexpr int kMostThreads = 16384;
 
 using Key = std::tuple<Kernel*, uint32_t, Device*, int, size_t, unsigned>;
 
@@ -38,6 +42,7 @@ CUresult active_blocks(Call& call, CUfunction function, int threads, size_t shar
   wire::OccupancyReply reply{};
   const CUresult status = call.session()->ask(wire::Message::occupancy, call.context(), arguments, reply);
   if (status != CUDA_SUCCESS) return status;
+  if (reply.blocks < 0 || reply.blocks > kMostThreads) return CUDA_ERROR_UNKNOWN;
   blocks = reply.blocks;
   std::lock_guard lock(mutex);
   if (kept.size() > 65536) kept.clear();
@@ -55,7 +60,10 @@ CUresult best_block(Call& call, int* grid, int* block, CUfunction function, CUoc
   int most = std::min(attributes[CU_DEVICE_ATTRIBUTE_MAX_THREADS_PER_BLOCK],
                       kernel->attributes[CU_FUNC_ATTRIBUTE_MAX_THREADS_PER_BLOCK].load());
   if (limit > 0) most = std::min(most, limit);
+  const int processors = attributes[CU_DEVICE_ATTRIBUTE_MULTIPROCESSOR_COUNT];
   if (warp <= 0 || most <= 0) return call.end(CUDA_ERROR_INVALID_VALUE);
+  if (warp > kMostThreads || most > kMostThreads || processors < 0 || processors > INT_MAX / kMostThreads)
+    return call.end(CUDA_ERROR_UNKNOWN);
   int best_threads = 0;
   // From the largest block down, so that of equals the largest wins.
   for (int threads = (most + warp - 1) / warp * warp; threads > 0; threads -= warp) {
@@ -67,7 +75,7 @@ CUresult best_block(Call& call, int* grid, int* block, CUfunction function, CUoc
     if (blocks * tried > best_threads) {
       best_threads = blocks * tried;
       *block = tried;
-      *grid = blocks * attributes[CU_DEVICE_ATTRIBUTE_MULTIPROCESSOR_COUNT];
+      *grid = blocks * processors;
     }
     if (best_threads >= per_processor) break;
   }

@@ -5,12 +5,14 @@
 #include <algorithm>
 #include <chrono>
 #include <cstdio>
+#include <optional>
 #include <thread>
 
 #include "base/log.h"
 #include "client/context.h"
 #include "client/driver.h"
 #include "client/host_twin.h"
+#include "transport/handshake.h"
 
 namespace gpool::client {
 
@@ -59,7 +61,7 @@ void write_arguments(std::byte* room, Bytes arguments, Parts trailing) {
 
 }  // namespace
 
-CUresult Session::post(uint16_t call, Context* context, Bytes arguments, Parts trailing, Bytes bulk) {
+CUresult Session::post(uint16_t call, Context* context, Bytes arguments, Parts trailing, Bytes bulk, bool borrowed) {
   uint64_t sequence;
   {
     const size_t bytes = total_bytes(arguments, trailing);
@@ -68,7 +70,7 @@ CUresult Session::post(uint16_t call, Context* context, Bytes arguments, Parts t
     if (frame.ok()) {
       write_arguments(frame.arguments(), arguments, trailing);
       sequence = frame.sequence();
-      if (!frame.send(bulk)) sequence = 0;
+      if (!frame.send(bulk, borrowed)) sequence = 0;
     } else {
       sequence = 0;
     }
@@ -90,7 +92,7 @@ CUresult Session::start(Pending& pending, uint16_t call, Context* context, Bytes
                         Bytes bulk) {
   const size_t bytes = total_bytes(arguments, trailing);
   if (bytes + sizeof(wire::FrameHeader) > wire::kMaxFrameBytes) return CUDA_ERROR_INVALID_VALUE;
-  bool sent = false;
+  bool sent = false, asked = false;
   {
     Frame frame(*this, call, wire::kWantsReply, context ? context->index() : 0, bytes);
     if (frame.ok()) {
@@ -101,14 +103,21 @@ CUresult Session::start(Pending& pending, uint16_t call, Context* context, Bytes
         // Before it is sent: the answer may be here before this thread looks.
         std::lock_guard lock(receive_mutex_);
         pendings_.push_back(&pending);
+        asked = true;
       }
       sent = frame.send(bulk) && link_->flush() == transport::Outcome::done;
     }
   }
   if (sent) return CUDA_SUCCESS;
   lose();
-  std::lock_guard lock(receive_mutex_);
-  std::erase(pendings_, &pending);
+  std::unique_lock lock(receive_mutex_);
+  // The answer may have come before the end of the connection, and another thread be about to write it: the question is
+  // that thread's until it is done.
+  if (asked && std::erase(pendings_, &pending) == 0) {
+    followers_++;
+    received_.wait(lock, [&] { return pending.done; });
+    followers_--;
+  }
   pending.done = true;
   return pending.status = lost_status();
 }
@@ -225,6 +234,31 @@ void Session::fill(Pending& pending, const transport::Received& frame) {
   }
 }
 
+namespace {
+
+template <class Push>
+bool read_push(const transport::Received& frame, Push& push) {
+  if (frame.argument_bytes() < sizeof push) return false;
+  std::memcpy(&push, frame.arguments(), sizeof push);
+  return true;
+}
+
+std::optional<Reached> read_reached(wire::Message message, const transport::Received& frame) {
+  if (message == wire::Message::push_host_function) {
+    wire::PushHostFunction push;
+    if (read_push(frame, push)) return Reached{Reached::function, push.id, 0, push.status};
+  } else if (message == wire::Message::push_graph_function) {
+    wire::PushGraphFunction push;
+    if (read_push(frame, push)) return Reached{Reached::graph_function, push.function, push.run, CUDA_SUCCESS};
+  } else if (message == wire::Message::push_done) {
+    wire::WhenDone push;
+    if (read_push(frame, push)) return Reached{Reached::done, push.id, 0, CUDA_SUCCESS};
+  }
+  return {};
+}
+
+}  // namespace
+
 void Session::handle_push(const transport::Received& frame) {
   const auto message = static_cast<wire::Message>(frame.header->call);
   if (message == wire::Message::push_output) {
@@ -237,11 +271,9 @@ void Session::handle_push(const transport::Received& frame) {
     std::fflush(to);
     return;
   }
-  if (message == wire::Message::push_host_function && frame.argument_bytes() >= sizeof(wire::PushHostFunction)) {
-    wire::PushHostFunction reached;
-    std::memcpy(&reached, frame.arguments(), sizeof reached);
+  if (std::optional<Reached> reached = read_reached(message, frame)) {
     std::lock_guard lock(receive_mutex_);
-    reached_.push_back(reached);
+    reached_.push_back(*reached);
     if (followers_ > 0) received_.notify_all();
     return;
   }
@@ -361,7 +393,7 @@ void Session::expect_host_function() {
   expected_changed_.notify_all();
 }
 
-bool Session::next_host_function(wire::PushHostFunction& reached) {
+bool Session::next_host_function(Reached& reached) {
   std::unique_lock lock(receive_mutex_);
   while (true) {
     if (!reached_.empty()) {
@@ -411,14 +443,9 @@ void Session::end() {
   for (int patience = 0; patience < 200; patience++) {
     if (send_mutex_.try_lock()) {
       if (!lost_.load()) {
-        if (std::byte* room = link_->try_begin(sizeof(wire::FrameHeader)); room != nullptr) {
-          const uint64_t sequence = sequence_.load() + 1;
+        const uint64_t sequence = sequence_.load() + 1;
+        if (transport::say_goodbye(*link_, sequence)) {
           sequence_.store(sequence);
-          wire::FrameHeader header{
-              sizeof(wire::FrameHeader), static_cast<uint16_t>(wire::Message::goodbye), 0, sequence, 0, 0, 0};
-          std::memcpy(room, &header, sizeof header);
-          (void)link_->send();
-          (void)link_->flush();
         } else if (!link_->broken()) {  // what was sent before is still on its way
           send_mutex_.unlock();
           std::this_thread::sleep_for(std::chrono::milliseconds(5));

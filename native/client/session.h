@@ -43,6 +43,15 @@ struct Pending {
   bool done = false;        // guarded by the session's receive_mutex_
 };
 
+// What the thread of host functions is told.
+struct Reached {
+  enum What : uint8_t { function, graph_function, done };
+  What what = function;
+  uint64_t id = 0;   // of the function, or of what is done
+  uint64_t run = 0;  // of a graph's
+  int32_t status = CUDA_SUCCESS;
+};
+
 class Session {
  public:
   Session(uint32_t slot, std::unique_ptr<transport::Link> link, const wire::Welcome& welcome, std::string node);
@@ -63,12 +72,31 @@ class Session {
   // -- sending
   // ----------------------------------------------------------------------------------------------------------- Queues
   // one frame. CUDA_SUCCESS, or what a lost session answers.
-  CUresult post(uint16_t call, Context* context, Bytes arguments, Parts trailing = {}, Bytes bulk = {});
+  CUresult post(uint16_t call, Context* context, Bytes arguments, Parts trailing = {}, Bytes bulk = {},
+                bool borrowed = false);
   template <typename Arguments>
   CUresult post(wire::Message message, Context* context, const Arguments& arguments, Bytes bulk = {}) {
     return post(static_cast<uint16_t>(message), context, std::as_bytes(std::span<const Arguments, 1>(&arguments, 1)),
                 {}, bulk);
   }
+  // Large bulk in several frames: its bytes may have to stay as they are until the end of a `Borrowing`.
+  template <typename Arguments>
+  CUresult post_borrowed(wire::Message message, Context* context, const Arguments& arguments, Bytes bulk) {
+    return post(static_cast<uint16_t>(message), context, std::as_bytes(std::span<const Arguments, 1>(&arguments, 1)),
+                {}, bulk, true);
+  }
+  class Borrowing {
+   public:
+    explicit Borrowing(Session& session) : session_(session) {}
+    Borrowing(const Borrowing&) = delete;
+    ~Borrowing() {
+      session_.drain();  // what has been acknowledged need not be copied
+      session_.link_->keep_borrowed();
+    }
+
+   private:
+    Session& session_;
+  };
   // Sends a question; `wait` takes its answer. `pending` must live until then.
   CUresult start(Pending& pending, uint16_t call, Context* context, Bytes arguments, Parts trailing = {},
                  Bytes bulk = {});
@@ -106,7 +134,7 @@ class Session {
   void expect_host_function();
   // For the thread that runs them: waits until a stream has reached one, and receives for all meanwhile. False: the
   // session has ended.
-  bool next_host_function(wire::PushHostFunction& reached);
+  bool next_host_function(Reached& reached);
   void finish_host_function();
   // Waits until all that were posted have been run, or can no more be.
   void wait_for_host_functions();
@@ -161,8 +189,8 @@ class Session {
   uint64_t waited_behind_ = 0;      // the last frame sent when a round trip was last counted
   std::deque<std::shared_ptr<Pending>> due_;
   // Guarded by receive_mutex_.
-  std::deque<wire::PushHostFunction> reached_;
-  uint32_t expected_ = 0;  // host functions posted and not yet run
+  std::deque<Reached> reached_;
+  uint32_t expected_ = 0;  // host functions that have not been run, and what push_done is to tell of
   std::condition_variable expected_changed_;
 
   std::atomic<bool> lost_{false};
@@ -196,9 +224,10 @@ class Frame {
   bool ok() const { return header_ != nullptr; }
   uint64_t sequence() const { return header_->sequence; }
   std::byte* arguments() { return reinterpret_cast<std::byte*>(header_ + 1); }
-  bool send(Bytes bulk = {}) {
+  bool send(Bytes bulk = {}, bool borrowed = false) {
     header_->bulk_bytes = bulk.size();
-    return session_.link_->send(bulk) == transport::Outcome::done;
+    transport::Link& link = *session_.link_;
+    return (borrowed ? link.send_borrowed(bulk) : link.send(bulk)) == transport::Outcome::done;
   }
 
  private:

@@ -5,6 +5,7 @@
 #include "client/call.h"
 #include "client/capture.h"
 #include "client/driver.h"
+#include "client/graph_holdings.h"
 
 namespace gpool::client {
 namespace {
@@ -24,6 +25,7 @@ CUresult ask_stream(Call& call, CUstream stream, wire::Message message, bool set
   Pending pending;
   const CUresult status = context->session->ask(message, context, arguments, pending);
   if (!settles && status != CUDA_SUCCESS) return call.end(status);
+  end_staged(*context->session, arguments.handle);
   return call.end(settle(context, status, before));
 }
 
@@ -82,7 +84,7 @@ extern "C" CUresult cuStreamWaitEvent(CUstream hStream, CUevent hEvent, unsigned
   }
   arguments.hStream = call.handle(hStream);
   arguments.Flags = Flags;
-  note_capture_waits(hStream, hEvent);
+  if ((Flags & CU_EVENT_WAIT_EXTERNAL) == 0) note_capture_waits(hStream, hEvent);
   return call.post(arguments);
 }
 

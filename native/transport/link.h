@@ -50,6 +50,12 @@ class Link {
   // Publishes the begun frame. `bulk` is the caller's bytes (may be reused when this returns), or empty when
   // `begin_bulk` was used or there is none.
   virtual Outcome send(std::span<const std::byte> bulk = {}) = 0;
+  // As `send`, but `bulk` may have to stay as it is until `keep_borrowed` has returned: a link that would copy it,
+  // because it may have to be sent again, need not copy what the peer acknowledges before that. For large bulk in
+  // several frames.
+  virtual Outcome send_borrowed(std::span<const std::byte> bulk) { return send(bulk); }
+  // Copies what is still needed of bulk that was borrowed, by whichever thread. Never waits for the peer.
+  virtual void keep_borrowed() {}
   // As begin, but answers nullptr at once when there is no room now (broken() tells the two apart): for a side that
   // must not wait, or that goes on receiving meanwhile. A client that waits for room has to let somebody receive, or
   // both sides may wait for each other.

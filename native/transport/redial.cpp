@@ -15,7 +15,6 @@ namespace gpool::transport {
 namespace {
 
 using Clock = std::chrono::steady_clock;
-using Outcome = Redialled::Outcome;
 
 constexpr int kLook_ms = 20;  // how long a caller who gives up may have to wait
 
@@ -72,7 +71,7 @@ Redialled redial(const WayBack& way, uint64_t received, Clock::time_point deadli
   if (!socket) return result;
   prepare_tcp_socket(socket.get());
   if (int error = attempt.dial(socket.get(), way)) {
-    if (error == ECONNREFUSED) result.outcome = Outcome::refused;
+    if (error == ECONNREFUSED) result.outcome = Redialled::Outcome::refused;
     return result;
   }
   wire::Resume question{};
@@ -85,18 +84,18 @@ Redialled redial(const WayBack& way, uint64_t received, Clock::time_point deadli
   wire::Resumed answer{};
   if (!attempt.receive(socket.get(), &answer, sizeof answer)) return result;
   if (std::memcmp(answer.magic, wire::kResumeMagic, sizeof answer.magic) != 0) {
-    result.outcome = Outcome::ended;
+    result.outcome = Redialled::Outcome::ended;
     result.sentence = "what listens at its address now is not a gpool-workerd that knows it";
     return result;
   }
   if (answer.refused != 0) {
     std::string sentence(std::min<uint32_t>(answer.text_bytes, 4096), ' ');
     if (!attempt.receive(socket.get(), sentence.data(), sentence.size())) return result;
-    result.outcome = Outcome::ended;
+    result.outcome = Redialled::Outcome::ended;
     result.sentence = std::move(sentence);
     return result;
   }
-  result.outcome = Outcome::resumed;
+  result.outcome = Redialled::Outcome::resumed;
   result.socket = std::move(socket);
   result.peer_received = answer.received;
   return result;

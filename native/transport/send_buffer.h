@@ -1,7 +1,7 @@
 // One direction of a socket as its sender sees it: bytes that wait to be written, and bytes that were written and are
 // kept until the peer has acknowledged them, so that they can be written again on another socket. Frames are copied
-// here; bulk that was reserved from a pool stays there meanwhile. Not thread-safe, but bytes that `parts` has named
-// stay where they are while others are appended.
+// here; bulk that was reserved from a pool stays there meanwhile, and borrowed bulk with its owner, until that wants it
+// back. Not thread-safe, but bytes that `parts` has named stay where they are while others are appended.
 #pragma once
 
 #include <sys/uio.h>
@@ -23,19 +23,31 @@ class SendBuffer {
   uint64_t acknowledged() const { return acknowledged_; }
   uint64_t written() const { return written_; }
   uint64_t end() const { return end_; }
-  // Of what was copied here: not written yet; kept in all. Bulk in a pool is bounded by the pool.
+  // Of what was copied here or borrowed: not written yet; kept in all. Bulk in a pool is bounded by the pool.
   size_t unwritten_bytes() const { return unwritten_bytes_; }
   size_t kept_bytes() const { return kept_bytes_; }
 
   void append(std::span<const std::byte> bytes) {
     while (!bytes.empty()) {
-      if (chunks_.empty() || !chunks_.back().is_open()) add_chunk(kChunkBytes);
+      if (chunks_.empty() || !chunks_.back().is_open()) give_room(chunks_.emplace_back());
       Chunk& last = chunks_.back();
       size_t step = std::min(bytes.size(), last.capacity - last.used);
       std::memcpy(last.owned.get() + last.used, bytes.data(), step);
       last.used += step;
       end_ += step, unwritten_bytes_ += step, kept_bytes_ += step;
       bytes = bytes.subspan(step);
+    }
+  }
+  // `bulk` must stay as it is until `keep_borrowed` has answered `none`.
+  void append_borrowed(std::span<const std::byte> bulk) {
+    while (!bulk.empty()) {
+      size_t step = std::min(bulk.size(), kChunkBytes);
+      chunks_.emplace_back();
+      chunks_.back().bulk = bulk.first(step);
+      chunks_.back().borrowed = true;
+      end_ += step, unwritten_bytes_ += step, kept_bytes_ += step;
+      ++borrowed_;
+      bulk = bulk.subspan(step);
     }
   }
   // `bulk` must stay as it is until it is `done`, an argument of the functions below.
@@ -78,11 +90,12 @@ class SendBuffer {
       Chunk& first = chunks_.front();
       if (&first == &chunks_.back() && first.is_open()) break;  // still filling
       first_position_ += first.all().size();
-      if (first.owned) {
-        kept_bytes_ -= first.used;
-        spare(first);
-      } else {
+      if (first.in_pool()) {
         done(first.bulk);
+      } else {
+        kept_bytes_ -= first.all().size();
+        borrowed_ -= first.borrowed;
+        if (first.owned) spare(first);
       }
       chunks_.pop_front();
       // A chunk that was filled no further after it had been written is still the one to write from.
@@ -107,7 +120,7 @@ class SendBuffer {
   bool copy_out(Done&& done) {
     for (size_t i = 0; i < chunks_.size() && i < write_chunk_; ++i) {
       Chunk& chunk = chunks_[i];
-      if (chunk.owned) continue;
+      if (!chunk.in_pool()) continue;
       auto bulk = chunk.bulk;
       chunk.owned = std::make_unique_for_overwrite<std::byte[]>(bulk.size());
       chunk.capacity = chunk.used = bulk.size();
@@ -120,6 +133,27 @@ class SendBuffer {
     return false;
   }
 
+  // Copies one piece of what is borrowed, the newest: the older ones are on their way, and may be acknowledged before
+  // their turn comes. What `parts` has named is copied only by who knows that nobody is writing it.
+  enum class Kept : uint8_t { one, none, being_written };
+  Kept keep_borrowed(bool nobody_writes) {
+    if (borrowed_ == 0) return Kept::none;
+    uint64_t end = end_;
+    size_t i = chunks_.size() - 1;
+    for (; !chunks_[i].borrowed; --i) end -= chunks_[i].all().size();
+    Chunk& chunk = chunks_[i];
+    const uint64_t begin = end - chunk.bulk.size();
+    if (!nobody_writes && begin < offered_ && end > written_) return Kept::being_written;
+    const size_t gone = acknowledged_ > begin ? size_t(acknowledged_ - begin) : 0;
+    give_room(chunk);
+    std::memcpy(chunk.owned.get() + gone, chunk.bulk.data() + gone, chunk.bulk.size() - gone);
+    chunk.capacity = chunk.used = chunk.bulk.size();  // nothing is appended here
+    chunk.bulk = {};
+    chunk.borrowed = false;
+    --borrowed_;
+    return Kept::one;
+  }
+
   // Everything from the acknowledged position on is to be written again.
   void rewind() {
     written_ = first_position_, write_chunk_ = 0, write_offset_ = 0;
@@ -130,35 +164,37 @@ class SendBuffer {
 
  private:
   static constexpr size_t kChunkBytes = 256 * 1024;
-  static constexpr size_t kSpareChunks = 16;
+  static constexpr size_t kSpareChunks = 32;
   struct Chunk {
     std::unique_ptr<std::byte[]> owned;
     size_t capacity = 0, used = 0;
     std::span<const std::byte> bulk;  // where nothing is owned
+    bool borrowed = false;            // `bulk` is, and in no pool
+    bool ordinary = false;            // `owned` has kChunkBytes
     std::span<const std::byte> all() const { return owned ? std::span<const std::byte>(owned.get(), used) : bulk; }
     bool is_open() const { return owned && used < capacity; }
+    bool in_pool() const { return !owned && !borrowed; }
   };
 
-  void add_chunk(size_t capacity) {
-    chunks_.emplace_back();
-    Chunk& chunk = chunks_.back();
+  void give_room(Chunk& chunk) {
     if (!spare_.empty()) {
       chunk.owned = std::move(spare_.back());
       spare_.pop_back();
     } else {
-      chunk.owned = std::make_unique_for_overwrite<std::byte[]>(capacity);
+      chunk.owned = std::make_unique_for_overwrite<std::byte[]>(kChunkBytes);
     }
-    chunk.capacity = capacity;
+    chunk.capacity = kChunkBytes;
+    chunk.ordinary = true;
   }
   void spare(Chunk& chunk) {
-    if (chunk.capacity == kChunkBytes && spare_.size() < kSpareChunks) spare_.push_back(std::move(chunk.owned));
+    if (chunk.ordinary && spare_.size() < kSpareChunks) spare_.push_back(std::move(chunk.owned));
   }
   void advance(uint64_t bytes) {
     written_ += bytes;
     while (bytes > 0) {
       const Chunk& chunk = chunks_[write_chunk_];
       size_t step = size_t(std::min<uint64_t>(bytes, chunk.all().size() - write_offset_));
-      if (chunk.owned) unwritten_bytes_ -= step;
+      if (!chunk.in_pool()) unwritten_bytes_ -= step;
       write_offset_ += step, bytes -= step;
       if (write_offset_ < chunk.all().size()) break;
       if (&chunk == &chunks_.back() && chunk.is_open()) break;  // what is appended next stands there
@@ -174,6 +210,7 @@ class SendBuffer {
   uint64_t peer_has_ = 0;                      // as it says; at most offered_
   size_t write_chunk_ = 0, write_offset_ = 0;  // where written_ is; one past the last chunk: nothing to write
   size_t unwritten_bytes_ = 0, kept_bytes_ = 0;
+  size_t borrowed_ = 0;  // chunks
 };
 
 }  // namespace gpool::transport

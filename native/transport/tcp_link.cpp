@@ -2,7 +2,8 @@
 //
 // Sending: frames are appended to the send buffer. The sender thread writes what has piled up; a thread that is about
 // to wait (`flush`) writes by itself, as far as that goes without blocking. Reserved bulk stays in the pool, other bulk
-// is copied as frames are: until the peer has acknowledged it, it may have to be written again.
+// is copied as frames are: until the peer has acknowledged it, it may have to be written again. Borrowed bulk is copied
+// when its owner wants it back, and most of a large copy has been acknowledged by then.
 //
 // Receiving: the receiving thread reads the socket itself. Bulk lands in a pool; while that is full nothing more is
 // read, so the peer's writes stall: that is the back-pressure. Acknowledgements say what has been read, and the two
@@ -140,29 +141,24 @@ class TcpLink final : public Link {
     return send({});
   }
 
-  Outcome send(std::span<const std::byte> bulk) override {
-    if (broken()) return Outcome::broken;
-    auto* header = reinterpret_cast<const wire::FrameHeader*>(scratch_.get());
-    frames_sent_.fetch_add(1, std::memory_order_relaxed);
-    bytes_sent_.fetch_add(header->frame_bytes + header->bulk_bytes, std::memory_order_relaxed);
-    bool wake;
-    {
+  Outcome send(std::span<const std::byte> bulk) override { return send_begun(bulk, false); }
+  Outcome send_borrowed(std::span<const std::byte> bulk) override { return send_begun(bulk, true); }
+  void keep_borrowed() override {
+    for (bool nobody_writes = false;;) {
+      std::unique_lock write_lock(write_mutex_, std::defer_lock);
+      if (nobody_writes) write_lock.lock();
       std::scoped_lock lock(queue_mutex_);
-      if (unacknowledged() >= kAcknowledgeAlong) append_acknowledgement();
-      buffer_.append({reinterpret_cast<const std::byte*>(scratch_.get()), header->frame_bytes});
-      if (!begun_bulk_.empty()) buffer_.append_bulk(std::exchange(begun_bulk_, {}));
-      bulk = append_slice(bulk);
-      // A question or an answer is followed by `flush`; waking the sender thread as well would cost more than the
-      // write.
-      wake = sender_sleeps_ && (header->flags & (wire::kWantsReply | wire::kReply | wire::kPush)) == 0;
+      switch (buffer_.keep_borrowed(nobody_writes)) {
+        case SendBuffer::Kept::none:
+          return;
+        case SendBuffer::Kept::being_written:
+          nobody_writes = true;
+          break;
+        case SendBuffer::Kept::one:
+          nobody_writes = false;
+          break;
+      }
     }
-    while (!bulk.empty()) {
-      write_now();
-      std::scoped_lock lock(queue_mutex_);
-      bulk = append_slice(bulk);
-    }
-    if (wake) queue_changed_.notify_one();
-    return Outcome::done;
   }
 
   Outcome flush() override {
@@ -391,6 +387,35 @@ class TcpLink final : public Link {
   bool wants_writing() {
     std::scoped_lock lock(queue_mutex_);
     return buffer_.written() < buffer_.end() && !full_ && connected();
+  }
+
+  Outcome send_begun(std::span<const std::byte> bulk, bool borrowed) {
+    if (broken()) return Outcome::broken;
+    auto* header = reinterpret_cast<const wire::FrameHeader*>(scratch_.get());
+    frames_sent_.fetch_add(1, std::memory_order_relaxed);
+    bytes_sent_.fetch_add(header->frame_bytes + header->bulk_bytes, std::memory_order_relaxed);
+    bool wake;
+    {
+      std::scoped_lock lock(queue_mutex_);
+      if (unacknowledged() >= kAcknowledgeAlong) append_acknowledgement();
+      buffer_.append({reinterpret_cast<const std::byte*>(scratch_.get()), header->frame_bytes});
+      if (!begun_bulk_.empty()) buffer_.append_bulk(std::exchange(begun_bulk_, {}));
+      if (borrowed) buffer_.append_borrowed(std::exchange(bulk, {}));
+      bulk = append_slice(bulk);
+      // A question or an answer is followed by `flush`; waking the sender thread as well would cost more than the
+      // write.
+      wake = sender_sleeps_ && (header->flags & (wire::kWantsReply | wire::kReply | wire::kPush)) == 0;
+    }
+    while (!bulk.empty()) {
+      write_now();
+      std::scoped_lock lock(queue_mutex_);
+      bulk = append_slice(bulk);
+    }
+    if (borrowed)
+      write_now();
+    else if (wake)
+      queue_changed_.notify_one();
+    return Outcome::done;
   }
 
   // Writes what there is unless the socket is full or another thread is at it.

@@ -8,7 +8,7 @@ namespace gpool::wire {
 
 // A different major version is refused at the handshake; a different minor one is not.
 inline constexpr uint16_t kProtocolMajor = 1;
-inline constexpr uint16_t kProtocolMinor = 1;
+inline constexpr uint16_t kProtocolMinor = 2;
 
 // Larger copies are cut in pieces of this size, so that the steps of a copy overlap.
 inline constexpr size_t kBulkPieceBytes = size_t{2} << 20;

@@ -40,6 +40,10 @@ enum class Message : uint16_t {
   graph_list = 25,          // ask. GraphList + offered handles → GraphListReply + the nodes' handles
   link = 26,                // add, destroy: post; complete: ask → LinkReply; read: ask → bulk. Link [+ bulk]
   device_usage = 27,        // ask. DeviceUsage → DeviceUsageReply + ProcessUsage for each process
+  graph_function = 28,      // post. HostFunction: the graph that the stream is captured into calls it at every launch
+  graph_function_end = 29,  // post. HostFunctionDone: no graph calls it any more
+  graph_capture = 30,       // post. GraphCapture + handles of nodes
+  graph_node_get = 31,      // ask. GraphNodeGet → GraphNodeReply + the parameters, as behind GraphNode
   module_record = 51,       // ask. ModuleRecord → bulk: a further piece of a record that module_load's answer began
 
   memory_credit = 40,  // ask: memory that credit does not suffice for. post: credit given back. MemoryCredit
@@ -47,12 +51,18 @@ enum class Message : uint16_t {
   host_unmap = 42,     // post. HostUnmap
   host_update = 43,  // post. HostUpdate + bulk: words that the client has changed in memory with a twin (base/mirror.h)
   host_copy = 44,    // post, or ask: replied when done. HostCopy: between device memory and host memory of host_map
+  graph_update = 45,  // ask. GraphUpdate → GraphUpdateReply
+  graph_launch = 46,  // post. GraphLaunch: answered by push_done when the launch is over
+  graph_dot = 49,     // ask. GraphDot → bulk: the graph as text
+  when_done = 50,     // post. WhenDone: answered by push_done when all that is queued now is done
 
-  push_error = 32,          // push. PushError: an asynchronous call has failed
-  push_output = 33,         // push. PushOutput + bulk: what kernels printed
-  push_host_function = 34,  // push. PushHostFunction: a stream has reached the function
-  push_host_update = 47,    // push. PushHostUpdate + words that were changed in a twin (base/mirror.h)
-  push_memory_credit = 48,  // push. PushMemoryCredit: more credit, or all of it is called back
+  push_error = 32,           // push. PushError: an asynchronous call has failed
+  push_output = 33,          // push. PushOutput + bulk: what kernels printed
+  push_host_function = 34,   // push. PushHostFunction: a stream has reached the function
+  push_graph_function = 35,  // push. PushGraphFunction: a graph has reached the function, and stands still there
+  push_done = 36,            // push. WhenDone: of graph_launch or when_done
+  push_host_update = 47,     // push. PushHostUpdate + words that were changed in a twin (base/mirror.h)
+  push_memory_credit = 48,   // push. PushMemoryCredit: more credit, or all of it is called back
 };
 
 // For statistics. Null: not a message of this version.
@@ -73,6 +83,14 @@ constexpr const char* name_of(Message message) {
     case Message::wait: return "wait";
     case Message::query: return "query";
     case Message::device_usage: return "device_usage";
+    case Message::graph_function: return "graph_function";
+    case Message::graph_function_end: return "graph_function_end";
+    case Message::graph_capture: return "graph_capture";
+    case Message::graph_node_get: return "graph_node_get";
+    case Message::graph_update: return "graph_update";
+    case Message::graph_launch: return "graph_launch";
+    case Message::graph_dot: return "graph_dot";
+    case Message::when_done: return "when_done";
     case Message::module_load: return "module_load";
     case Message::module_record: return "module_record";
     case Message::module_unload: return "module_unload";
@@ -95,6 +113,8 @@ constexpr const char* name_of(Message message) {
     case Message::push_error: return "push_error";
     case Message::push_output: return "push_output";
     case Message::push_host_function: return "push_host_function";
+    case Message::push_graph_function: return "push_graph_function";
+    case Message::push_done: return "push_done";
     case Message::push_host_update: return "push_host_update";
     case Message::push_memory_credit: return "push_memory_credit";
   }
@@ -195,7 +215,10 @@ struct HostCopy {
 };
 
 struct CopyLinear {
-  enum Flags : uint32_t { synchronous = 1 };  // CUDA's synchronous form: ordered as cuMemcpyHtoD, not as …Async
+  enum Flags : uint32_t {
+    synchronous = 1,  // CUDA's synchronous form: ordered as cuMemcpyHtoD, not as …Async
+    mapped = 2,       // Copy3D: host sides are addresses within one host_map each, and nothing travels
+  };
   uint64_t address;
   uint64_t bytes;
   Handle stream;
@@ -352,9 +375,27 @@ struct PushHostFunction {
   uint32_t reserved;
 };
 
+// Each time that a graph reaches a function is a run of its own, whose number is the worker's and goes back with
+// host_function_done. The numbers of functions never have that bit.
+struct PushGraphFunction {
+  static constexpr uint64_t kRun = uint64_t{1} << 63;
+  uint64_t function;
+  uint64_t run;
+};
+
 struct GraphNode {
   enum Action : uint32_t { add = 1, set = 2, set_in_exec = 3 };
-  enum Type : uint32_t { empty = 0, kernel = 1, copy = 2, memset = 3 };
+  enum Type : uint32_t {
+    empty = 0,
+    kernel = 1,
+    copy = 2,
+    memset = 3,
+    host = 4,
+    child = 5,
+    event_record = 6,
+    event_wait = 7,
+    other = 8,  // in answers: a kind that does not travel
+  };
   uint32_t action;
   uint32_t type;
   Handle graph;               // add: the graph; set_in_exec: the executable graph; set: 0
@@ -362,8 +403,45 @@ struct GraphNode {
   uint32_t dependency_count;  // add: that many handles of nodes follow, at most kMaxDependencies
   uint32_t reserved;
   static constexpr uint32_t kMaxDependencies = 65536;
-  // Then the parameters: kernel: Launch (its stream is 0, it has no attributes) + parameters; copy: Copy3D between
-  // device memory; memset: GraphMemset; empty: nothing.
+  // Then the parameters: kernel: Launch (its stream is 0, it has no attributes) + parameters; copy: Copy3D whose host
+  // sides lie within one host_map each; memset: GraphMemset; host: u64, the function; child, event_record, event_wait:
+  // the handle of the graph or event; empty: nothing.
+};
+struct GraphNodeGet {
+  Handle node;
+  Handle offered;  // for the graph of a child node, when that has none yet
+};
+struct GraphNodeReply {
+  uint32_t type;  // GraphNode::Type
+  uint32_t reserved;
+};
+// Of a stream that is being captured. The capture's graph may be named before its end, by GraphList::capture.
+struct GraphCapture {
+  enum Action : uint32_t { begin = 1, set_dependencies = 2, add_dependencies = 3 };
+  uint32_t action;
+  uint32_t mode;  // begin: CUstreamCaptureMode
+  Handle stream;
+  Handle graph;    // begin: what is captured goes there
+  uint64_t count;  // handles of nodes that follow
+};
+struct GraphUpdate {
+  Handle exec, graph;
+};
+struct GraphUpdateReply {
+  int32_t result;  // CUgraphExecUpdateResult
+  uint32_t reserved;
+  Handle error_node, error_from_node;  // 0: none, or one that has no handle
+};
+struct GraphLaunch {
+  Handle exec, stream;
+  uint64_t id;  // for push_done
+};
+struct GraphDot {
+  Handle graph;
+  uint64_t flags;
+};
+struct WhenDone {
+  uint64_t id;  // the client's
 };
 struct GraphMemset {
   uint64_t address, pitch;
@@ -379,7 +457,18 @@ struct GraphEdges {
 struct GraphList {
   // `capture`: the nodes that the next one of a capturing stream will depend on. The handle that the capture's graph
   // will have stands before the offered ones.
-  enum What : uint32_t { nodes = 1, roots = 2, edges = 3, dependencies = 4, dependents = 5, type = 6, capture = 7 };
+  // `in_clone`: the copy of a node in a graph that is a copy of its graph; that graph's handle stands before the
+  // offered ones.
+  enum What : uint32_t {
+    nodes = 1,
+    roots = 2,
+    edges = 3,
+    dependencies = 4,
+    dependents = 5,
+    type = 6,
+    capture = 7,
+    in_clone = 8,
+  };
   uint32_t what;
   uint32_t offered;  // at most GraphNode::kMaxDependencies
   Handle object;     // a graph; from `dependencies` on a node; of `capture` a stream

@@ -97,6 +97,16 @@ Frame carry_out_copy_3d(Session& session, Invoke& invoke, const transport::Recei
        to_host = arguments.destination.type == wire::CopySide::host;
   uint64_t bytes = packed_bytes(arguments);
   StreamState* known = session.find_stream(arguments.stream, invoke.frame().context);
+  if (known && (arguments.flags & wire::CopyLinear::mapped)) {
+    CUDA_MEMCPY3D copy{};
+    if (invoke.valid()) read_mapped_copy(session, invoke, arguments, copy);
+    StreamState* stream = session.use_stream(arguments.stream, invoke.frame().context);
+    if (invoke.valid())
+      invoke.finish(session.driver.cuMemcpy3DAsync_v2(&copy, stream->cu));
+    else
+      invoke.refuse();
+    return Frame::done;
+  }
   if (!invoke.valid() || !known || (from_host && to_host) || ((from_host || to_host) && bytes == 0) ||
       (from_host && frame.bulk.size() != bytes)) {
     invoke.finish(known ? CUDA_ERROR_INVALID_VALUE : CUDA_ERROR_INVALID_HANDLE);

@@ -4,6 +4,7 @@
 #include <cstring>
 #include <string>
 
+#include "base/address_space.h"
 #include "wire/ticket.h"
 
 namespace gpool::worker {
@@ -83,7 +84,10 @@ Status reserve_arena(const calls::DriverTable& driver, const wire::ArenaProposal
   if (bytes == 0) bytes = 4 * device.record.memory_bytes;
   bytes = std::clamp((bytes + kArenaUnit - 1) / kArenaUnit * kArenaUnit, kArenaUnit, kLargestArena);
   CUdeviceptr address = 0;
-  CUresult status = driver.cuMemAddressReserve(&address, bytes, kArenaUnit, proposal.bytes ? proposal.address : 0, 0);
+  // A client that does not know our GPUs' memory proposes nothing. A driver left to itself may choose addresses among
+  // the libraries of a process, where the client has its own.
+  const CUdeviceptr hint = proposal.bytes ? proposal.address : random_address(bytes, kArenaUnit);
+  CUresult status = driver.cuMemAddressReserve(&address, bytes, kArenaUnit, hint, 0);
   if (status != CUDA_SUCCESS) status = driver.cuMemAddressReserve(&address, bytes, 0, 0, 0);
   if (status != CUDA_SUCCESS) return failed("cuMemAddressReserve", status);
   device.record.arena_address = address;

@@ -56,6 +56,13 @@ CUresult Session::stop_for_host_function(StreamState& stream, uint64_t id) {
   return status;
 }
 
+// A function sees what was done before it: answers with data of finished copies leave first.
+bool Session::answers_are_due(uint64_t up_to) const {
+  for (const Completion& one : completions_)
+    if (one.number <= up_to && driver.cuEventQuery(one.event) != CUDA_ERROR_NOT_READY) return true;
+  return false;
+}
+
 bool Session::push_host_functions() {
   bool progress = false;
   for (auto& [id, gate] : gates_) {
@@ -66,13 +73,8 @@ bool Session::push_host_functions() {
       if (!gate->reached) continue;
       reached.status = gate->status;
     }
-    // A function sees what was done before it: answers with data of finished copies leave first.
-    bool first = true;
-    for (const Completion& one : completions_)
-      if (one.number <= gate->completions_before && driver.cuEventQuery(one.event) != CUDA_ERROR_NOT_READY)
-        first = false;
     progress = true;
-    if (!first) continue;
+    if (answers_are_due(gate->completions_before)) continue;
     while (push_output()) {
     }
     push_host_changes();
@@ -84,6 +86,7 @@ bool Session::push_host_functions() {
 }
 
 void Session::host_function_done(uint64_t id) {
+  if (id & wire::PushGraphFunction::kRun) return graph_function_done(id);
   auto at = gates_.find(id);
   if (at == gates_.end()) return;
   {
@@ -100,6 +103,7 @@ void Session::open_gates() {
     gate->open = true;
     gate->opened.notify_all();
   }
+  open_graph_runs();
 }
 
 void carry_out_host_function(Session& session, Invoke& invoke) {

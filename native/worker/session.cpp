@@ -56,6 +56,14 @@ int Session::serve(std::unique_ptr<transport::Link> link) {
   waiters_ = std::make_unique<Waiters>(driver, [link = link_.get()] { link->interrupt(); });
   side_thread_ = std::make_unique<SideThread>([link = link_.get()] { link->interrupt(); });
   output_.start([link = link_.get()] { link->interrupt(); });
+  // What this process does for itself while a client captures (asking for events, mapping memory) is no business of the
+  // capture.
+  const auto relax = [this] {
+    CUstreamCaptureMode mode = CU_STREAM_CAPTURE_MODE_RELAXED;
+    driver.cuThreadExchangeStreamCaptureMode(&mode);
+  };
+  relax();
+  side_thread_->give(relax, [] { return true; });
   listen_to_ledger();
   auto last_progress = Clock::now();
   while (!goodbye_ && !terminated_) {
@@ -67,6 +75,7 @@ int Session::serve(std::unique_ptr<transport::Link> link) {
     progress |= end_contexts();
     progress |= side_thread_->collect();
     progress |= push_host_functions();
+    progress |= push_graph_functions();
     progress |= push_output();
     link_->flush();
     if (link_->broken()) {
@@ -228,6 +237,19 @@ Frame Session::carry_out(const transport::Received& frame) {
     Invoke look(*this, header, frame.arguments(), frame.argument_bytes(), frame.bulk);
     forget_nodes(look.arguments<calls::cuGraphDestroy_arguments>().hGraph);
   }
+  if (id == calls::Id::cuGraphDestroyNode) {
+    Invoke look(*this, header, frame.arguments(), frame.argument_bytes(), frame.bulk);
+    const auto& arguments = look.arguments<calls::cuGraphDestroyNode_arguments>();
+    CUgraphNode node = look.resolve<CUgraphNode>(arguments.hNode);
+    if (look.valid()) {
+      forget_child_of(node);
+      node_names.erase(node);
+    }
+  }
+  if (id == calls::Id::cuStreamEndCapture) {
+    carry_out_end_capture(*this, invoke);
+    return Frame::done;
+  }
   // Calls without a stream work in the context's legacy one.
   if (ContextState* context = context_of_frame(header.context)) ++streams[context->legacy_stream].uses;
   if (id == calls::Id::cuGraphLaunch && may_print)
@@ -336,6 +358,29 @@ Frame Session::carry_out_message(wire::Message message, Invoke& invoke, const tr
       break;
     case Message::graph_list:
       carry_out_graph_list(*this, invoke);
+      break;
+    case Message::graph_node_get:
+      carry_out_graph_node_get(*this, invoke);
+      break;
+    case Message::graph_capture:
+      carry_out_graph_capture(*this, invoke);
+      break;
+    case Message::graph_update:
+      carry_out_graph_update(*this, invoke);
+      break;
+    case Message::graph_launch:
+      carry_out_graph_launch(*this, invoke);
+      break;
+    case Message::graph_dot:
+      return carry_out_graph_dot(*this, invoke);
+    case Message::graph_function:
+      carry_out_graph_function(*this, invoke);
+      break;
+    case Message::graph_function_end:
+      carry_out_graph_function_end(*this, invoke);
+      break;
+    case Message::when_done:
+      carry_out_when_done(*this, invoke);
       break;
     case Message::link:
       return carry_out_link(*this, invoke, frame);

@@ -9,6 +9,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <set>
 #include <span>
 #include <string>
 #include <unordered_map>
@@ -195,8 +196,29 @@ class Session {
   };
   std::unordered_map<CUgraphNode, NodeName> node_names;
   std::unordered_map<wire::Handle, std::vector<wire::Handle>> nodes_of_graph;
-  // The nodes' handles end with their graph.
+  // The graphs of child nodes that have handles, and by which graphs they are owned.
+  std::unordered_map<CUgraph, wire::Handle> child_graphs;
+  std::unordered_map<wire::Handle, std::vector<wire::Handle>> children_of_graph;
+  // Graphs of captures that have been named before their ends.
+  std::set<wire::Handle> captured_graphs;
+  void name_node(CUgraphNode node, wire::Handle handle, wire::Handle graph);
+  // The handles of nodes, and of the graphs in them, end with their graph.
   void forget_nodes(wire::Handle graph);
+  void forget_child_of(CUgraphNode node);
+
+  // Functions of the client that graphs call (graph_functions.cpp): as host functions, at every launch.
+  struct GraphRuns;
+  struct GraphFunction;
+  // The driver's parameters of a node that calls it.
+  CUDA_HOST_NODE_PARAMS graph_function(uint64_t function);
+  // Which one a host node calls; 0: none of ours.
+  uint64_t function_of(const CUDA_HOST_NODE_PARAMS& node) const;
+  void end_graph_function(uint64_t function) { graph_functions_.erase(function); }
+  // Tells the client of functions that graphs have reached. False: of none.
+  bool push_graph_functions();
+  void open_graph_runs();
+  void graph_function_done(uint64_t run);
+  void push_done(uint64_t id);
 
   // Host memory of the client (host_memory.cpp), by the client's address.
   struct HostMapping {
@@ -325,6 +347,10 @@ class Session {
   };
   std::vector<EndingContext> ending_contexts_;
   std::map<uint64_t, std::shared_ptr<Gate>> gates_;  // by the function's number
+  // Answers with data of what is done that have not left yet; of completions up to this number.
+  bool answers_are_due(uint64_t up_to) const;
+  std::shared_ptr<GraphRuns> graph_runs_;
+  std::map<uint64_t, std::shared_ptr<GraphFunction>> graph_functions_;
   std::unique_ptr<Waiters> waiters_;
   std::unique_ptr<SideThread> side_thread_;
   bool bulk_is_pinned_ = false;
@@ -373,7 +399,19 @@ void carry_out_host_function_done(Session& session, Invoke& invoke);
 void carry_out_graph_node(Session& session, Invoke& invoke);
 void carry_out_graph_edges(Session& session, Invoke& invoke);
 void carry_out_graph_list(Session& session, Invoke& invoke);
+void carry_out_graph_node_get(Session& session, Invoke& invoke);
+void carry_out_graph_capture(Session& session, Invoke& invoke);
+void carry_out_end_capture(Session& session, Invoke& invoke);
+void carry_out_graph_update(Session& session, Invoke& invoke);
+void carry_out_graph_launch(Session& session, Invoke& invoke);
+Frame carry_out_graph_dot(Session& session, Invoke& invoke);
+void carry_out_graph_function(Session& session, Invoke& invoke);
+void carry_out_graph_function_end(Session& session, Invoke& invoke);
+void carry_out_when_done(Session& session, Invoke& invoke);
 Frame carry_out_link(Session& session, Invoke& invoke, const transport::Received& frame);
+
+// A copy whose host sides lie in memory of host_map: rejects those that do not.
+void read_mapped_copy(Session& session, Invoke& invoke, const wire::Copy3D& given, CUDA_MEMCPY3D& copy);
 
 // What is known of a function or kernel; nullptr: there is none.
 FunctionState* function_state(Session& session, wire::Handle function);

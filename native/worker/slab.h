@@ -35,12 +35,23 @@ class Slab {
     if (page >= pages_.size()) pages_.resize(page + 1);
     if (!pages_[page]) pages_[page] = std::make_unique<Entry[]>(kPage);
     Entry& entry = pages_[page][index % kPage];
+    // A second time for the same object is no mistake: a capture's graph may be named before its end.
+    if (entry.live && entry.value == value && entry.generation == wire::generation_of(handle)) return &entry;
     if (entry.live) return nullptr;
     entry = {value, wire::generation_of(handle), 0, true};
     return &entry;
   }
   void forget(wire::Handle handle) {
     if (Entry* entry = find(handle)) entry->live = false;
+  }
+  // The handle of a value for which `matches` is true; 0: none. Looks at every entry.
+  template <class Matches>
+  wire::Handle search(wire::Kind kind, uint32_t session, Matches matches) const {
+    for (size_t page = 0; page < pages_.size(); ++page)
+      for (size_t i = 0; pages_[page] && i < kPage; ++i)
+        if (const Entry& entry = pages_[page][i]; entry.live && matches(entry.value))
+          return wire::make_handle(kind, session, entry.generation, uint32_t(page * kPage + i));
+    return 0;
   }
 
  private:

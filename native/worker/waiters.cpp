@@ -37,6 +37,8 @@ bool Waiters::collect(int thread, CUresult& result) {
 }
 
 void Waiters::run(Thread& self) {
+  CUstreamCaptureMode mode = CU_STREAM_CAPTURE_MODE_RELAXED;  // as for the other threads: Session::serve
+  driver_.cuThreadExchangeStreamCaptureMode(&mode);
   std::unique_lock lock(mutex_);
   for (;;) {
     self.changed.wait(lock, [&] { return self.state == State::waiting; });

@@ -16,7 +16,7 @@
 namespace gpool::worker {
 namespace {
 
-struct Order {
+struct ZygoteOrder {
   enum Kind : uint32_t { spawn = 1, signal = 2 };
   uint32_t kind;
   uint32_t session_id;
@@ -32,7 +32,7 @@ void block_all_but_faults(sigset_t& before) {
 }
 
 // Receives one order and up to two descriptors. Length of the order; 0: end; -1: nothing.
-ssize_t receive_order(int channel, Order& order, Fd (&fds)[2]) {
+ssize_t receive_order(int channel, ZygoteOrder& order, Fd (&fds)[2]) {
   iovec part{&order, sizeof order};
   alignas(cmsghdr) char control[CMSG_SPACE(2 * sizeof(int))];
   msghdr message{};
@@ -78,12 +78,12 @@ ssize_t receive_order(int channel, Order& order, Fd (&fds)[2]) {
       }
     }
     if (!fds[0].revents) continue;
-    static Order order;
+    static ZygoteOrder order;
     Fd passed[2];
     ssize_t got = receive_order(channel.get(), order, passed);
     if (got == 0 || (got < 0 && errno != EINTR && errno != EAGAIN)) break;
     if (got != sizeof order) continue;
-    if (order.kind == Order::signal) {
+    if (order.kind == ZygoteOrder::signal) {
       for (auto [pid, session] : workers)
         if (session == order.session_id) kill(pid, order.signal_number);
       continue;
@@ -134,8 +134,8 @@ bool Zygote::start(RunWorker run_worker, int close_in_zygote, Zygote& made) {
 }
 
 bool Zygote::spawn(const Grant& grant, int client, int report) {
-  static Order order;
-  order = {Order::spawn, grant.session_id, 0, grant};
+  static ZygoteOrder order;
+  order = {ZygoteOrder::spawn, grant.session_id, 0, grant};
   iovec part{&order, sizeof order};
   alignas(cmsghdr) char control[CMSG_SPACE(2 * sizeof(int))] = {};
   msghdr message{};
@@ -149,8 +149,8 @@ bool Zygote::spawn(const Grant& grant, int client, int report) {
 }
 
 bool Zygote::signal(uint32_t session_id, int signal_number) {
-  static Order order;
-  order = {Order::signal, session_id, signal_number, {}};
+  static ZygoteOrder order;
+  order = {ZygoteOrder::signal, session_id, signal_number, {}};
   return send(channel_.get(), &order, sizeof order, MSG_NOSIGNAL) == sizeof order;
 }
 

@@ -196,6 +196,38 @@ def test_what_is_between_profiler_calls_is_counted_apart(native: Path, workerd: 
     workerd.wait_until_idle()
 
 
+def test_a_replay_of_a_graph_is_one_operation_and_its_function_another(
+    native: Path, workerd: Workerd, tmp_path: Path
+) -> None:
+    """Pinned and pageable copies cost nothing more near the GPU; a function is reached and answered."""
+    program = (
+        "import ctypes, sys; sys.path.insert(0, sys.argv[2])\n"
+        "from ctypes import *\n"
+        "from cuda.driver import Driver, HOST_FUNCTION\n"
+        "d = Driver(sys.argv[1]); d.start(); p = d.allocate(4096); stream = d.stream(1)\n"
+        "pinned = d.pinned(16); pageable = create_string_buffer(16); called = []\n"
+        "function = HOST_FUNCTION(called.append)\n"
+        "def graph(with_function):\n"
+        "  d.check('cuStreamBeginCapture_v2', stream, 0)\n"
+        "  d.check('cuMemcpyHtoDAsync_v2', p, pinned, 16, stream)\n"
+        "  d.check('cuMemcpyDtoHAsync_v2', ctypes.addressof(pageable), p, 16, stream)\n"
+        "  if with_function: d.check('cuLaunchHostFunc', stream, function, None)\n"
+        "  made = d.made_last('cuStreamEndCapture', stream)\n"
+        "  return d.made('cuGraphInstantiateWithFlags', c_void_p, made, 0)\n"
+        "for one in (graph(False), graph(True)):\n"
+        "  d.check('cuGraphLaunch', one, stream); d.check('cuStreamSynchronize', stream)\n"
+        "  d.check('cuProfilerStart')\n"
+        "  for _ in range(3): d.check('cuGraphLaunch', one, stream)\n"
+        "  d.check('cuStreamSynchronize', stream); d.check('cuProfilerStop')\n"
+        "assert len(called) == 4\n"
+    )
+    plain, function = _counted(program, native, workerd, tmp_path)["profiled"]
+    assert (plain["messages"], plain["round_trips"]) == ({"cuGraphLaunch": 3, "wait": 1}, 1)
+    assert function["messages"] == {"graph_launch": 3, "host_function_done": 3, "wait": 1}
+    assert function["round_trips"] == 1
+    workerd.wait_until_idle()
+
+
 @pytest.mark.parametrize(
     ("variables", "code", "words"),
     [
@@ -358,16 +390,6 @@ def test_copies_of_pinned_memory_near_the_gpu_do_not_travel(native: Path, worker
     assert counted["bytes_sent"] + counted["bytes_received"] < 64 << 10
     assert counted["round_trips"] <= 7
     workerd.wait_until_idle()
-
-
-def test_a_graph_does_not_copy_host_memory(driver: Driver) -> None:
-    driver.start()
-    graph = driver.made("cuGraphCreate", c_void_p, 0)
-    host = ctypes.create_string_buffer(16)
-    shape = cuda.Copy3D(src_type=1, src_host=ctypes.addressof(host), dst_type=2, dst_device=driver.allocate(16),
-                        width=16, height=1, depth=1)  # fmt: skip
-    code = driver.code("cuGraphAddMemcpyNode", byref(c_void_p()), graph, None, 0, byref(shape), None)
-    assert code == cuda.NOT_SUPPORTED
 
 
 @pytest.mark.parametrize("ending", ["ctypes.CDLL(None).exit(3)", "sys.exit(4)", "pass"])

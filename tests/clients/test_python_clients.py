@@ -19,6 +19,7 @@ _BODIES = Path(__file__).parent / "bodies"
     [
         ("numba_kernels", "numba-cuda", "numba agrees with NumPy"),
         ("cuda_core_objects", "cuda-core", "cuda-core agrees with NumPy"),
+        ("cuda_core_graphs", "cuda-core", "cuda-core agrees with NumPy"),
     ],
 )
 def test_body_agrees_with_numpy(

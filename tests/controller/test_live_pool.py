@@ -217,3 +217,41 @@ async def test_old_leases_are_forgotten(stage: PoolStage) -> None:
     assert await stage.pool.forget_old() == 1
     with pytest.raises(UnknownLease, match=lease.id):
         await stage.pool.lease(lease.id)
+
+
+async def test_what_could_not_be_stored_has_not_happened_to_the_scheduler_either(
+    stage: PoolStage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await ScriptedNode.join(stage.pool, "a", 8)
+    first = await stage.pool.ask("ann", make_request())
+    await stage.pool.release(first.id, "ann")
+
+    def full_disk() -> None:
+        raise OSError("no space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(stage.pool._store, "write", full_disk)
+        with pytest.raises(OSError, match="no space"):
+            await stage.pool.ask("ann", make_request(gib=1, node="a"))
+    other = await ScriptedNode.join(stage.pool, "b", 8)
+    with monkeypatch.context() as patch:
+        patch.setattr(stage.pool._store, "write", full_disk)
+        with pytest.raises(OSError, match="no space"):
+            await stage.pool.ask("ann", make_request())
+    lease = await stage.pool.ask("bob", make_request())
+    assert lease.state is LeaseState.ACTIVE, "nobody has the GPU that ann could not be given"
+    assert lease.nodes == (other.link.node,)
+
+
+async def test_behind_a_long_queue_a_request_hears_of_its_chances_in_the_next_cycle(stage: PoolStage) -> None:
+    await ScriptedNode.join(stage.pool, "a", 8)
+    first = await stage.pool.ask("ann", make_request())
+    for _ in range(64):
+        assert (await stage.pool.ask("ann", make_request())).reason
+    late = await stage.pool.ask("bob", make_request(gib=1))
+    assert late.reason is None
+    assert stage.pool.schedule_wanted.is_set()
+    await stage.pool.run_cycle()
+    late = await stage.pool.lease(late.id)
+    assert late.reason is not None
+    assert f"waiting for {first.id}" in late.reason

@@ -175,7 +175,6 @@ def test_a_capture_forbids_allocating(driver: Driver, capture: int, same_thread:
     assert codes == [same_thread, other_thread]
 
 
-@pytest.mark.not_through_the_pool("the client knows kernels, copies, memsets and empty nodes, each by its own call")
 def test_nodes_of_every_kind_through_the_one_call(driver: Driver) -> None:
     """cuGraphAddNode, whose parameters are one union; and what the nodes say of themselves."""
     driver.start()
@@ -237,7 +236,6 @@ def test_nodes_of_every_kind_through_the_one_call(driver: Driver) -> None:
     del kept
 
 
-@pytest.mark.not_through_the_pool("no graphs in graphs")
 def test_a_graph_in_a_graph(driver: Driver) -> None:
     driver.start()
     module = driver.module(ptx.ADD)
@@ -256,7 +254,6 @@ def test_a_graph_in_a_graph(driver: Driver) -> None:
     assert driver.download(counter, 4) == struct.pack("I", 5 + 2 * 3)
 
 
-@pytest.mark.not_through_the_pool("a graph would read and write host memory at every launch")
 def test_host_functions_and_copies_are_captured(driver: Driver) -> None:
     driver.start()
     stream = driver.stream(cuda.NON_BLOCKING)
@@ -277,7 +274,6 @@ def test_host_functions_and_copies_are_captured(driver: Driver) -> None:
     assert seen == [b"once", b"more"]
 
 
-@pytest.mark.not_through_the_pool("the graph under construction lives at the worker")
 def test_what_a_capture_says_while_it_runs(driver: Driver) -> None:
     driver.start()
     count_up = driver.function(driver.module(ptx.ADD), "count_up")

@@ -147,6 +147,7 @@ class Proxy:
                     await asyncio.sleep(self._delay_s)
                     self.cut_count += 1
                     connection.cut(hard=self.cut_count % 2 == 1)
+                    await on_the_way.put((0.0, b""))
                     return
                 if connection.left is not None:
                     connection.left -= len(piece)

@@ -14,6 +14,9 @@ from gpool.lifecycle.lease import NodeConfirmed, Placed, Released, Renewed, Time
 from gpool.lifecycle.node import AgentConnected, ChannelClosed, NodeTimePassed, StateObserved
 from gpool.model.lease import Lease, LeaseState
 from gpool.model.node import Node, NodeState
+from gpool.scheduler.cycle import schedule
+from gpool.scheduler.pool_state import PoolState
+from gpool.scheduler.snapshot import Snapshot
 from stage.values import FakeClock, make_gpus, make_node, make_request
 
 SIZES = {"a": (8,), "b": (8, 16), "c": (24, 24)}
@@ -31,11 +34,14 @@ class PoolMachine(RuleBasedStateMachine):
         self.nodes: dict[str, Node] = {name: make_node(name, *sizes) for name, sizes in SIZES.items()}
         self.may_run: dict[str, set[str]] = defaultdict(set)  # what each node may still be computing
         self.names = 0
+        self.scheduling = PoolState()
+        self.scheduling.follow(self.nodes.values(), (), self.clock.now)
 
     def changes(self) -> Changes:
         return Changes(self.leases, self.nodes, self.clock.now)
 
     def take(self, changes: Changes) -> None:
+        changes.tell(self.scheduling)
         for lease in changes.leases.values():
             assert lease.id not in self.ended, "something has happened to a lease that had ended"
             if lease.state is LeaseState.ENDED:
@@ -71,7 +77,9 @@ class PoolMachine(RuleBasedStateMachine):
     @rule()
     def schedule(self) -> None:
         changes = self.changes()
-        plan = changes.schedule()
+        plan = changes.schedule(self.scheduling)
+        # What the scheduler has followed by differences is what it would see if it looked for the first time.
+        assert plan == schedule(Snapshot(tuple(self.nodes.values()), tuple(self.leases.values())), self.clock.now)
         assert {item.lease_id for item in (*plan.placements, *plan.waits)} <= self.leases.keys()
         for placement in plan.placements:
             changes.apply_to_lease(placement.lease_id, Placed(placement.vgpus))

@@ -120,9 +120,7 @@ def _numba(name: str, what: str, parts: Callable[[Path], list[str]], fatal: dict
         known={
             r"test_atomic_add_double.*Regex didn't match": "looks for an instruction that this NVVM spells otherwise",
             r"BrokenProcessPool": "starts a process that imports the test by its name in the source tree",
-            r"cuMemAllocManaged": "managed memory is not carried through the client",
             r"map host memory|test_host_alloc": "the client of this run did not map host memory for kernels",
-            r"graph_builder": "asks for user objects of graphs (`cuUserObjectCreate`), which are not there yet",
             r"test_device_arch_specific": "an instruction of one architecture that the emulated GPU does not have",
             r"Timeout": "took longer than the 300 s that a test may take",
             r"test_set_registers": "the emulated GPU has no registers to save: the linker's limit changes nothing",
@@ -191,10 +189,6 @@ SUITES = (
         "cuda-core",
         "its graph builder, compared with NumPy",
         "cuda_core_graphs.py",
-        known={
-            "CUDA_ERROR_NOT_SUPPORTED": "asks for user objects (`cuUserObjectCreate`) and, while it captures, for "
-            "the graph; neither is there yet",
-        },
     ),
     _body(
         "cupy",

@@ -110,11 +110,55 @@ struct cuGraphDestroy_arguments {
 static_assert(sizeof(cuGraphDestroy_arguments) == 8 && alignof(cuGraphDestroy_arguments) <= 8);
 struct cuGraphDestroy_reply {};
 
+struct cuGraphDestroyNode_arguments {
+  wire::Handle hNode;
+};
+static_assert(sizeof(cuGraphDestroyNode_arguments) == 8 && alignof(cuGraphDestroyNode_arguments) <= 8);
+struct cuGraphDestroyNode_reply {};
+
+struct cuGraphEventRecordNodeSetEvent_arguments {
+  wire::Handle hNode;
+  wire::Handle event;
+};
+static_assert(sizeof(cuGraphEventRecordNodeSetEvent_arguments) == 16 && alignof(cuGraphEventRecordNodeSetEvent_arguments) <= 8);
+struct cuGraphEventRecordNodeSetEvent_reply {};
+
+struct cuGraphEventWaitNodeSetEvent_arguments {
+  wire::Handle hNode;
+  wire::Handle event;
+};
+static_assert(sizeof(cuGraphEventWaitNodeSetEvent_arguments) == 16 && alignof(cuGraphEventWaitNodeSetEvent_arguments) <= 8);
+struct cuGraphEventWaitNodeSetEvent_reply {};
+
+struct cuGraphExecChildGraphNodeSetParams_arguments {
+  wire::Handle hGraphExec;
+  wire::Handle hNode;
+  wire::Handle childGraph;
+};
+static_assert(sizeof(cuGraphExecChildGraphNodeSetParams_arguments) == 24 && alignof(cuGraphExecChildGraphNodeSetParams_arguments) <= 8);
+struct cuGraphExecChildGraphNodeSetParams_reply {};
+
 struct cuGraphExecDestroy_arguments {
   wire::Handle hGraphExec;
 };
 static_assert(sizeof(cuGraphExecDestroy_arguments) == 8 && alignof(cuGraphExecDestroy_arguments) <= 8);
 struct cuGraphExecDestroy_reply {};
+
+struct cuGraphExecEventRecordNodeSetEvent_arguments {
+  wire::Handle hGraphExec;
+  wire::Handle hNode;
+  wire::Handle event;
+};
+static_assert(sizeof(cuGraphExecEventRecordNodeSetEvent_arguments) == 24 && alignof(cuGraphExecEventRecordNodeSetEvent_arguments) <= 8);
+struct cuGraphExecEventRecordNodeSetEvent_reply {};
+
+struct cuGraphExecEventWaitNodeSetEvent_arguments {
+  wire::Handle hGraphExec;
+  wire::Handle hNode;
+  wire::Handle event;
+};
+static_assert(sizeof(cuGraphExecEventWaitNodeSetEvent_arguments) == 24 && alignof(cuGraphExecEventWaitNodeSetEvent_arguments) <= 8);
+struct cuGraphExecEventWaitNodeSetEvent_reply {};
 
 struct cuGraphExecGetFlags_arguments {
   wire::Handle hGraphExec;
@@ -153,12 +197,78 @@ struct cuGraphInstantiateWithFlags_arguments {
 static_assert(sizeof(cuGraphInstantiateWithFlags_arguments) == 24 && alignof(cuGraphInstantiateWithFlags_arguments) <= 8);
 struct cuGraphInstantiateWithFlags_reply {};
 
+struct cuGraphKernelNodeCopyAttributes_arguments {
+  wire::Handle dst;
+  wire::Handle src;
+};
+static_assert(sizeof(cuGraphKernelNodeCopyAttributes_arguments) == 16 && alignof(cuGraphKernelNodeCopyAttributes_arguments) <= 8);
+struct cuGraphKernelNodeCopyAttributes_reply {};
+
+struct cuGraphKernelNodeGetAttribute_arguments {
+  wire::Handle hNode;
+  int32_t attr;
+  uint8_t reserved[4];
+};
+static_assert(sizeof(cuGraphKernelNodeGetAttribute_arguments) == 16 && alignof(cuGraphKernelNodeGetAttribute_arguments) <= 8);
+struct cuGraphKernelNodeGetAttribute_reply {
+  CUkernelNodeAttrValue value_out;
+};
+static_assert(sizeof(cuGraphKernelNodeGetAttribute_reply) == 64 && alignof(cuGraphKernelNodeGetAttribute_reply) <= 8);
+
+struct cuGraphKernelNodeSetAttribute_arguments {
+  wire::Handle hNode;
+  CUkernelNodeAttrValue value;
+  int32_t attr;
+  uint8_t reserved[4];
+};
+static_assert(sizeof(cuGraphKernelNodeSetAttribute_arguments) == 80 && alignof(cuGraphKernelNodeSetAttribute_arguments) <= 8);
+struct cuGraphKernelNodeSetAttribute_reply {};
+
 struct cuGraphLaunch_arguments {
   wire::Handle hGraph;
   wire::Handle hStream;
 };
 static_assert(sizeof(cuGraphLaunch_arguments) == 16 && alignof(cuGraphLaunch_arguments) <= 8);
 struct cuGraphLaunch_reply {};
+
+struct cuGraphNodeGetEnabled_arguments {
+  wire::Handle hGraphExec;
+  wire::Handle hNode;
+};
+static_assert(sizeof(cuGraphNodeGetEnabled_arguments) == 16 && alignof(cuGraphNodeGetEnabled_arguments) <= 8);
+struct cuGraphNodeGetEnabled_reply {
+  uint32_t isEnabled;
+  uint8_t reserved[4];
+};
+static_assert(sizeof(cuGraphNodeGetEnabled_reply) == 8 && alignof(cuGraphNodeGetEnabled_reply) <= 8);
+
+struct cuGraphNodeGetLocalId_arguments {
+  wire::Handle hNode;
+};
+static_assert(sizeof(cuGraphNodeGetLocalId_arguments) == 8 && alignof(cuGraphNodeGetLocalId_arguments) <= 8);
+struct cuGraphNodeGetLocalId_reply {
+  uint32_t nodeId;
+  uint8_t reserved[4];
+};
+static_assert(sizeof(cuGraphNodeGetLocalId_reply) == 8 && alignof(cuGraphNodeGetLocalId_reply) <= 8);
+
+struct cuGraphNodeGetToolsId_arguments {
+  wire::Handle hNode;
+};
+static_assert(sizeof(cuGraphNodeGetToolsId_arguments) == 8 && alignof(cuGraphNodeGetToolsId_arguments) <= 8);
+struct cuGraphNodeGetToolsId_reply {
+  uint64_t toolsNodeId;
+};
+static_assert(sizeof(cuGraphNodeGetToolsId_reply) == 8 && alignof(cuGraphNodeGetToolsId_reply) <= 8);
+
+struct cuGraphNodeSetEnabled_arguments {
+  wire::Handle hGraphExec;
+  wire::Handle hNode;
+  uint32_t isEnabled;
+  uint8_t reserved[4];
+};
+static_assert(sizeof(cuGraphNodeSetEnabled_arguments) == 24 && alignof(cuGraphNodeSetEnabled_arguments) <= 8);
+struct cuGraphNodeSetEnabled_reply {};
 
 struct cuGraphUpload_arguments {
   wire::Handle hGraph;

@@ -45,15 +45,6 @@ extern "C" CUresult cuDeviceSetGraphMemAttribute(CUdevice device, CUgraphMem_att
   return call.post(arguments);
 }
 
-extern "C" CUresult cuGraphClone(CUgraph *phGraphClone, CUgraph originalGraph) {
-  client::Call call(calls::Id::cuGraphClone, "cuGraphClone", client::Needs::context);
-  calls::cuGraphClone_arguments arguments{};
-  arguments.originalGraph = call.handle(originalGraph);
-  arguments.created = call.mint(phGraphClone);
-  calls::cuGraphClone_reply reply{};
-  return call.ask_created(arguments, reply, phGraphClone);
-}
-
 extern "C" CUresult cuGraphCreate(CUgraph *phGraph, unsigned int flags) {
   client::Call call(calls::Id::cuGraphCreate, "cuGraphCreate", client::Needs::context);
   calls::cuGraphCreate_arguments arguments{};
@@ -62,10 +53,20 @@ extern "C" CUresult cuGraphCreate(CUgraph *phGraph, unsigned int flags) {
   return call.post_created(arguments, phGraph);
 }
 
-extern "C" CUresult cuGraphExecDestroy(CUgraphExec hGraphExec) {
-  client::Call call(calls::Id::cuGraphExecDestroy, "cuGraphExecDestroy", client::Needs::context);
-  calls::cuGraphExecDestroy_arguments arguments{};
-  arguments.hGraphExec = call.destroyed(hGraphExec);
+extern "C" CUresult cuGraphEventWaitNodeSetEvent(CUgraphNode hNode, CUevent event) {
+  client::Call call(calls::Id::cuGraphEventWaitNodeSetEvent, "cuGraphEventWaitNodeSetEvent", client::Needs::context);
+  calls::cuGraphEventWaitNodeSetEvent_arguments arguments{};
+  arguments.hNode = call.handle(hNode);
+  arguments.event = call.handle(event);
+  return call.post(arguments);
+}
+
+extern "C" CUresult cuGraphExecEventWaitNodeSetEvent(CUgraphExec hGraphExec, CUgraphNode hNode, CUevent event) {
+  client::Call call(calls::Id::cuGraphExecEventWaitNodeSetEvent, "cuGraphExecEventWaitNodeSetEvent", client::Needs::context);
+  calls::cuGraphExecEventWaitNodeSetEvent_arguments arguments{};
+  arguments.hGraphExec = call.handle(hGraphExec);
+  arguments.hNode = call.handle(hNode);
+  arguments.event = call.handle(event);
   return call.post(arguments);
 }
 
@@ -105,21 +106,79 @@ extern "C" CUresult cuGraphGetId(CUgraph hGraph, unsigned int *graphId) {
   return CUDA_SUCCESS;
 }
 
-extern "C" CUresult cuGraphInstantiateWithFlags(CUgraphExec *phGraphExec, CUgraph hGraph, unsigned long long flags) {
-  client::Call call(calls::Id::cuGraphInstantiateWithFlags, "cuGraphInstantiateWithFlags", client::Needs::context);
-  calls::cuGraphInstantiateWithFlags_arguments arguments{};
-  arguments.hGraph = call.handle(hGraph);
-  arguments.flags = flags;
-  arguments.created = call.mint(phGraphExec);
-  calls::cuGraphInstantiateWithFlags_reply reply{};
-  return call.ask_created(arguments, reply, phGraphExec);
+extern "C" CUresult cuGraphKernelNodeCopyAttributes(CUgraphNode dst, CUgraphNode src) {
+  client::Call call(calls::Id::cuGraphKernelNodeCopyAttributes, "cuGraphKernelNodeCopyAttributes", client::Needs::context);
+  calls::cuGraphKernelNodeCopyAttributes_arguments arguments{};
+  arguments.dst = call.handle(dst);
+  arguments.src = call.handle(src);
+  return call.post(arguments);
 }
 
-extern "C" CUresult cuGraphLaunch(CUgraphExec hGraph, CUstream hStream) {
-  client::Call call(calls::Id::cuGraphLaunch, "cuGraphLaunch", client::Needs::context);
-  calls::cuGraphLaunch_arguments arguments{};
-  arguments.hGraph = call.handle(hGraph);
-  arguments.hStream = call.handle(hStream);
+extern "C" CUresult cuGraphKernelNodeGetAttribute(CUgraphNode hNode, CUkernelNodeAttrID attr, CUkernelNodeAttrValue *value_out) {
+  client::Call call(calls::Id::cuGraphKernelNodeGetAttribute, "cuGraphKernelNodeGetAttribute", client::Needs::context);
+  calls::cuGraphKernelNodeGetAttribute_arguments arguments{};
+  arguments.hNode = call.handle(hNode);
+  arguments.attr = attr;
+  call.required(value_out);
+  calls::cuGraphKernelNodeGetAttribute_reply reply{};
+  CUresult result = call.ask(arguments, reply);
+  if (result != CUDA_SUCCESS) return result;
+  *value_out = reply.value_out;
+  return CUDA_SUCCESS;
+}
+
+extern "C" CUresult cuGraphKernelNodeSetAttribute(CUgraphNode hNode, CUkernelNodeAttrID attr, const CUkernelNodeAttrValue *value) {
+  client::Call call(calls::Id::cuGraphKernelNodeSetAttribute, "cuGraphKernelNodeSetAttribute", client::Needs::context);
+  calls::cuGraphKernelNodeSetAttribute_arguments arguments{};
+  arguments.hNode = call.handle(hNode);
+  arguments.attr = attr;
+  if (call.required(value)) arguments.value = *value;
+  return call.post(arguments);
+}
+
+extern "C" CUresult cuGraphNodeGetEnabled(CUgraphExec hGraphExec, CUgraphNode hNode, unsigned int *isEnabled) {
+  client::Call call(calls::Id::cuGraphNodeGetEnabled, "cuGraphNodeGetEnabled", client::Needs::context);
+  calls::cuGraphNodeGetEnabled_arguments arguments{};
+  arguments.hGraphExec = call.handle(hGraphExec);
+  arguments.hNode = call.handle(hNode);
+  call.required(isEnabled);
+  calls::cuGraphNodeGetEnabled_reply reply{};
+  CUresult result = call.ask(arguments, reply);
+  if (result != CUDA_SUCCESS) return result;
+  *isEnabled = reply.isEnabled;
+  return CUDA_SUCCESS;
+}
+
+extern "C" CUresult cuGraphNodeGetLocalId(CUgraphNode hNode, unsigned int *nodeId) {
+  client::Call call(calls::Id::cuGraphNodeGetLocalId, "cuGraphNodeGetLocalId", client::Needs::context);
+  calls::cuGraphNodeGetLocalId_arguments arguments{};
+  arguments.hNode = call.handle(hNode);
+  call.required(nodeId);
+  calls::cuGraphNodeGetLocalId_reply reply{};
+  CUresult result = call.ask(arguments, reply);
+  if (result != CUDA_SUCCESS) return result;
+  *nodeId = reply.nodeId;
+  return CUDA_SUCCESS;
+}
+
+extern "C" CUresult cuGraphNodeGetToolsId(CUgraphNode hNode, unsigned long long *toolsNodeId) {
+  client::Call call(calls::Id::cuGraphNodeGetToolsId, "cuGraphNodeGetToolsId", client::Needs::context);
+  calls::cuGraphNodeGetToolsId_arguments arguments{};
+  arguments.hNode = call.handle(hNode);
+  call.required(toolsNodeId);
+  calls::cuGraphNodeGetToolsId_reply reply{};
+  CUresult result = call.ask(arguments, reply);
+  if (result != CUDA_SUCCESS) return result;
+  *toolsNodeId = reply.toolsNodeId;
+  return CUDA_SUCCESS;
+}
+
+extern "C" CUresult cuGraphNodeSetEnabled(CUgraphExec hGraphExec, CUgraphNode hNode, unsigned int isEnabled) {
+  client::Call call(calls::Id::cuGraphNodeSetEnabled, "cuGraphNodeSetEnabled", client::Needs::context);
+  calls::cuGraphNodeSetEnabled_arguments arguments{};
+  arguments.hGraphExec = call.handle(hGraphExec);
+  arguments.hNode = call.handle(hNode);
+  arguments.isEnabled = isEnabled;
   return call.post(arguments);
 }
 

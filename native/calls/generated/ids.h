@@ -65,6 +65,19 @@ enum class Id : uint16_t {
   cuStreamWaitValue64_v2 = 118,
   cuStreamWriteValue32_v2 = 119,
   cuStreamWriteValue64_v2 = 120,
+  cuGraphDestroyNode = 121,
+  cuGraphEventRecordNodeSetEvent = 122,
+  cuGraphEventWaitNodeSetEvent = 123,
+  cuGraphExecChildGraphNodeSetParams = 124,
+  cuGraphExecEventRecordNodeSetEvent = 125,
+  cuGraphExecEventWaitNodeSetEvent = 126,
+  cuGraphKernelNodeCopyAttributes = 127,
+  cuGraphKernelNodeGetAttribute = 128,
+  cuGraphKernelNodeSetAttribute = 129,
+  cuGraphNodeGetEnabled = 130,
+  cuGraphNodeGetLocalId = 131,
+  cuGraphNodeGetToolsId = 132,
+  cuGraphNodeSetEnabled = 133,
 };
 
 // For logs and traces; null for a number that is no call.
@@ -127,6 +140,19 @@ constexpr const char* name_of(Id id) {
     case Id::cuStreamWaitValue64_v2: return "cuStreamWaitValue64_v2";
     case Id::cuStreamWriteValue32_v2: return "cuStreamWriteValue32_v2";
     case Id::cuStreamWriteValue64_v2: return "cuStreamWriteValue64_v2";
+    case Id::cuGraphDestroyNode: return "cuGraphDestroyNode";
+    case Id::cuGraphEventRecordNodeSetEvent: return "cuGraphEventRecordNodeSetEvent";
+    case Id::cuGraphEventWaitNodeSetEvent: return "cuGraphEventWaitNodeSetEvent";
+    case Id::cuGraphExecChildGraphNodeSetParams: return "cuGraphExecChildGraphNodeSetParams";
+    case Id::cuGraphExecEventRecordNodeSetEvent: return "cuGraphExecEventRecordNodeSetEvent";
+    case Id::cuGraphExecEventWaitNodeSetEvent: return "cuGraphExecEventWaitNodeSetEvent";
+    case Id::cuGraphKernelNodeCopyAttributes: return "cuGraphKernelNodeCopyAttributes";
+    case Id::cuGraphKernelNodeGetAttribute: return "cuGraphKernelNodeGetAttribute";
+    case Id::cuGraphKernelNodeSetAttribute: return "cuGraphKernelNodeSetAttribute";
+    case Id::cuGraphNodeGetEnabled: return "cuGraphNodeGetEnabled";
+    case Id::cuGraphNodeGetLocalId: return "cuGraphNodeGetLocalId";
+    case Id::cuGraphNodeGetToolsId: return "cuGraphNodeGetToolsId";
+    case Id::cuGraphNodeSetEnabled: return "cuGraphNodeSetEnabled";
     default: return nullptr;
   }
 }

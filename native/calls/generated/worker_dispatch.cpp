@@ -127,12 +127,63 @@ bool dispatch(Id id, worker::Invoke& invoke) {
       invoke.unbind<CUgraph>(arguments.hGraph);
       return invoke.finish(result);
     }
+    case Id::cuGraphDestroyNode: {
+      const auto& arguments = invoke.arguments<cuGraphDestroyNode_arguments>();
+      CUgraphNode hNode = invoke.resolve<CUgraphNode>(arguments.hNode);
+      if (!invoke.valid()) return invoke.refuse();
+      CUresult result = invoke.driver().cuGraphDestroyNode(hNode);
+      invoke.unbind<CUgraphNode>(arguments.hNode);
+      return invoke.finish(result);
+    }
+    case Id::cuGraphEventRecordNodeSetEvent: {
+      const auto& arguments = invoke.arguments<cuGraphEventRecordNodeSetEvent_arguments>();
+      CUgraphNode hNode = invoke.resolve<CUgraphNode>(arguments.hNode);
+      CUevent event = invoke.resolve<CUevent>(arguments.event);
+      if (!invoke.valid()) return invoke.refuse();
+      CUresult result = invoke.driver().cuGraphEventRecordNodeSetEvent(hNode, event);
+      return invoke.finish(result);
+    }
+    case Id::cuGraphEventWaitNodeSetEvent: {
+      const auto& arguments = invoke.arguments<cuGraphEventWaitNodeSetEvent_arguments>();
+      CUgraphNode hNode = invoke.resolve<CUgraphNode>(arguments.hNode);
+      CUevent event = invoke.resolve<CUevent>(arguments.event);
+      if (!invoke.valid()) return invoke.refuse();
+      CUresult result = invoke.driver().cuGraphEventWaitNodeSetEvent(hNode, event);
+      return invoke.finish(result);
+    }
+    case Id::cuGraphExecChildGraphNodeSetParams: {
+      const auto& arguments = invoke.arguments<cuGraphExecChildGraphNodeSetParams_arguments>();
+      CUgraphExec hGraphExec = invoke.resolve<CUgraphExec>(arguments.hGraphExec);
+      CUgraphNode hNode = invoke.resolve<CUgraphNode>(arguments.hNode);
+      CUgraph childGraph = invoke.resolve<CUgraph>(arguments.childGraph);
+      if (!invoke.valid()) return invoke.refuse();
+      CUresult result = invoke.driver().cuGraphExecChildGraphNodeSetParams(hGraphExec, hNode, childGraph);
+      return invoke.finish(result);
+    }
     case Id::cuGraphExecDestroy: {
       const auto& arguments = invoke.arguments<cuGraphExecDestroy_arguments>();
       CUgraphExec hGraphExec = invoke.resolve<CUgraphExec>(arguments.hGraphExec);
       if (!invoke.valid()) return invoke.refuse();
       CUresult result = invoke.driver().cuGraphExecDestroy(hGraphExec);
       invoke.unbind<CUgraphExec>(arguments.hGraphExec);
+      return invoke.finish(result);
+    }
+    case Id::cuGraphExecEventRecordNodeSetEvent: {
+      const auto& arguments = invoke.arguments<cuGraphExecEventRecordNodeSetEvent_arguments>();
+      CUgraphExec hGraphExec = invoke.resolve<CUgraphExec>(arguments.hGraphExec);
+      CUgraphNode hNode = invoke.resolve<CUgraphNode>(arguments.hNode);
+      CUevent event = invoke.resolve<CUevent>(arguments.event);
+      if (!invoke.valid()) return invoke.refuse();
+      CUresult result = invoke.driver().cuGraphExecEventRecordNodeSetEvent(hGraphExec, hNode, event);
+      return invoke.finish(result);
+    }
+    case Id::cuGraphExecEventWaitNodeSetEvent: {
+      const auto& arguments = invoke.arguments<cuGraphExecEventWaitNodeSetEvent_arguments>();
+      CUgraphExec hGraphExec = invoke.resolve<CUgraphExec>(arguments.hGraphExec);
+      CUgraphNode hNode = invoke.resolve<CUgraphNode>(arguments.hNode);
+      CUevent event = invoke.resolve<CUevent>(arguments.event);
+      if (!invoke.valid()) return invoke.refuse();
+      CUresult result = invoke.driver().cuGraphExecEventWaitNodeSetEvent(hGraphExec, hNode, event);
       return invoke.finish(result);
     }
     case Id::cuGraphExecGetFlags: {
@@ -174,12 +225,77 @@ bool dispatch(Id id, worker::Invoke& invoke) {
       if (result == CUDA_SUCCESS) result = invoke.bind<CUgraphExec>(arguments.created, created);
       return invoke.finish(result);
     }
+    case Id::cuGraphKernelNodeCopyAttributes: {
+      const auto& arguments = invoke.arguments<cuGraphKernelNodeCopyAttributes_arguments>();
+      CUgraphNode dst = invoke.resolve<CUgraphNode>(arguments.dst);
+      CUgraphNode src = invoke.resolve<CUgraphNode>(arguments.src);
+      if (!invoke.valid()) return invoke.refuse();
+      CUresult result = invoke.driver().cuGraphKernelNodeCopyAttributes(dst, src);
+      return invoke.finish(result);
+    }
+    case Id::cuGraphKernelNodeGetAttribute: {
+      const auto& arguments = invoke.arguments<cuGraphKernelNodeGetAttribute_arguments>();
+      CUgraphNode hNode = invoke.resolve<CUgraphNode>(arguments.hNode);
+      if (!invoke.valid()) return invoke.refuse();
+      CUkernelNodeAttrValue value_out{};
+      CUresult result = invoke.driver().cuGraphKernelNodeGetAttribute(hNode, static_cast<CUkernelNodeAttrID>(arguments.attr), &value_out);
+      cuGraphKernelNodeGetAttribute_reply reply{};
+      reply.value_out = value_out;
+      return invoke.reply(result, reply);
+    }
+    case Id::cuGraphKernelNodeSetAttribute: {
+      const auto& arguments = invoke.arguments<cuGraphKernelNodeSetAttribute_arguments>();
+      CUgraphNode hNode = invoke.resolve<CUgraphNode>(arguments.hNode);
+      CUkernelNodeAttrValue value = arguments.value;
+      if (!invoke.valid()) return invoke.refuse();
+      CUresult result = invoke.driver().cuGraphKernelNodeSetAttribute(hNode, static_cast<CUkernelNodeAttrID>(arguments.attr), &value);
+      return invoke.finish(result);
+    }
     case Id::cuGraphLaunch: {
       const auto& arguments = invoke.arguments<cuGraphLaunch_arguments>();
       CUgraphExec hGraph = invoke.resolve<CUgraphExec>(arguments.hGraph);
       CUstream hStream = invoke.resolve<CUstream>(arguments.hStream);
       if (!invoke.valid()) return invoke.refuse();
       CUresult result = invoke.driver().cuGraphLaunch(hGraph, hStream);
+      return invoke.finish(result);
+    }
+    case Id::cuGraphNodeGetEnabled: {
+      const auto& arguments = invoke.arguments<cuGraphNodeGetEnabled_arguments>();
+      CUgraphExec hGraphExec = invoke.resolve<CUgraphExec>(arguments.hGraphExec);
+      CUgraphNode hNode = invoke.resolve<CUgraphNode>(arguments.hNode);
+      if (!invoke.valid()) return invoke.refuse();
+      unsigned int isEnabled{};
+      CUresult result = invoke.driver().cuGraphNodeGetEnabled(hGraphExec, hNode, &isEnabled);
+      cuGraphNodeGetEnabled_reply reply{};
+      reply.isEnabled = isEnabled;
+      return invoke.reply(result, reply);
+    }
+    case Id::cuGraphNodeGetLocalId: {
+      const auto& arguments = invoke.arguments<cuGraphNodeGetLocalId_arguments>();
+      CUgraphNode hNode = invoke.resolve<CUgraphNode>(arguments.hNode);
+      if (!invoke.valid()) return invoke.refuse();
+      unsigned int nodeId{};
+      CUresult result = invoke.driver().cuGraphNodeGetLocalId(hNode, &nodeId);
+      cuGraphNodeGetLocalId_reply reply{};
+      reply.nodeId = nodeId;
+      return invoke.reply(result, reply);
+    }
+    case Id::cuGraphNodeGetToolsId: {
+      const auto& arguments = invoke.arguments<cuGraphNodeGetToolsId_arguments>();
+      CUgraphNode hNode = invoke.resolve<CUgraphNode>(arguments.hNode);
+      if (!invoke.valid()) return invoke.refuse();
+      unsigned long long toolsNodeId{};
+      CUresult result = invoke.driver().cuGraphNodeGetToolsId(hNode, &toolsNodeId);
+      cuGraphNodeGetToolsId_reply reply{};
+      reply.toolsNodeId = toolsNodeId;
+      return invoke.reply(result, reply);
+    }
+    case Id::cuGraphNodeSetEnabled: {
+      const auto& arguments = invoke.arguments<cuGraphNodeSetEnabled_arguments>();
+      CUgraphExec hGraphExec = invoke.resolve<CUgraphExec>(arguments.hGraphExec);
+      CUgraphNode hNode = invoke.resolve<CUgraphNode>(arguments.hNode);
+      if (!invoke.valid()) return invoke.refuse();
+      CUresult result = invoke.driver().cuGraphNodeSetEnabled(hGraphExec, hNode, arguments.isEnabled);
       return invoke.finish(result);
     }
     case Id::cuGraphUpload: {

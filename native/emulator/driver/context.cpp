@@ -377,8 +377,9 @@ GPOOL_CUDA cuCtxGetApiVersion(CUcontext handle, unsigned* version) {
 }
 
 GPOOL_CUDA cuCtxSynchronize() {
+  // Also where the error is known already: what kernels have said until then comes out here.
   ContextRef context;
-  GPOOL_CHECK(current_context(context));
+  GPOOL_CHECK(current_context_even_broken(context));
   {
     std::lock_guard lock(context->order);
     if (context->global_captures > 0) return CUDA_ERROR_STREAM_CAPTURE_UNSUPPORTED;

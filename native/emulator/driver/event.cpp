@@ -16,12 +16,13 @@ CUresult find_event(CUevent handle, EventRef& event) {
   return check_alive(event->context);
 }
 
-CUresult record_event(const EventRef& event, const StreamRef& stream) {
+CUresult record_event(const EventRef& event, const StreamRef& stream, bool external) {
   if (event->context != stream->context) return CUDA_ERROR_INVALID_HANDLE;
   {
     std::lock_guard lock(stream->context->order);
     if (stream->capture) {
       if (stream->capture->invalidated) return CUDA_ERROR_STREAM_CAPTURE_INVALIDATED;
+      if (external) return record(stream, EventRecordWork{event, nullptr});
       std::lock_guard hold(event->mutex);
       event->capture = stream->capture;
       event->capture_tips = stream->capture_tips;
@@ -100,7 +101,7 @@ GPOOL_CUDA cuEventRecordWithFlags(CUevent event_handle, CUstream stream_handle, 
   GPOOL_CHECK(find_event(event_handle, event));
   if (flags & ~CU_EVENT_RECORD_EXTERNAL) return CUDA_ERROR_INVALID_VALUE;
   GPOOL_CHECK(find_stream(stream_handle, stream));
-  return record_event(event, stream);
+  return record_event(event, stream, flags & CU_EVENT_RECORD_EXTERNAL);
 }
 
 GPOOL_CUDA cuEventRecord(CUevent event, CUstream stream) {
@@ -140,6 +141,10 @@ GPOOL_CUDA cuStreamWaitEvent(CUstream stream_handle, CUevent event_handle, unsig
   GPOOL_CHECK(find_stream(stream_handle, stream));
   GPOOL_CHECK(find_event(event_handle, event));
   if (flags & ~CU_EVENT_WAIT_EXTERNAL) return CUDA_ERROR_INVALID_VALUE;
+  if (flags & CU_EVENT_WAIT_EXTERNAL) {
+    std::lock_guard lock(stream->context->order);
+    if (stream->capture) return record(stream, EventWaitWork{event, nullptr});
+  }
   std::shared_ptr<Capture> capture;
   std::vector<std::shared_ptr<Node>> tips;
   TicketRef ticket;

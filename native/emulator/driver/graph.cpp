@@ -1,6 +1,6 @@
-// Graphs and stream capture. What is not here (conditional and memory nodes, updates of whole graphs) answers
-// CUDA_ERROR_NOT_SUPPORTED. 800 lines: one subject whose parts share the node lists; the calls about single kinds of
-// nodes are in graph_nodes.cpp.
+// Graphs and stream capture. What is not here (conditional and memory nodes) answers CUDA_ERROR_NOT_SUPPORTED. 800
+// lines: one subject whose parts share the node lists; the calls about single kinds of nodes are in graph_nodes.cpp,
+// those that change graphs and describe them in graph_changes.cpp.
 #include "emulator/driver/graph.h"
 
 #include <algorithm>
@@ -19,12 +19,6 @@ namespace {
 using GraphRef = std::shared_ptr<Graph>;
 using NodeRef = std::shared_ptr<Node>;
 using ExecRef = std::shared_ptr<GraphExec>;
-
-CUresult find_exec(CUgraphExec handle, ExecRef& exec) {
-  GPOOL_CHECK(driver().ready());
-  exec = handles().find<GraphExec>(handle);
-  return exec ? CUDA_SUCCESS : CUDA_ERROR_INVALID_VALUE;
-}
 
 CUgraphNode to_handle(uint64_t node) {
   return reinterpret_cast<CUgraphNode>(node);
@@ -106,22 +100,6 @@ bool in_order(const Graph& graph, std::vector<NodeRef>& order) {
   return order.size() == graph.nodes.size();
 }
 
-CUresult steps_of(Graph& graph, std::vector<GraphExec::Step>& steps) {
-  std::lock_guard lock(graph.mutex);
-  std::vector<NodeRef> order;
-  if (!in_order(graph, order)) return CUDA_ERROR_INVALID_VALUE;
-  for (const NodeRef& node : order) {
-    Work work = node->work;
-    if (node->child) {
-      auto inner = std::make_shared<GraphExec>();
-      GPOOL_CHECK(steps_of(*node->child, inner->steps));
-      work = GraphWork{std::move(inner)};
-    }
-    steps.push_back({node->handle, std::move(work), node->context, true});
-  }
-  return CUDA_SUCCESS;
-}
-
 // The steps as one launch runs them: its events are recorded, and waited for, as of now.
 std::shared_ptr<GraphExec> stamped(const std::vector<GraphExec::Step>& steps) {
   auto launched = std::make_shared<GraphExec>();
@@ -150,12 +128,13 @@ void reach_events(const std::vector<GraphExec::Step>& steps) {
   }
 }
 
-CUresult instantiate(CUgraphExec* out, CUgraph handle) {
+CUresult instantiate(CUgraphExec* out, CUgraph handle, unsigned long long flags = 0) {
   GraphRef graph;
   GPOOL_CHECK(find_graph(handle, graph));
   if (!out) return CUDA_ERROR_INVALID_VALUE;
   auto exec = std::make_shared<GraphExec>();
-  GPOOL_CHECK(steps_of(*graph, exec->steps));
+  GPOOL_CHECK(steps_of(*graph, exec->steps, exec->references));
+  exec->flags = flags;
   handles().add(exec);
   *out = reinterpret_cast<CUgraphExec>(exec->handle);
   return CUDA_SUCCESS;
@@ -225,10 +204,13 @@ CUresult capture_info(CUstream handle, CUstreamCaptureStatus* status, cuuint64_t
 
 void destroy_graph(const GraphRef& graph) {
   std::vector<NodeRef> nodes;
+  std::map<UserObjectRef, unsigned> objects;
   {
     std::lock_guard lock(graph->mutex);
     nodes.swap(graph->nodes);
+    objects.swap(graph->objects);
   }
+  for (const auto& [object, count] : objects) release_user_object(object, count);
   for (const NodeRef& node : nodes) {
     handles().remove(node->handle);
     if (node->child) destroy_graph(node->child);
@@ -237,6 +219,36 @@ void destroy_graph(const GraphRef& graph) {
 }
 
 }  // namespace
+
+CUresult find_exec(CUgraphExec handle, ExecRef& exec) {
+  GPOOL_CHECK(driver().ready());
+  exec = handles().find<GraphExec>(handle);
+  return exec ? CUDA_SUCCESS : CUDA_ERROR_INVALID_VALUE;
+}
+
+CUresult steps_of(Graph& graph, std::vector<GraphExec::Step>& steps, std::vector<std::shared_ptr<void>>& references) {
+  std::lock_guard lock(graph.mutex);
+  std::vector<NodeRef> order;
+  if (!in_order(graph, order)) return CUDA_ERROR_INVALID_VALUE;
+  std::map<uint64_t, size_t> index;
+  for (const NodeRef& node : order) {
+    Work work = node->work;
+    if (node->child) {
+      auto inner = std::make_shared<GraphExec>();
+      GPOOL_CHECK(steps_of(*node->child, inner->steps, references));
+      work = GraphWork{std::move(inner)};
+    }
+    index[node->handle] = steps.size();
+    std::vector<size_t> after;
+    for (uint64_t before : node->after) after.push_back(index[before]);
+    steps.push_back({node->handle, std::move(work), node->context, true, std::move(after)});
+  }
+  for (const auto& [object, count] : graph.objects) {
+    ++object->references;
+    references.emplace_back(nullptr, [object = object](std::nullptr_t) { release_user_object(object, 1); });
+  }
+  return CUDA_SUCCESS;
+}
 
 CUresult find_graph(CUgraph handle, GraphRef& graph) {
   GPOOL_CHECK(driver().ready());
@@ -548,6 +560,20 @@ GPOOL_CUDA cuGraphAddDependencies_v2(CUgraph handle, const CUgraphNode* from, co
   }
   return CUDA_SUCCESS;
 }
+GPOOL_CUDA cuGraphRemoveDependencies_v2(CUgraph handle, const CUgraphNode* from, const CUgraphNode* to,
+                                        const CUgraphEdgeData*, size_t count) {
+  GraphRef graph;
+  GPOOL_CHECK(find_graph(handle, graph));
+  if (count && (!from || !to)) return CUDA_ERROR_INVALID_VALUE;
+  for (size_t i = 0; i < count; ++i) {
+    NodeRef before, after;
+    GPOOL_CHECK(find_node(from[i], before));
+    GPOOL_CHECK(find_node(to[i], after));
+    std::lock_guard lock(graph->mutex);
+    if (std::erase(after->after, before->handle) == 0) return CUDA_ERROR_INVALID_VALUE;
+  }
+  return CUDA_SUCCESS;
+}
 GPOOL_CUDA cuGraphAddDependencies(CUgraph graph, const CUgraphNode* from, const CUgraphNode* to, size_t count) {
   return cuGraphAddDependencies_v2(graph, from, to, nullptr, count);
 }
@@ -705,8 +731,8 @@ GPOOL_CUDA cuGraphMemsetNodeGetParams(CUgraphNode handle, CUDA_MEMSET_NODE_PARAM
   return CUDA_SUCCESS;
 }
 
-GPOOL_CUDA cuGraphInstantiateWithFlags(CUgraphExec* exec, CUgraph graph, unsigned long long) {
-  return instantiate(exec, graph);
+GPOOL_CUDA cuGraphInstantiateWithFlags(CUgraphExec* exec, CUgraph graph, unsigned long long flags) {
+  return instantiate(exec, graph, flags);
 }
 GPOOL_CUDA cuGraphInstantiate(CUgraphExec* exec, CUgraph graph, CUgraphNode*, char* log_buffer, size_t room) {
   if (log_buffer && room) *log_buffer = 0;
@@ -717,7 +743,7 @@ GPOOL_CUDA cuGraphInstantiate_v2(CUgraphExec* exec, CUgraph graph, CUgraphNode* 
 }
 GPOOL_CUDA cuGraphInstantiateWithParams(CUgraphExec* exec, CUgraph graph, CUDA_GRAPH_INSTANTIATE_PARAMS* parameters) {
   if (!parameters) return CUDA_ERROR_INVALID_VALUE;
-  CUresult result = instantiate(exec, graph);
+  CUresult result = instantiate(exec, graph, parameters->flags);
   parameters->result_out = result == CUDA_SUCCESS ? CUDA_GRAPH_INSTANTIATE_SUCCESS : CUDA_GRAPH_INSTANTIATE_ERROR;
   parameters->hErrNode_out = nullptr;
   return result;
@@ -797,6 +823,7 @@ GPOOL_CUDA cuGraphLaunch(CUgraphExec handle, CUstream stream_handle) {
   // What is queued is the graph as it is now: later changes of parameters are for later launches.
   std::lock_guard lock(exec->mutex);
   auto launched = stamped(exec->steps);
+  launched->references = exec->references;
   CUresult result = submit(stream, GraphWork{launched});
   if (result != CUDA_SUCCESS) reach_events(launched->steps);
   return result;

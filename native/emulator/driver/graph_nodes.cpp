@@ -32,6 +32,8 @@ GraphRef copy_of(const GraphRef& graph) {
     twin->context = node->context;
     twin->copy = node->copy;
     twin->memset = node->memset;
+    twin->attributes = node->attributes;
+    twin->original = node->handle;
     if (node->child) twin->child = copy_of(node->child);
     handles().add(twin);
     names[node->handle] = twin->handle;
@@ -40,6 +42,8 @@ GraphRef copy_of(const GraphRef& graph) {
   for (size_t i = 0; i < graph->nodes.size(); ++i) {
     for (uint64_t before : graph->nodes[i]->after) copy->nodes[i]->after.push_back(names[before]);
   }
+  for (const auto& [object, count] : graph->objects) object->references += count;
+  copy->objects = graph->objects;
   return copy;
 }
 
@@ -174,6 +178,17 @@ GPOOL_CUDA cuGraphAddChildGraphNode(CUgraphNode* out, CUgraph graph_handle, cons
   GPOOL_CHECK(add_node(out, graph_handle, dependencies, count, context, GraphWork{}, &node));
   node->child = copy_of(child);
   return CUDA_SUCCESS;
+}
+
+GPOOL_CUDA cuGraphExecChildGraphNodeSetParams(CUgraphExec exec, CUgraphNode handle, CUgraph child_handle) {
+  NodeRef node;
+  GraphRef child;
+  GPOOL_CHECK(find_node(handle, node));
+  GPOOL_CHECK(find_graph(child_handle, child));
+  if (!node->child) return CUDA_ERROR_INVALID_VALUE;
+  auto inner = std::make_shared<GraphExec>();
+  GPOOL_CHECK(steps_of(*child, inner->steps, inner->references));
+  return replace(exec, handle, GraphWork{std::move(inner)});
 }
 
 GPOOL_CUDA cuGraphChildGraphNodeGetGraph(CUgraphNode handle, CUgraph* out) {

@@ -41,7 +41,7 @@ bool looks_like_ptx(std::string_view text) {
 }
 
 void add_ptx(Contents& contents, int architecture, std::string text) {
-  while (!text.empty() && text.back() == '\0') text.pop_back();
+  text.resize(std::min(text.find('\0'), text.size()));  // padding, or what a damaged one has behind its end
   contents.ptx.push_back({architecture, std::move(text)});
 }
 

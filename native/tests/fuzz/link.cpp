@@ -1,5 +1,6 @@
-// What a peer may put on a connection: bytes on a TCP socket, and anything at all in the shared memory of a ring. The
-// first byte of an input says which, and from which side it is looked at.
+// What a peer may put on a connection: bytes on a TCP socket, acknowledgements and a lost connection among them, and
+// anything at all in the shared memory of a ring. The first byte of an input says which, and from which side it is
+// looked at.
 #include <fcntl.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -18,6 +19,8 @@ namespace {
 
 constexpr uint64_t kRingBytes = 64 << 10, kBulkBytes = 4 << 20;
 constexpr int kMostFrames = 64;
+constexpr uint64_t kKeptFrames = 3;
+constexpr uint32_t kKeptFrameBytes = 64;
 
 // Everything that is there is received; all of it can be read.
 void receive_all(Link& link) {
@@ -41,6 +44,43 @@ void over_tcp(std::span<const uint8_t> bytes) {
   (void)ignored;
   theirs.reset();
   auto link = make_tcp_link(std::move(ours));
+  receive_all(*link);
+  if (link->broken()) FUZZ_EXPECT(!link->why().empty());
+}
+
+// A worker's link that keeps what it has sent until it is acknowledged, and whose client comes back in the middle: the
+// input begins with the position that it names, and how much of the rest is said before.
+void over_a_resumed_connection(std::span<const uint8_t> bytes) {
+  uint64_t head[2] = {};
+  const size_t length = std::min(bytes.size(), sizeof head);
+  std::memcpy(head, bytes.data(), length);
+  bytes = bytes.subspan(length);
+  const size_t before = std::min<size_t>(head[1], bytes.size());
+  int ends[2], again[2];
+  if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) != 0) return;
+  Fd ours(ends[0]), theirs(ends[1]);
+  if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, again) != 0) return;
+  Fd ours_again(again[0]), theirs_again(again[1]);
+  TcpResumption resumption;
+  resumption.keeps = true, resumption.grace = std::chrono::seconds(10);
+  auto link = make_tcp_link(std::move(ours), std::move(resumption));
+  for (uint64_t i = 1; i <= kKeptFrames; ++i) {
+    std::byte* room = link->try_begin(kKeptFrameBytes);
+    if (room == nullptr) return;
+    std::memset(room, 0, kKeptFrameBytes);
+    const wire::FrameHeader header{kKeptFrameBytes, 2, wire::kReply, i, 0, 0, 0};
+    std::memcpy(room, &header, sizeof header);
+    link->send();
+  }
+  link->flush();
+  auto say = [](const Fd& socket, std::span<const uint8_t> what) {
+    ssize_t ignored = send(socket.get(), what.data(), what.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
+    (void)ignored;
+  };
+  say(theirs, bytes.first(before));
+  receive_all(*link);
+  say(theirs_again, bytes.subspan(before));
+  link->resume(std::move(ours_again), head[0]);
   receive_all(*link);
   if (link->broken()) FUZZ_EXPECT(!link->why().empty());
 }
@@ -103,20 +143,38 @@ void target_seeds(std::vector<std::vector<uint8_t>>& inputs) {
     }
     inputs.push_back(bytes);
   }
+  for (uint64_t position :
+       {uint64_t{0}, uint64_t{kKeptFrameBytes}, kKeptFrames * kKeptFrameBytes, kKeptFrames * kKeptFrameBytes + 1}) {
+    std::vector<uint8_t> bytes(1, 3);
+    auto put = [&bytes](const auto& value) {
+      const auto* at = reinterpret_cast<const uint8_t*>(&value);
+      bytes.insert(bytes.end(), at, at + sizeof value);
+    };
+    put(position), put(uint64_t{2 * sizeof(wire::FrameHeader)});
+    // Acknowledgements alone and before a frame, on the connection that is lost and on the one after it.
+    for (int i = 0; i < 2; ++i) {
+      put(wire::FrameHeader{sizeof(wire::FrameHeader), wire::kAcknowledge, 0, position, 0, 0, 0});
+      put(wire::FrameHeader{sizeof(wire::FrameHeader), 2, wire::kWantsReply, 1, 0, 0, 0});
+    }
+    inputs.push_back(bytes);
+  }
 }
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   if (size == 0) return 0;
   const std::span<const uint8_t> bytes(data + 1, size - 1);
-  switch (data[0] % 3) {
+  switch (data[0] % 4) {
     case 0:
       over_tcp(bytes);
       break;
     case 1:
       over_shared_memory(bytes, Side::worker);
       break;
-    default:
+    case 2:
       over_shared_memory(bytes, Side::client);
+      break;
+    default:
+      over_a_resumed_connection(bytes);
       break;
   }
   return 0;

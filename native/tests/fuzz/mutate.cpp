@@ -1,17 +1,18 @@
 // Feeds a fuzz target with mutated inputs, for compilers without libFuzzer; where there is libFuzzer, it takes the
 // place of this file. The options bear its names, so the same command lines work:
 //
-//   gpool-fuzz-TARGET [-seed=N] [-runs=N] [-max_len=BYTES] [-only=RUN] FILE-OR-FOLDER…
+//   gpool-fuzz-TARGET [-seed=N] [-runs=N] [-max_total_time=SECONDS] [-max_len=BYTES] [-only=RUN] FILE-OR-FOLDER…
 //
-// Run I of seed S depends on S, I and the files alone as long as nothing new is found before it, and on the inputs that
-// reached new code otherwise; what killed the process is written to ./crash-TARGET, which can be given as a FILE with
-// -runs=0.
+// ends after the runs or after the time, whichever is sooner. Run I of seed S depends on S, I and the files alone as
+// long as nothing new is found before it, and on the inputs that reached new code otherwise; what killed the process is
+// written to ./crash-TARGET, which can be given as a FILE with -runs=0.
 #include <dirent.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <chrono>
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
@@ -29,6 +30,7 @@ extern "C" __attribute__((weak)) void __sanitizer_set_death_callback(void (*call
 namespace {
 
 using Bytes = std::vector<uint8_t>;
+using Clock = std::chrono::steady_clock;
 
 constexpr unsigned kPatience = 20;  // seconds that one input may take
 constexpr size_t kMostKept = 4096;
@@ -194,7 +196,7 @@ extern "C" void __sanitizer_cov_trace_pc() {
 }
 
 int main(int count, char** arguments) {
-  uint64_t seed = 1, runs = 100000, most = 65536, only = UINT64_MAX;
+  uint64_t seed = 1, runs = UINT64_MAX, seconds = 0, most = 65536, only = UINT64_MAX;
   std::vector<Bytes> inputs;
   for (int i = 1; i < count; ++i) {
     const std::string word = arguments[i];
@@ -203,7 +205,8 @@ int main(int count, char** arguments) {
       value = std::strtoull(word.c_str() + std::strlen(option), nullptr, 0);
       return true;
     };
-    if (number("-seed=", seed) || number("-runs=", runs) || number("-max_len=", most) || number("-only=", only))
+    if (number("-seed=", seed) || number("-runs=", runs) || number("-max_total_time=", seconds) ||
+        number("-max_len=", most) || number("-only=", only))
       continue;
     read_inputs(word, inputs);
   }
@@ -211,13 +214,16 @@ int main(int count, char** arguments) {
   const std::string name = program.substr(program.rfind('/') + 1);
   crash_file = "crash-" + name.substr(name.rfind('-') + 1);
   if (__sanitizer_set_death_callback != nullptr) __sanitizer_set_death_callback(save_current);
-  for (int number : {SIGALRM, SIGABRT}) signal(number, on_signal);
+  for (int number : {SIGALRM, SIGABRT, SIGILL, SIGTRAP}) signal(number, on_signal);
   if (LLVMFuzzerInitialize(&count, &arguments) != 0) return 1;
   target_seeds(inputs);
   if (inputs.empty()) inputs.emplace_back();
   for (const Bytes& input : inputs) run(input);
   const size_t given = inputs.size();
-  for (uint64_t i = 0; i < runs; ++i) {
+  if (runs == UINT64_MAX && seconds == 0) runs = 100000;
+  const auto end = seconds == 0 ? Clock::time_point::max() : Clock::now() + std::chrono::seconds(seconds);
+  uint64_t i = 0;
+  for (; i < runs && Clock::now() < end; ++i) {
     if (only != UINT64_MAX && i != only) continue;
     const Bytes bytes = Mutator(seed, i, most, target_words()).mutate(inputs);
     found_new = false;
@@ -225,7 +231,7 @@ int main(int count, char** arguments) {
     if (found_new && inputs.size() < kMostKept) inputs.push_back(bytes);
   }
   std::printf("%s: seed %llu, %llu runs, %zu inputs given, %zu kept, %zu edges\n", name.c_str(),
-              static_cast<unsigned long long>(seed), static_cast<unsigned long long>(runs), given,
-              inputs.size() - given, size_t(std::count(std::begin(seen), std::end(seen), 1)));
+              static_cast<unsigned long long>(seed), static_cast<unsigned long long>(i), given, inputs.size() - given,
+              size_t(std::count(std::begin(seen), std::end(seen), 1)));
   return 0;
 }

@@ -63,6 +63,8 @@ struct Payload {
 struct Pattern {
   std::mt19937_64 random;
   std::vector<std::byte> noise = std::vector<std::byte>(wire::kBulkPieceBytes + 4096);
+  std::vector<std::vector<std::byte>> borrowed;  // by the link
+  size_t lends = 3;                              // so many at most
   explicit Pattern(uint64_t seed) : random(seed) {
     for (size_t i = 0; i + 8 <= noise.size(); i += 8) {
       uint64_t word = random();
@@ -97,9 +99,20 @@ bool send_one(Link& link, Pattern& pattern, uint16_t call, uint64_t sequence) {
   std::memcpy(at, &header, sizeof header);
   std::memcpy(at + sizeof header, &payload, sizeof payload);
   std::memcpy(at + sizeof header + sizeof payload, tail.data(), tail.size());
-  switch (bulk.empty() ? 0 : pattern.random() % 2) {
+  switch (bulk.empty() ? 0 : pattern.random() % 3) {
     case 0:
       return link.send(bulk) == Outcome::done;
+    case 1: {
+      // Of memory that is given back when the sender has got on a little.
+      pattern.borrowed.emplace_back(bulk.begin(), bulk.end());
+      if (link.send_borrowed(pattern.borrowed.back()) != Outcome::done) return false;
+      if (pattern.borrowed.size() < pattern.lends) return true;
+      link.keep_borrowed();
+      for (auto& lent : pattern.borrowed) std::fill(lent.begin(), lent.end(), std::byte{0});
+      pattern.borrowed.clear();
+      pattern.lends = 1 + pattern.random() % 6;
+      return true;
+    }
     default: {
       std::byte* room = link.begin_bulk(bulk.size());
       if (!room) return false;
@@ -125,6 +138,7 @@ void send_many(Link& link, uint64_t seed, uint64_t frames) {
   for (uint64_t i = 1; i <= frames; ++i)
     if (!send_one(link, pattern, i == frames ? kLast : kData, i)) die("Sending failed: " + link.why());
   if (link.flush() != Outcome::done) die("Flushing failed: " + link.why());
+  link.keep_borrowed();
 }
 
 void receive_many(Link& link, uint64_t seed, size_t hold) {
@@ -484,7 +498,7 @@ int latency(Ends& ends, int rounds) {
   return 0;
 }
 
-int bandwidth(Ends& ends, uint64_t mebibytes) {
+int bandwidth(Ends& ends, uint64_t mebibytes, bool borrowed) {
   Link& link = *ends.link;
   Received frame;
   if (ends.child == 0) {
@@ -508,8 +522,9 @@ int bandwidth(Ends& ends, uint64_t mebibytes) {
     if (!at) die(link.why());
     wire::FrameHeader header{32, kData, 0, i + 1, 0, 0, bulk.size()};
     std::memcpy(at, &header, sizeof header);
-    if (link.send(bulk) != Outcome::done) die(link.why());
+    if ((borrowed ? link.send_borrowed(bulk) : link.send(bulk)) != Outcome::done) die(link.why());
     if (link.keeps_much() && link.try_receive(frame)) die("An answer before the question.");
+    if (borrowed && i % 32 == 31) link.keep_borrowed();  // as after a copy of 64 MiB
   }
   if (link.receive(frame, kForever) != Outcome::done) die(link.why());
   double seconds = std::chrono::duration<double>(Clock::now() - begin).count();
@@ -521,7 +536,8 @@ int bandwidth(Ends& ends, uint64_t mebibytes) {
 
 int main(int argc, char** argv) {
   if (argc < 4)
-    die("usage: gpool-link-stress shm|tcp|once exchange|cuts|full|killed|hostile|latency|bandwidth NUMBER [FRAMES]");
+    die("usage: gpool-link-stress shm|tcp|once exchange|cuts|full|killed|hostile|latency|bandwidth|borrowed-bandwidth "
+        "NUMBER [FRAMES]");
   std::string transport = argv[1], story = argv[2];
   uint64_t number = std::strtoull(argv[3], nullptr, 10);
   uint64_t frames = argc > 4 ? std::strtoull(argv[4], nullptr, 10) : 2000;
@@ -534,7 +550,8 @@ int main(int argc, char** argv) {
   if (story == "killed") result = killed(ends, number);
   if (story == "hostile") result = hostile(ends, number);
   if (story == "latency") result = latency(ends, int(number));
-  if (story == "bandwidth") result = bandwidth(ends, number);
+  if (story == "bandwidth") result = bandwidth(ends, number, false);
+  if (story == "borrowed-bandwidth") result = bandwidth(ends, number, true);
   if (ends.child == 0) {
     // The last frames must be read before the link goes.
     Received frame;

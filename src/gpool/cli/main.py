@@ -29,6 +29,7 @@ COMMANDS = {
     "doctor": "Check this host and the pool, and say what to mend.",
     "controller": "Run the controller in the foreground.",
     "agent": "Run the agent of a node in the foreground.",
+    "simulate": "Run the scheduler on recorded workloads.",
     "token": "Make, list and revoke tokens.",
 }
 """Name of each command, with the line that `gpool --help` shows for it."""

@@ -9,8 +9,9 @@ from gpool.lifecycle.node import apply_to_node
 from gpool.lifecycle.transitions import Event
 from gpool.model.lease import Lease
 from gpool.model.node import Node
-from gpool.scheduler.cycle import schedule
-from gpool.scheduler.snapshot import Plan, Snapshot
+from gpool.scheduler.cycle import schedule_pool
+from gpool.scheduler.pool_state import PoolState
+from gpool.scheduler.snapshot import Plan
 
 __all__ = ["Changes"]
 
@@ -55,11 +56,14 @@ class Changes:
         self.nodes[node.name] = after
         self._take_on(commands)
 
-    def schedule(self) -> Plan:
-        """Run a scheduling cycle over the pool as it would be, and lay the plan's placements over it."""
-        nodes = {**self._nodes_before, **self.nodes}
-        leases = {**self._leases_before, **self.leases}
-        return schedule(Snapshot(tuple(nodes.values()), tuple(leases.values())), self.now)
+    def schedule(self, pool: PoolState) -> Plan:
+        """Run a scheduling cycle over the pool as it would be. `pool` has followed it up to now, and follows on."""
+        self.tell(pool)
+        return schedule_pool(pool, self.now)
+
+    def tell(self, pool: PoolState) -> None:
+        """Let the scheduler's state follow these changes."""
+        pool.follow(self.nodes.values(), self.leases.values(), self.now)
 
     def _take_on(self, commands: tuple[Command, ...]) -> None:
         for command in commands:

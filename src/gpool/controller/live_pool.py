@@ -45,13 +45,14 @@ from gpool.lifecycle.node import (
     begin_node,
     node_deadline,
 )
-from gpool.model.gpu import GpuUse, LeaseUse
+from gpool.model.gpu import GpuUse, LeaseUse, SessionUse
 from gpool.model.ids import make_id
 from gpool.model.lease import Lease, LeaseRequest, LeaseState
 from gpool.model.node import Node, NodeState
 from gpool.model.session import Session
 from gpool.model.token import Role, Token
 from gpool.scheduler.admission import check_possible
+from gpool.scheduler.pool_state import PoolState
 from gpool.security.tickets import NODE_KEY_BYTES, TICKET_LIFETIME_S
 from gpool.security.tokens import TOKEN_BYTES, authenticate, hash_token, token_text
 from gpool.store.pool_store import PoolStore
@@ -62,6 +63,8 @@ log = structlog.get_logger("gpool.pool")
 
 _RECENT_ENDS = 10_000
 _ENDED_SHOWN = 1000
+_PLAN_AT_ONCE = 64
+"""While fewer requests wait, a new one is answered with its plan."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +74,7 @@ class NodeNow:
     sessions: tuple[Session, ...] = ()
     gpu_use: tuple[GpuUse, ...] = ()
     lease_use: tuple[LeaseUse, ...] = ()
+    session_use: tuple[SessionUse, ...] = ()
 
 
 class LivePool:
@@ -96,6 +100,8 @@ class LivePool:
         self._lease_revisions: dict[str, int] = {}
         self._node_revisions: dict[str, int] = {}
         self._links: dict[str, AgentLink] = {}
+        self._scheduling: PoolState | None = None
+        """What the scheduler knows between cycles; None when it has to look at everything again."""
         self._recently_ended: deque[Lease] = deque(maxlen=_RECENT_ENDS)
         self._watchers: dict[str, set[asyncio.Event]] = {}
         self._lock = asyncio.Lock()
@@ -145,7 +151,9 @@ class LivePool:
                 lifetime_s=self.times.lifetime_s,
             )
             changes.add_lease(lease, commands)
-            self._lay_plan(changes)
+            # Behind a long queue, the next cycle looks at all that came meanwhile, once.
+            if self._scheduling is None or self._scheduling.waiting < _PLAN_AT_ONCE:
+                self._lay_plan(changes)
         return self.leases[lease_id]
 
     async def lease(self, lease_id: str) -> Lease:
@@ -355,13 +363,15 @@ class LivePool:
             settled = observed.desired_counter > 0 and reachable and not strays
             node = self.nodes[link.node]
             changes.apply_to_node(node, StateObserved(observed.gpus, observed.unix_path, observed.tcp, settled))
-            self.now_on[link.node] = NodeNow(observed.sessions, observed.gpu_use, observed.lease_use)
+            self.now_on[link.node] = NodeNow(
+                observed.sessions, observed.gpu_use, observed.lease_use, observed.session_use
+            )
 
     async def heartbeat(self, link: AgentLink, heartbeat: Heartbeat) -> None:
         """See `AgentDesk`."""
         if self._links.get(link.node) is link:
             sessions = self.now_on.get(link.node, NodeNow()).sessions
-            self.now_on[link.node] = NodeNow(sessions, heartbeat.gpu_use, heartbeat.lease_use)
+            self.now_on[link.node] = NodeNow(sessions, heartbeat.gpu_use, heartbeat.lease_use, heartbeat.session_use)
 
     async def leave(self, link: AgentLink) -> None:
         """See `AgentDesk`."""
@@ -380,12 +390,22 @@ class LivePool:
     async def _change(self) -> AsyncIterator[Changes]:
         async with self._lock:
             changes = Changes(self.leases, self.nodes, self.now())
-            yield changes
-            await self._store_changes(changes)
+            try:
+                yield changes
+                await self._store_changes(changes)
+            except BaseException:
+                # The scheduler may have followed what now has not happened.
+                self._scheduling = None
+                raise
+            if self._scheduling is not None:
+                changes.tell(self._scheduling)
             self._show(changes)
 
     def _lay_plan(self, changes: Changes) -> None:
-        plan = changes.schedule()
+        if self._scheduling is None:
+            self._scheduling = PoolState()
+            self._scheduling.follow(self.nodes.values(), self.leases.values(), changes.now)
+        plan = changes.schedule(self._scheduling)
         for placement in plan.placements:
             changes.apply_to_lease(placement.lease_id, Placed(placement.vgpus))
         for wait in plan.waits:

@@ -8,7 +8,7 @@ from gpool.model.node import Node, NodeState
 from gpool.model.sizes import format_bytes
 from gpool.scheduler.reasons import count_of, describe_wish, largest_memory_bytes
 from gpool.scheduler.rules.fits import fits_empty
-from gpool.scheduler.rules.same_node import MAX_VGPUS_PER_NODE
+from gpool.scheduler.rules.gather import MAX_VGPUS_PER_NODE
 
 __all__ = ["check_possible"]
 

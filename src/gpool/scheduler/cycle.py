@@ -1,13 +1,50 @@
-"""One scheduling cycle: snapshot, ordered queue, actions, plan."""
+"""One scheduling cycle: who gets what now, who waits, and who has to give way."""
 
+from dataclasses import dataclass
 from datetime import datetime
 
-from gpool.model.lease import LeaseState
-from gpool.scheduler.actions.place import place
-from gpool.scheduler.pool import Pool
-from gpool.scheduler.snapshot import Plan, Snapshot
+from gpool.scheduler.actions.make_room import Eviction, MakeRoom
+from gpool.scheduler.actions.place import Blocked, Explain, place
+from gpool.scheduler.asks import Ask
+from gpool.scheduler.index import Spot
+from gpool.scheduler.pool_state import PoolState
+from gpool.scheduler.reasons import describe_blocked, describe_wait
+from gpool.scheduler.snapshot import Placement, Plan, Snapshot, Wait
+from gpool.scheduler.state import SchedulerState
 
-__all__ = ["schedule"]
+__all__ = ["Decision", "decide", "schedule", "schedule_pool"]
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """To be carried out whole or not at all."""
+
+    placements: tuple[tuple[Ask, tuple[Spot, ...]], ...]
+    blocked: tuple[Blocked, ...]
+    evictions: tuple[Eviction, ...] = ()
+
+
+def decide(state: SchedulerState, now: float, explain: Explain | None = None, room: MakeRoom | None = None) -> Decision:
+    """What to do, from the same state always the same. The state is left as it was, but for what has become typical.
+
+    `room`: how others are made to give way; without, nobody is.
+    """
+    state.settle(now)
+    with state.index.trial(), state.accounts.trial():
+        placed = place(state, now, explain, room)
+    return Decision(tuple(placed.placements), tuple(placed.blocked), tuple(placed.evictions))
+
+
+def schedule_pool(pool: PoolState, now: datetime) -> Plan:
+    """What to do with the queue of a pool whose state is kept between cycles."""
+    with pool.without_overdue(now):
+        decision = decide(pool.state, now.timestamp(), lambda *waits: describe_wait(pool, *waits))
+    placements = [Placement(ask.id, pool.vgpus(ask, spots)) for ask, spots in decision.placements]
+    waits = []
+    for blocked in decision.blocked:
+        waits.append(Wait(blocked.ask.id, describe_blocked(pool, blocked)))
+        waits += [Wait(ask.id, f"wants the same as {blocked.ask.id}, which waits before it") for ask in blocked.behind]
+    return Plan(tuple(placements), tuple(waits))
 
 
 def schedule(snapshot: Snapshot, now: datetime) -> Plan:
@@ -15,7 +52,6 @@ def schedule(snapshot: Snapshot, now: datetime) -> Plan:
 
     A request whose time is over at `now` is left out: it is about to be ended.
     """
-    queue = [lease for lease in snapshot.leases if lease.state is LeaseState.PENDING and lease.expires_at > now]
-    queue.sort(key=lambda lease: (lease.created_at, lease.id))
-    placements, waits = place(Pool.of(snapshot), queue)
-    return Plan(tuple(placements), tuple(waits))
+    pool = PoolState()
+    pool.follow(snapshot.nodes, snapshot.leases, now)
+    return schedule_pool(pool, now)

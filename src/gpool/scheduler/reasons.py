@@ -5,10 +5,12 @@ from collections.abc import Iterable, Sequence
 from gpool.model.lease import LeaseRequest
 from gpool.model.node import Node, NodeState
 from gpool.model.sizes import format_bytes
-from gpool.scheduler.pool import Pool, Slot
-from gpool.scheduler.rules.fits import fits_empty, fits_now
+from gpool.scheduler.actions.place import Blocked
+from gpool.scheduler.asks import Ask
+from gpool.scheduler.index import Spot
+from gpool.scheduler.pool_state import PoolState
 
-__all__ = ["count_of", "describe_wait", "describe_wish", "largest_memory_bytes"]
+__all__ = ["count_of", "describe_blocked", "describe_wait", "describe_wish", "largest_memory_bytes"]
 
 _NAMED_LEASES = 3
 
@@ -36,27 +38,41 @@ def largest_memory_bytes(nodes: Iterable[Node]) -> int:
     return max((gpu.memory_bytes for node in nodes for gpu in node.gpus), default=0)
 
 
-def describe_wait(pool: Pool, request: LeaseRequest, claims: Sequence[Slot], earlier: Sequence[str]) -> str:
-    """What is missing. `claims`: the GPUs that it waits for; `earlier`: leases before it that claim some."""
+def describe_wait(pool: PoolState, ask: Ask, claims: Sequence[Spot], earlier: Sequence[Ask]) -> str:
+    """What is missing. `claims`: the GPUs that it waits for; `earlier`: asks before it for which GPUs are kept."""
+    index, request = pool.index, pool.leases[ask.id].request
     wish = f"wants {describe_wish(request)}"
     where = "the pool" if request.node is None else request.node
-    slots = [slot for slot in pool.slots if request.node in (None, slot.node)]
-    if not slots:
+    rows = index.rows_for(ask.demand)
+    if not index.gpus[rows].any():
         return f"{wish}; {_nothing_there(pool, request)}"
-    free = sum(fits_now(slot, request) for slot in slots)
-    possible = sum(fits_empty(slot.gpu, request) for slot in slots)
+    free = int(index.fitting(ask.demand)[rows].sum())
+    possible = int(index.fitting_empty(ask.demand)[rows].sum())
     if possible < request.vgpus:
-        missing = [node.name for node in pool.nodes.values() if node.state is not NodeState.READY and node.gpus]
+        missing = [node for node in _by_name(pool) if node.state is not NodeState.READY and node.gpus]
         ready = f"{where} has {count_of(possible, 'such GPU')} on nodes that are ready"
-        away = [f"{name} ({pool.nodes[name].state})" for name in missing]
+        away = [f"{node.name} ({node.state})" for node in missing]
         return f"{wish}; {ready}" + (f"; waiting for {_list(away)}" if away else "")
     what = "free GPU" if request.whole_gpus else "GPU with that much free"
-    holders = sorted({holder for slot in claims for holder in slot.holders})
-    awaited = _list(holders or list(earlier))
+    holders = sorted(
+        {holder for spot in claims for column in spot.columns for holder in index.holders(spot.row, column)}
+    )
+    blocking = [other.id for other in earlier] if index.claims[rows].any() else []
+    awaited = _list(holders or blocking)
     return f"{wish}; {where} has {count_of(free, what)}" + (f"; waiting for {awaited}" if awaited else "")
 
 
-def _nothing_there(pool: Pool, request: LeaseRequest) -> str:
+def describe_blocked(pool: PoolState, blocked: Blocked) -> str:
+    """Why an ask waits."""
+    if blocked.over_limit is None:
+        return blocked.why
+    queue, used = pool.state.tree.queues[blocked.over_limit], pool.state.accounts.used(blocked.over_limit)
+    most = queue.limit if queue.weight else queue.guarantee
+    wish = describe_wish(pool.leases[blocked.ask.id].request)
+    return f"wants {wish}; queue {queue.name} uses {used:g} of the {most:g} GPUs that it may use"
+
+
+def _nothing_there(pool: PoolState, request: LeaseRequest) -> str:
     if request.node is not None:
         node = pool.nodes.get(request.node)
         if node is None:
@@ -64,8 +80,12 @@ def _nothing_there(pool: Pool, request: LeaseRequest) -> str:
         return f"{request.node} is {node.state}" if node.state is not NodeState.READY else f"{request.node} has no GPU"
     if not pool.nodes:
         return "the pool has no node yet; start one with `gpool agent --join URL --token TOKEN`"
-    away = [f"{node.name} ({node.state})" for node in pool.nodes.values() if node.state is not NodeState.READY]
+    away = [f"{node.name} ({node.state})" for node in _by_name(pool) if node.state is not NodeState.READY]
     return "no node is ready: " + _list(away) if away else "no node of the pool has a GPU"
+
+
+def _by_name(pool: PoolState) -> list[Node]:
+    return sorted(pool.nodes.values(), key=lambda node: node.name)
 
 
 def _list(names: Sequence[str]) -> str:

@@ -1,71 +1,136 @@
-"""Place: walk the queue in order and give each request the GPUs that suit it best.
+"""Place: serve those who wait in their order, each with the GPUs that suit best.
 
-First in, first out, with backfill. A request that cannot be placed now *claims* the GPUs that it will get soonest;
-those behind it may use everything else, but not what is claimed. So the head of the queue is never overtaken on the
-GPUs that it waits for, and the rest of the pool is never idle for its sake.
+A request that cannot be placed stops nobody behind it, but the first one of each queue *claims* the GPUs that it will
+get soonest: those behind may use everything else. So the head of a queue is never overtaken on the GPUs that it waits
+for, and the rest of the pool is never idle for its sake.
 """
 
-from functools import partial
+from collections.abc import Callable
+from dataclasses import dataclass, field
 
-from gpool.model.lease import Lease, LeaseRequest, Vgpu
-from gpool.scheduler.pool import Pool, Slot
-from gpool.scheduler.reasons import describe_wait
-from gpool.scheduler.rules.best_fit import leftover
-from gpool.scheduler.rules.fits import fits_empty, fits_now
-from gpool.scheduler.rules.same_node import choose_together
-from gpool.scheduler.snapshot import Placement, Wait
+import numpy as np
 
-__all__ = ["place"]
+from gpool.scheduler.actions.find import find_spots
+from gpool.scheduler.actions.make_room import Eviction, MakeRoom, make_room, may_ask
+from gpool.scheduler.asks import Ask
+from gpool.scheduler.demand import Demand
+from gpool.scheduler.index import Spot
+from gpool.scheduler.state import SchedulerState
+from gpool.scheduler.waiting import Line
+
+__all__ = ["Blocked", "Placed", "place"]
 
 
-def place(pool: Pool, queue: list[Lease]) -> tuple[list[Placement], list[Wait]]:
-    """Placements and waits for the whole queue; `pool` carries both when it returns."""
-    placements: list[Placement] = []
-    waits: list[Wait] = []
-    for lease in queue:
-        request = lease.request
-        eligible = [slot for slot in pool.slots if request.node in (None, slot.node)]
-        fitting = [slot for slot in eligible if fits_now(slot, request)]
-        chosen = choose_together(fitting, request.vgpus, partial(_rank, request=request))
-        if len(chosen) == request.vgpus:
-            placements.append(Placement(lease.id, _vgpus(chosen, request)))
-            for slot in chosen:
-                slot.take(lease.id, request)
+@dataclass(frozen=True, slots=True)
+class Blocked:
+    """An ask that has to wait, and those who wait behind it for the same."""
+
+    ask: Ask
+    behind: tuple[Ask, ...]
+    claims: tuple[Spot, ...] = ()
+    """What is kept for it."""
+    over_limit: str | None = None
+    """The queue that has no more to give, when it is not the GPUs that are missing."""
+    why: str = ""
+    """A sentence for its holder, when one was asked for."""
+
+
+@dataclass(slots=True)
+class Placed:
+    """What came of a walk along the line."""
+
+    placements: list[tuple[Ask, tuple[Spot, ...]]] = field(default_factory=list)
+    blocked: list[Blocked] = field(default_factory=list)
+    evictions: list[Eviction] = field(default_factory=list)
+
+
+Explain = Callable[[Ask, tuple[Spot, ...], list[Ask]], str]
+"""(ask, its claims, asks before it that have claims) → why it waits."""
+
+
+def place(state: SchedulerState, now: float, explain: Explain | None = None, room: MakeRoom | None = None) -> Placed:
+    """Placements, those who wait, and those who give way, if there is a setting for that.
+
+    When it returns, the state's index and accounts carry all of it: call it in a trial.
+    """
+    result = Placed()
+    for ask_id, spots in state.nominated.items():
+        chosen = state.waiting.asks[ask_id]
+        found = find_spots(state, chosen)
+        if found:
+            _lay(state, chosen, found, now)
+            result.placements.append((chosen, found))
+        else:
+            _claim(state, chosen, spots)
+    done = {ask.id for ask, _ in result.placements}
+    line = Line(state.waiting, state.accounts, now)
+    hopeless: set[Demand] = set()
+    gone: set[str] = set()
+    claimed_queues: set[str] = set()
+    claimants: list[Ask] = []
+    while (ask := line.next()) is not None:
+        if ask.id in done:
+            line.served(ask)
             continue
-        claims = _soonest(eligible, request)
-        earlier = [wait.lease_id for wait in waits] if any(slot.claimed for slot in eligible) else []
-        waits.append(Wait(lease.id, describe_wait(pool, request, claims, earlier)))
-        for slot in claims:
-            slot.claim(request)
-    return placements, waits
+        over = state.accounts.over_limit(ask.queue, state.amount(ask))
+        found = () if over or ask.demand in hopeless else find_spots(state, ask)
+        if found:
+            _lay(state, ask, found, now)
+            result.placements.append((ask, found))
+            line.served(ask)
+            continue
+        if room is not None and not over and ask.id not in state.nominated and may_ask(state, ask):
+            eviction = make_room(state, ask, now, room, gone)
+            if eviction is not None:
+                result.evictions.append(eviction)
+                gone.update(victim.ask.id for victim in eviction.victims)
+                line.served(ask)
+                continue
+        claims: tuple[Spot, ...] = ()
+        # Where nothing is left, nobody behind can take anything, and a claim would change nothing but the sentence.
+        worth = explain or (ask.queue not in claimed_queues and state.index.idle.any())
+        if worth and not over and ask.id not in state.nominated:
+            claims = _soonest(state, ask)
+        why = explain(ask, claims, claimants) if explain and not over else ""
+        if claims and ask.queue not in claimed_queues:
+            claimed_queues.add(ask.queue)
+            claimants.append(ask)
+            _claim(state, ask, claims)
+        else:
+            claims = ()
+        blocked = Blocked(ask, tuple(line.behind(ask)) if explain else (), claims, over, why)
+        if not over:
+            hopeless.add(ask.demand)
+        result.blocked.append(blocked)
+        line.close(ask)
+    return result
 
 
-def _rank(slot: Slot, request: LeaseRequest) -> tuple[int, int]:
-    return leftover(slot, request)
+def _lay(state: SchedulerState, ask: Ask, spots: tuple[Spot, ...], now: float) -> None:
+    for spot in spots:
+        state.index.take(ask.id, ask.demand, spot)
+    state.index.take_host(ask.demand, spots[0].row)
+    state.accounts.charge(ask.queue, state.amount(ask), now)
 
 
-def _soonest(eligible: list[Slot], request: LeaseRequest) -> list[Slot]:
+def _claim(state: SchedulerState, ask: Ask, spots: tuple[Spot, ...]) -> None:
+    state.index.claim(ask.demand, spots)
+
+
+def _soonest(state: SchedulerState, ask: Ask) -> tuple[Spot, ...]:
     """The GPUs to claim: what fits already, then what has most free. None unless there are enough of them.
 
     A request that the ready nodes cannot satisfy however long it waits would claim them for nothing.
     """
-    possible = [slot for slot in eligible if fits_empty(slot.gpu, request)]
-    if len(possible) < request.vgpus:
-        return []
-    possible.sort(key=lambda slot: (not fits_now(slot, request), slot.whole, len(slot.holders), -slot.free_bytes))
-    return possible[: request.vgpus]
-
-
-def _vgpus(slots: list[Slot], request: LeaseRequest) -> tuple[Vgpu, ...]:
-    # Devices of one node stay together, in the order of that node.
-    ordered = sorted(slots, key=lambda slot: (slot.node, slot.gpu.index, slot.gpu.uuid))
-    return tuple(
-        Vgpu(
-            ordinal=ordinal,
-            node=slot.node,
-            gpu_uuid=slot.gpu.uuid,
-            memory_bytes=slot.memory_for(request),
-            compute_permille=request.compute_permille,
-        )
-        for ordinal, slot in enumerate(ordered)
-    )
+    index, demand = state.index, ask.demand
+    possible = index.fitting_empty(demand) & index.rows_for(demand)[:, None]
+    rows, columns = np.nonzero(possible)
+    if len(rows) < demand.vgpus:
+        return ()
+    fits = index.fitting(demand)[rows, columns]
+    there, claims, left = (array[rows, columns] for array in (index.there, index.claims, index.left))
+    best = np.lexsort((columns, index.order[rows], -left, claims, there, ~fits))[: demand.vgpus]
+    spots: dict[int, list[int]] = {}
+    for position in best:
+        spots.setdefault(int(rows[position]), []).append(int(columns[position]))
+    return tuple(Spot(row, tuple(sorted(chosen))) for row, chosen in spots.items())

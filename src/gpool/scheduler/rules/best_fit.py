@@ -1,16 +1,57 @@
-"""Best fit: the GPU that is left with the least, so that large pieces stay large."""
+"""Best fit: the node, or the GPU, that is left with the least."""
 
-from gpool.model.lease import LeaseRequest
-from gpool.scheduler.pool import Slot, reserved_permille
+import numpy as np
 
-__all__ = ["leftover"]
+from gpool.scheduler.arrays import Bools, Floats, Ints
+from gpool.scheduler.demand import WHOLE, Demand
+from gpool.scheduler.index import PoolIndex
+from gpool.scheduler.rules.tightest import tightest
+
+__all__ = ["BestFit", "SmallGpusFirst", "SmallestLeftover"]
+
+_SMALL_GPU = 0.05
 
 
-def leftover(slot: Slot, request: LeaseRequest) -> tuple[int, int]:
-    """What would be left on the GPU, (bytes, permille); less is better.
+class BestFit:
+    """The baseline: least processors and GPU left on the node, in hundredths between the best and the worst."""
 
-    For a whole GPU nothing is left, so the smaller GPU is the better one: somebody else may need the larger.
+    def adjust(self, index: PoolIndex, demand: Demand, points: Floats, feasible: Bools) -> Floats:
+        """See `PoolRule`."""
+        wanted = demand.vgpus * (WHOLE if demand.whole else demand.permille)
+        most_cpu, most_gpu = max(1, int(index.cpu_total.max())), max(1, int(index.gpus.max())) * WHOLE
+        left = 0.5 * (index.cpu_left - demand.cpu_milli) / most_cpu + 0.5 * (index.idle - wanted) / most_gpu
+        score: Ints = ((1 - left) * 100).astype(np.int64)
+        low, high = int(score[feasible].min()), int(score[feasible].max())
+        return points + ((score - low) * 100 // (high - low) if high > low else 0)
+
+
+class SmallestLeftover:
+    """While nothing is known of what is typical: the GPU that is left with the least memory, then compute.
+
+    Of a whole GPU nothing is left, so the smaller one is the better one: somebody else may need the larger.
     """
-    if request.whole_gpus:
-        return slot.gpu.memory_bytes, slot.unreserved_permille
-    return slot.free_bytes - slot.memory_for(request), slot.unreserved_permille - reserved_permille(request)
+
+    def points(self, index: PoolIndex, demand: Demand, rows: Ints) -> Floats:
+        """See `NodeRule`. Mebibytes, with compute and the node's other free GPUs in the fraction."""
+        if not demand.vgpus or not index.left.shape[1]:
+            return np.zeros(len(rows))
+        if demand.whole:
+            fits = index.fitting(demand, rows)
+            size = np.where(fits, index.total_bytes[rows], 2**62)
+            chosen = np.sort(size, axis=1)[:, : demand.vgpus].sum(axis=1).astype(np.float64)
+            points: Floats = -(np.round(chosen / 2**20) + fits.sum(axis=1) / 2**10)
+            return points
+        picks = tightest(index, demand, rows)
+        memory = np.round((index.free_bytes[rows, picks] - demand.bytes) / 2**20)
+        compute = (index.unreserved[rows, picks] - demand.permille) / 2**10
+        return np.negative(memory + compute)
+
+
+class SmallGpusFirst:
+    """Of equally good nodes the one whose GPUs have less memory: somebody else may need the larger."""
+
+    def points(self, index: PoolIndex, demand: Demand, rows: Ints) -> Floats:
+        """See `NodeRule`. At most a twentieth of a point."""
+        largest = max(1, int(index.total_bytes.max(initial=1)))
+        points: Floats = -_SMALL_GPU * index.total_bytes[rows].max(axis=1, initial=0) / largest
+        return points

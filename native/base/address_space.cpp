@@ -1,11 +1,11 @@
-#include "client/address_space.h"
+#include "base/address_space.h"
 
 #include <sys/mman.h>
 
 #include <mutex>
 #include <random>
 
-namespace gpool::client {
+namespace gpool {
 namespace {
 
 #ifdef __SANITIZE_THREAD__
@@ -37,4 +37,4 @@ uint64_t random_address(uint64_t bytes, uint64_t unit) {
   return (kLowest + random() % (kHighest - kLowest - bytes)) & ~(unit - 1);
 }
 
-}  // namespace gpool::client
+}  // namespace gpool

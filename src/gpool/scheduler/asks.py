@@ -1,0 +1,38 @@
+"""Requests as the scheduler orders and places them."""
+
+from dataclasses import dataclass
+
+from gpool.scheduler.demand import Demand
+from gpool.scheduler.index import Spot
+from gpool.scheduler.queues import ROOT
+
+__all__ = ["Ask", "Held"]
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """Somebody wants a demand met."""
+
+    id: str
+    demand: Demand
+    created: float = 0.0
+    """Seconds; who came first is served first, within a queue and a priority."""
+    queue: str = ROOT
+    priority: int = 0
+    """Within its queue the larger comes first, and may make the smaller give way."""
+    preemptible: bool = False
+    """Whether it can be ended, after it was granted, to make room for another."""
+
+    @property
+    def turn(self) -> tuple[int, float, str]:
+        """Least first."""
+        return -self.priority, self.created, self.id
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """An ask that was granted, and where."""
+
+    ask: Ask
+    spots: tuple[Spot, ...]
+    since: float = 0.0

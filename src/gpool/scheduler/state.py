@@ -1,0 +1,103 @@
+"""What the scheduler knows between cycles: the index of the pool, who holds what, who waits, and what is typical."""
+
+from collections.abc import Iterable
+
+from gpool.scheduler.accounts import HALF_LIFE_S, Accounts, Amount, Capacity, amount_of
+from gpool.scheduler.asks import Ask, Held
+from gpool.scheduler.index import PoolIndex, Spot
+from gpool.scheduler.placer import Placer
+from gpool.scheduler.policy import make_policy
+from gpool.scheduler.queues import QueueTree
+from gpool.scheduler.typical import Sightings, TypicalWorkload
+from gpool.scheduler.waiting import Waiting
+
+__all__ = ["SchedulerState"]
+
+
+class SchedulerState:
+    """Changed by differences only; a cycle leaves it as it found it."""
+
+    def __init__(
+        self, index: PoolIndex, tree: QueueTree | None = None, policy: str = "gpool", half_life_s: float = HALF_LIFE_S
+    ) -> None:
+        self.index = index
+        self.tree = tree or QueueTree()
+        self.waiting = Waiting()
+        self.held: dict[str, Held] = {}
+        self._held_in: dict[str, dict[str, Held]] = {}
+        self.nominated: dict[str, tuple[Spot, ...]] = {}
+        """Asks for which others were told to go, and the GPUs that they get when these are gone."""
+        self.sightings = Sightings()
+        self._policy = policy
+        self._half_life_s = half_life_s
+        self._typical = TypicalWorkload()
+        self.placer = Placer(index, make_policy(policy, self._typical))
+        self._structure = -1
+        self._charged: dict[str, Amount] = {}
+        self._ready_rows = b""
+        self.accounts = Accounts(self.tree, Capacity.of(index), half_life_s)
+
+    def arrive(self, ask: Ask) -> None:
+        """Somebody wants something."""
+        self.sightings.see(ask.demand)
+        self.waiting.add(ask)
+
+    def withdraw(self, ask_id: str) -> None:
+        """A waiting ask is no more."""
+        self.waiting.remove(ask_id)
+        self.nominated.pop(ask_id, None)
+
+    def start(self, ask: Ask, spots: Iterable[Spot], now: float, home: int | None = None) -> None:
+        """An ask has got what it wants; it may or may not have waited here. `home`: where its processors are."""
+        if ask.id in self.waiting.asks:
+            self.withdraw(ask.id)
+        held = Held(ask, tuple(spots), now)
+        self.held[ask.id] = held
+        self._held_in.setdefault(ask.queue, {})[ask.id] = held
+        for spot in held.spots:
+            self.index.take(ask.id, ask.demand, spot)
+        if home is not None:
+            self.index.take_host(ask.demand, home)
+        amount = self._charged[ask.id] = amount_of(ask.demand, self.accounts.capacity)
+        self.accounts.charge(ask.queue, amount, now)
+
+    def stop(self, ask_id: str, now: float, home: int | None = None) -> Held:
+        """Who held something has gone."""
+        held = self.held.pop(ask_id)
+        del self._held_in[held.ask.queue][ask_id]
+        for spot in held.spots:
+            self.index.give_back(ask_id, held.ask.demand, spot)
+        if home is not None:
+            self.index.take_host(held.ask.demand, home, -1)
+        self.accounts.charge(held.ask.queue, self._charged.pop(ask_id), now, -1)
+        return held
+
+    def held_in(self, queue: str) -> Iterable[Held]:
+        """Who holds something in a queue."""
+        return self._held_in.get(queue, {}).values()
+
+    def queues_that_hold(self) -> list[str]:
+        """Queues in which somebody holds something, by name."""
+        return sorted(queue for queue, held in self._held_in.items() if held)
+
+    def amount(self, ask: Ask) -> Amount:
+        """What an ask takes, or has been charged with."""
+        return self._charged.get(ask.id) or amount_of(ask.demand, self.accounts.capacity)
+
+    def settle(self, now: float) -> None:
+        """Before a cycle: take up a pool that has become another, and what has become typical."""
+        index = self.index
+        ready = index.ready.tobytes()
+        if self._structure != index.structure or self._ready_rows != ready:
+            self._structure, self._ready_rows = index.structure, ready
+            # Amounts are of the pool as it was; the accounts are opened anew with what is held now.
+            averages = self.accounts
+            self.accounts = Accounts(self.tree, Capacity.of(index), self._half_life_s)
+            self.accounts.take_averages(averages, now)
+            for ask_id, held in self.held.items():
+                amount = self._charged[ask_id] = amount_of(held.ask.demand, self.accounts.capacity)
+                self.accounts.charge(held.ask.queue, amount, now)
+        typical = self.sightings.typical()
+        if typical is not self._typical:
+            self._typical = typical
+            self.placer = Placer(index, make_policy(self._policy, typical))
