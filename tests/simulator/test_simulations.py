@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from gpool.cli.simulate import command
+from gpool.cli.simulate import POLICIES, command
 from gpool.errors import InvalidInput
+from gpool.scheduler import policy
 from gpool.scheduler.demand import Demand
 from gpool.simulator.growth import measure_growth
 from gpool.simulator.inflation import arrivals, run_inflation
@@ -55,7 +56,11 @@ def test_arrivals_ask_for_a_hundred_and_thirty_per_cent(pods: int) -> None:
     assert len(arrivals([one] * pods, 10_000, random.Random(1))) == 13
 
 
-@pytest.mark.parametrize("policy", ["random", "dotprod", "clustering", "packing", "bestfit", "fgd", "gpool"])
+def test_the_command_knows_every_policy() -> None:
+    assert POLICIES == policy.POLICIES
+
+
+@pytest.mark.parametrize("policy", POLICIES)
 def test_every_policy_fills_a_pool_of_equal_gpus_with_whole_ones(policy: str) -> None:
     nodes = [OpenbNode(name, 64_000, 1000, 4, "T4") for name in "abcde"]
     run = run_inflation(nodes, [Demand(whole=True, permille=1000, cpu_milli=1000)] * 20, policy, 42)

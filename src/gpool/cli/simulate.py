@@ -54,7 +54,7 @@ def command() -> None:
 def openb(
     nodes: Path, pods: Path, policy: str, remote_fallback: bool, seeds: int, processes: int, as_json: bool
 ) -> None:
-    """How much GPU is left over when pods arrive until 130 % of it are asked for."""
+    """How much GPU is left over when it is all asked for."""
     from gpool.simulator.seeds import run_seeds, summary
 
     runs = run_seeds(nodes, pods, policy, seeds, remote_fallback=remote_fallback, processes=processes)
@@ -92,7 +92,7 @@ def openb(
 @_processes
 @_json
 def philly(jobs: Path, gpus: int, sharing: tuple[str, ...], checkpoint_s: float, processes: int, as_json: bool) -> None:
-    """Who waits how long when departments share a cluster, under which rules."""
+    """Who waits how long when departments share GPUs."""
     from concurrent.futures import ProcessPoolExecutor
     from functools import partial
 
@@ -133,7 +133,12 @@ def _philly_row(outcome: Outcome) -> list[str]:
 
 @command.command()
 @click.option(
-    "--gpus", type=click.IntRange(8), multiple=True, default=(6212,), show_default=True, help="Sizes of pools."
+    "--gpus",
+    type=click.IntRange(8),
+    multiple=True,
+    default=(6212,),
+    show_default=True,
+    help="Size of the pool; may be repeated.",
 )
 @_json
 def growth(gpus: tuple[int, ...], as_json: bool) -> None:

@@ -44,6 +44,19 @@ class Demand:
         """Whether it is one vGPU on a GPU that others may share."""
         return self.vgpus == 1 and not self.whole
 
+    def needs_all_of(self, other: "Demand") -> bool:
+        """Whether wherever this one can be placed, the other could be as well."""
+        return (
+            self.vgpus >= other.vgpus
+            and self.whole == other.whole
+            and self.bytes >= other.bytes
+            and self.permille >= other.permille
+            and self.cpu_milli >= other.cpu_milli
+            and self.memory_mib >= other.memory_mib
+            and self.models == other.models
+            and self.node == other.node
+        )
+
     def milli(self, gpu_bytes: int) -> int:
         """What a vGPU takes of a GPU with so much memory, in thousandths of it: the larger of memory and compute."""
         if self.whole:

@@ -50,7 +50,7 @@ class PoolIndex:
 
     def __init__(self) -> None:
         self.names: list[str] = []
-        """Of each row; an empty string where no node is any more."""
+        """Of each row. Arrays may be longer: there is room for nodes to come."""
         self.rows: dict[str, int] = {}
         self.slots: list[tuple[GpuSlot, ...]] = []
         self.models: list[str] = []
@@ -108,26 +108,15 @@ class PoolIndex:
         """
         nodes = list(nodes)
         columns = max([self.left.shape[1], *(len(gpus) for _, gpus, _ in nodes)])
-        fresh = [name for name, _, _ in nodes if name not in self.rows]
-        spare = [row for row, name in enumerate(self.names) if not name]
-        self._grow(len(self.names) + max(0, len(fresh) - len(spare)), columns)
+        fresh = {name for name, _, _ in nodes if name not in self.rows}
+        self._grow(len(self.names) + len(fresh), columns)
         for name, gpus, ready in nodes:
             row = self.rows.get(name)
             if row is None:
-                row = spare.pop(0) if spare else len(self.names)
-                if row == len(self.names):
-                    self.names.append(name)
-                    self.slots.append(())
-                self.names[row] = name
-                self.rows[name] = row
+                row = self.rows[name] = len(self.names)
+                self.names.append(name)
+                self.slots.append(())
             self._fill_row(row, tuple(gpus), ready, (hosts or {}).get(name, (0, 0)))
-        self._reorder()
-
-    def drop_node(self, name: str) -> None:
-        """Take a node out, with everything on it."""
-        row = self.rows.pop(name)
-        self._fill_row(row, (), False, (0, 0))
-        self.names[row] = ""
         self._reorder()
 
     def set_ready(self, name: str, ready: bool) -> None:

@@ -64,7 +64,7 @@ def place(state: SchedulerState, now: float, explain: Explain | None = None, roo
             _claim(state, chosen, spots)
     done = {ask.id for ask, _ in result.placements}
     line = Line(state.waiting, state.accounts, now)
-    hopeless: set[Demand] = set()
+    hopeless: dict[Demand, None] = {}
     gone: set[str] = set()
     claimed_queues: set[str] = set()
     claimants: list[Ask] = []
@@ -73,7 +73,8 @@ def place(state: SchedulerState, now: float, explain: Explain | None = None, roo
             line.served(ask)
             continue
         over = state.accounts.over_limit(ask.queue, state.amount(ask))
-        found = () if over or ask.demand in hopeless else find_spots(state, ask)
+        in_vain = over or any(ask.demand.needs_all_of(demand) for demand in hopeless)
+        found = () if in_vain else find_spots(state, ask)
         if found:
             _lay(state, ask, found, now)
             result.placements.append((ask, found))
@@ -100,7 +101,7 @@ def place(state: SchedulerState, now: float, explain: Explain | None = None, roo
             claims = ()
         blocked = Blocked(ask, tuple(line.behind(ask)) if explain else (), claims, over, why)
         if not over:
-            hopeless.add(ask.demand)
+            hopeless.setdefault(ask.demand)
         result.blocked.append(blocked)
         line.close(ask)
     return result

@@ -46,8 +46,13 @@ class LeastFragmentation:
         self._refresh(index, rows)
         if demand.single_share:
             return self._best_gpu(index, demand, rows)
-        left, free, unreserved = index.left[rows], index.free_bytes[rows], index.unreserved[rows]
-        if demand.vgpus:
+        fitting, usable, idle = self._fitting[rows], self._usable[rows], index.idle[rows]
+        if demand.whole and not self._in_bytes:
+            # Every size fits on a GPU on which nobody is.
+            fitting, usable = fitting - demand.vgpus, usable - demand.vgpus * WHOLE
+            idle = idle - demand.vgpus * WHOLE
+        elif demand.vgpus:
+            left, free, unreserved = self._state(index, rows)
             taken = _first_fitting(index, demand, rows)
             if demand.whole:
                 left, free, unreserved = (np.where(taken, 0, array) for array in (left, free, unreserved))
@@ -55,9 +60,7 @@ class LeastFragmentation:
                 free, unreserved = free - taken * demand.bytes, unreserved - taken * demand.permille
                 left = np.where(taken, np.minimum(free * WHOLE // index.total_bytes[rows], unreserved), left)
             fitting, usable = self._measure(left, free, unreserved)
-        else:
-            fitting, usable = self._fitting[rows], self._usable[rows]
-        idle = np.maximum(left, 0).sum(axis=1)
+            idle = np.maximum(left, 0).sum(axis=1)
         after = self._weigh(index, rows, fitting, usable, idle, index.cpu_left[rows] - demand.cpu_milli)
         return np.zeros(len(rows), dtype=np.int64), self._points(rows, after)
 
