@@ -28,6 +28,12 @@ Process& process() {
   return *instance;
 }
 
+// Programs end without nvmlShutdown. A node that hears no goodbye over TCP waits for them to come back.
+[[gnu::destructor]] void leave_at_exit() {
+  std::unique_lock lock(process().mutex, std::try_to_lock);
+  if (lock) process().view.leave();
+}
+
 }  // namespace
 
 Locked::Locked() : lock_(process().mutex) {}
@@ -81,6 +87,10 @@ nvmlReturn_t View::shutdown() {
   if (references_ == 0) return NVML_ERROR_UNINITIALIZED;
   if (--references_ == 0) sessions_.clear();
   return NVML_SUCCESS;
+}
+
+void View::leave() {
+  for (std::unique_ptr<NodeSession>& session : sessions_) session.reset();
 }
 
 nvmlDevice_t View::handle(uint32_t index) {

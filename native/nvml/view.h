@@ -29,6 +29,8 @@ class View {
  public:
   nvmlReturn_t init();
   nvmlReturn_t shutdown();
+  // Ends the sessions; whoever asks later opens them again.
+  void leave();
   bool initialised() const { return references_ > 0; }
   const std::vector<Gpu>& gpus() const { return gpus_; }
 

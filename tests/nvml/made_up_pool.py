@@ -14,7 +14,7 @@ HELLO = struct.Struct("<8sHHIII16s64s64s")
 WELCOME = struct.Struct("<8sHHIIIiI16sQQQ")
 FRAME = struct.Struct("<IHHQIiQ")
 ATTRIBUTES, NO_ATTRIBUTE = 160, -(2**31)
-MEMORY_INFO, DEVICE_USAGE, REPLY = 7, 27, 2
+GOODBYE, MEMORY_INFO, DEVICE_USAGE, REPLY = 1, 7, 27, 2
 
 
 @dataclass
@@ -74,6 +74,7 @@ class Node:
     def __init__(self, devices: list[Device]) -> None:
         self.devices = devices
         self.sessions = 0
+        self.goodbyes = 0
         self.refusal = ""
         self.listener = socket.create_server(("127.0.0.1", 0))
         self.address = f"127.0.0.1:{self.listener.getsockname()[1]}"
@@ -120,6 +121,7 @@ class Node:
         size, call, _, sequence, _, _, bulk = FRAME.unpack(_receive(connection, FRAME.size))
         arguments = _receive(connection, size - FRAME.size)
         _receive(connection, bulk)
+        self.goodbyes += call == GOODBYE
         if call not in (MEMORY_INFO, DEVICE_USAGE):
             return
         device = self.devices[struct.unpack("<Q", arguments)[0]]

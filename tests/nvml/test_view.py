@@ -298,3 +298,13 @@ def test_every_name_of_the_header_is_exported(library: Path) -> None:
     assert len(names) > 400
     loaded = ctypes.CDLL(str(library))
     assert [name for name in names if not hasattr(loaded, name)] == []
+
+
+def test_a_program_that_just_ends_says_goodbye(library: Path, two_nodes: tuple[Broker, list[Node]]) -> None:
+    """PyTorch never calls nvmlShutdown; a node that is not told waits for the program to come back."""
+    broker, nodes = two_nodes
+    body = "nvmlInit()\nanswer = nvmlDeviceGetMemoryInfo(nvmlDeviceGetHandleByIndex(0)).total"
+    assert ask(library, body, GPOOL_BROKER=str(broker.path)) == GIB
+    for thread in nodes[0].threads[1:]:
+        thread.join(timeout=30)
+    assert (nodes[0].sessions, nodes[0].goodbyes) == (1, 1)
