@@ -146,7 +146,7 @@ def _sharing(folder: Path, runs: Mapping[str, Any]) -> None:
         "- **guarantees, borrowing, reclaim**: gpool's queues. What one does not use others borrow; who asks for what it is guaranteed gets it",
         "  back, from leases that have run for ten minutes at least. A job that is ended goes on later from its last checkpoint, an hour old at most.",
         "",
-        "The scheduler does not know how long a job will run. *Waiting* is all time that a job is in the system and does not do its work for",
+        "The scheduler looks every five minutes and does not know how long a job will run. *Waiting* is all time that a job is in the system and does not do its work for",
         "the first time. *Slowdown* is the time in the system over the duration (at least a minute). *Kept* is the part of the GPU time",
         "that departments were owed (what they wanted, up to their guarantee) that they had; *starved* the part of the time in which a department",
         "wants something that its guarantee would cover, and is refused. The numbers are about the jobs that fit into their department's own",
@@ -181,7 +181,7 @@ def _growth(folder: Path, runs: Mapping[str, Any]) -> None:
     grown = [runs[key] for key in sorted(runs, key=int)]
     rows = [
         [f"{run['gpus']:,}", f"{run['nodes']:,}"]
-        + [f"{run[name]:.2f} ms" for name in ("build", "decision_p50", "decision_p99", "cycle")]
+        + [f"{run[name]:.2f} ms" for name in ("build", "first", "decision_p50", "decision_p99", "cycle")]
         for run in grown
     ]
     text = [
@@ -192,7 +192,16 @@ def _growth(folder: Path, runs: Mapping[str, Any]) -> None:
         "time of one core, without the store and the API.",
         "",
         *_table(
-            ["GPUs", "nodes", "take up the pool, once", "decision, median", "99 %", "cycle of 1,000 requests"], rows
+            [
+                "GPUs",
+                "nodes",
+                "take up the pool, once",
+                "a new demand, once",
+                "decision, median",
+                "99 %",
+                "cycle of 1,000 requests",
+            ],
+            rows,
         ),
         "",
         "![time of decisions](growth.svg)",
