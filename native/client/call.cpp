@@ -4,6 +4,7 @@
 #include "client/context.h"
 #include "client/driver.h"
 #include "client/host_function.h"
+#include "client/host_memory.h"
 #include "client/host_twin.h"
 #include "client/module.h"
 #include "client/session.h"
@@ -141,7 +142,8 @@ void Call::retire(wire::Handle handle) {
 void Call::check_range(uint64_t address, uint64_t bytes) {
   if (!ok() || bytes == 0) return;
   Device* device = device_of_address(address);
-  if (device == nullptr || !device->memory.covers(address, bytes)) refuse(CUDA_ERROR_INVALID_VALUE);
+  if (device == nullptr ? !use_managed(address, bytes) : !device->memory.covers(address, bytes))
+    refuse(CUDA_ERROR_INVALID_VALUE);
 }
 
 void Call::check_rows(uint64_t address, uint64_t pitch, uint64_t width, uint64_t height, uint64_t element_bytes) {

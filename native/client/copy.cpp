@@ -8,6 +8,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cstring>
 
 #include "client/call.h"
 #include "client/capture.h"
@@ -74,6 +75,13 @@ CUresult copy_there(Call& call, const HostRange& range, const void* host, uint64
   return call.end(settle(context, status, pending.sequence));
 }
 
+// Where both sides are the program's own memory: behind the work that may use it.
+CUresult copy_on_host(Call& call, uint64_t to, uint64_t from, uint64_t bytes, CUstream stream) {
+  const CUresult waited = cuStreamSynchronize(stream);
+  if (waited == CUDA_SUCCESS) std::memmove(reinterpret_cast<void*>(to), reinterpret_cast<const void*>(from), bytes);
+  return call.end(waited);
+}
+
 // The graph that the stream is captured into makes the copy at every launch.
 CUresult capture(Call& call, CUstream stream, wire::Handle handle, uint64_t host, uint64_t device, uint64_t bytes,
                  bool to_host) {
@@ -89,6 +97,7 @@ CUresult copy_to_device(Call& call, uint64_t to, const void* from, uint64_t byte
   const wire::Handle handle = call.handle(stream);
   if (!call.ok() || bytes == 0) return call.end(CUDA_SUCCESS);
   if (from == nullptr) return call.end(CUDA_ERROR_INVALID_VALUE);
+  if (use_managed(to, bytes)) return copy_on_host(call, to, reinterpret_cast<uint64_t>(from), bytes, stream);
   Device* device = covering_device(call, to, bytes);
   if (device == nullptr || !enter(call, *device)) return call.result();
   if (capture_of(stream) != 0) return capture(call, stream, handle, reinterpret_cast<uint64_t>(from), to, bytes, false);
@@ -114,6 +123,7 @@ CUresult copy_to_host(Call& call, void* to, uint64_t from, uint64_t bytes, CUstr
   const wire::Handle handle = call.handle(stream);
   if (!call.ok() || bytes == 0) return call.end(CUDA_SUCCESS);
   if (to == nullptr) return call.end(CUDA_ERROR_INVALID_VALUE);
+  if (use_managed(from, bytes)) return copy_on_host(call, reinterpret_cast<uint64_t>(to), from, bytes, stream);
   Device* device = covering_device(call, from, bytes);
   if (device == nullptr || !enter(call, *device)) return call.result();
   if (capture_of(stream) != 0) return capture(call, stream, handle, reinterpret_cast<uint64_t>(to), from, bytes, true);
@@ -200,9 +210,7 @@ CUresult copy_any(Call& call, uint64_t to, uint64_t from, uint64_t bytes, CUstre
     return copy_to_device(call, to, reinterpret_cast<const void*>(from), bytes, stream, synchronous);
   if (source != nullptr) return copy_to_host(call, reinterpret_cast<void*>(to), from, bytes, stream, synchronous);
   if (to == 0 || from == 0) return call.end(CUDA_ERROR_INVALID_VALUE);
-  const CUresult waited = cuStreamSynchronize(stream);
-  if (waited == CUDA_SUCCESS) std::memmove(reinterpret_cast<void*>(to), reinterpret_cast<const void*>(from), bytes);
-  return call.end(waited);
+  return copy_on_host(call, to, from, bytes, stream);
 }
 
 }  // namespace

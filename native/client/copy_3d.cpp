@@ -27,6 +27,11 @@ bool set_side(Call& call, wire::CopySide& side, CUmemorytype type, const void* h
     type = device_of_address(device) != nullptr ? CU_MEMORYTYPE_DEVICE : CU_MEMORYTYPE_HOST;
     host = reinterpret_cast<const void*>(device);
   }
+  // The program's own memory as well, whatever it is called.
+  if (type == CU_MEMORYTYPE_DEVICE && device_of_address(device) == nullptr && use_managed(device, 1)) {
+    type = CU_MEMORYTYPE_HOST;
+    host = reinterpret_cast<const void*>(device);
+  }
   side.pitch = pitch;
   side.height = height;
   side.x_bytes = x;
@@ -230,6 +235,18 @@ CUresult travelling_copy(Call& call, Box box, Holdings& holdings, wire::Copy3D& 
   return CUDA_SUCCESS;
 }
 
+// Between GPUs of two nodes, row by row through this process.
+CUresult copy_rows_between_sessions(Call& call, const Box& box, CUstream stream) {
+  if (const CUresult waited = cuStreamSynchronize(stream); waited != CUDA_SUCCESS) return call.end(waited);
+  for (uint64_t z = 0; z < box.depth; z++)
+    for (uint64_t y = 0; y < box.height; y++) {
+      const uint64_t to = row_address(box.destination, y, z), from = row_address(box.source, y, z);
+      if (const CUresult status = copy_between_sessions(call, to, from, box.width); status != CUDA_SUCCESS)
+        return status;
+    }
+  return call.end(CUDA_SUCCESS);
+}
+
 CUresult copy(Call& call, const CUDA_MEMCPY3D* copy, CUstream stream, bool synchronous) {
   const wire::Handle on = call.handle(stream);
   Box box;
@@ -245,10 +262,29 @@ CUresult copy(Call& call, const CUDA_MEMCPY3D* copy, CUstream stream, bool synch
     return call.end(call.session()->post(wire::Message::copy_3d, call.context(), arguments));
   }
   if (from_host && to_host) return copy_on_host(call, box, stream);
+  const Device *source = device_of_address(box.source.address), *target = device_of_address(box.destination.address);
+  if (source != nullptr && target != nullptr && source->session != target->session)
+    return copy_rows_between_sessions(call, box, stream);
   const CUresult status = Copier(call, box, on, synchronous).run();
   if (status == CUDA_SUCCESS && synchronous && box.destination.type == wire::CopySide::host)
     return call.end(settle(call.context(), status, call.session()->last_sequence()));
   return call.end(status);
+}
+
+// Addresses say which GPU they are of; the contexts only have to be contexts.
+CUresult copy_between(Call& call, const CUDA_MEMCPY3D_PEER* peer, CUstream stream, bool synchronous) {
+  if (call.required(peer) == nullptr || !call.ok()) return call.result();
+  for (CUcontext context : {peer->srcContext, peer->dstContext})
+    if (context != nullptr && find_context(context) == nullptr) return call.end(CUDA_ERROR_INVALID_CONTEXT);
+  CUDA_MEMCPY3D box{};
+  box.srcXInBytes = peer->srcXInBytes, box.srcY = peer->srcY, box.srcZ = peer->srcZ, box.srcLOD = peer->srcLOD;
+  box.srcMemoryType = peer->srcMemoryType, box.srcHost = peer->srcHost, box.srcDevice = peer->srcDevice;
+  box.srcArray = peer->srcArray, box.srcPitch = peer->srcPitch, box.srcHeight = peer->srcHeight;
+  box.dstXInBytes = peer->dstXInBytes, box.dstY = peer->dstY, box.dstZ = peer->dstZ, box.dstLOD = peer->dstLOD;
+  box.dstMemoryType = peer->dstMemoryType, box.dstHost = peer->dstHost, box.dstDevice = peer->dstDevice;
+  box.dstArray = peer->dstArray, box.dstPitch = peer->dstPitch, box.dstHeight = peer->dstHeight;
+  box.WidthInBytes = peer->WidthInBytes, box.Height = peer->Height, box.Depth = peer->Depth;
+  return copy(call, &box, stream, synchronous);
 }
 
 CUDA_MEMCPY3D box_of(const CUDA_MEMCPY2D& flat) {
@@ -315,4 +351,14 @@ extern "C" CUresult cuMemcpy3D_v2(const CUDA_MEMCPY3D* pCopy) {
 extern "C" CUresult cuMemcpy3DAsync_v2(const CUDA_MEMCPY3D* pCopy, CUstream hStream) {
   Call call("cuMemcpy3DAsync_v2", Needs::context);
   return copy(call, pCopy, hStream, false);
+}
+
+extern "C" CUresult cuMemcpy3DPeer(const CUDA_MEMCPY3D_PEER* pCopy) {
+  Call call("cuMemcpy3DPeer", Needs::context);
+  return copy_between(call, pCopy, nullptr, true);
+}
+
+extern "C" CUresult cuMemcpy3DPeerAsync(const CUDA_MEMCPY3D_PEER* pCopy, CUstream hStream) {
+  Call call("cuMemcpy3DPeerAsync", Needs::context);
+  return copy_between(call, pCopy, hStream, false);
 }

@@ -219,7 +219,6 @@ __attribute__((destructor)) void at_unload() {
 int32_t attribute_override(CUdevice_attribute attribute, int32_t value) {
   switch (attribute) {
     // What the worker's GPU can do and this driver does not carry through. Saying so beats failing later.
-    case CU_DEVICE_ATTRIBUTE_MANAGED_MEMORY:
     case CU_DEVICE_ATTRIBUTE_CONCURRENT_MANAGED_ACCESS:
     case CU_DEVICE_ATTRIBUTE_DIRECT_MANAGED_MEM_ACCESS_FROM_HOST:
     case CU_DEVICE_ATTRIBUTE_PAGEABLE_MEMORY_ACCESS:
@@ -235,6 +234,9 @@ int32_t attribute_override(CUdevice_attribute attribute, int32_t value) {
     case CU_DEVICE_ATTRIBUTE_MULTICAST_SUPPORTED:
     case CU_DEVICE_ATTRIBUTE_MEMPOOL_SUPPORTED_HANDLE_TYPES:
       return value == wire::kNoAttribute ? value : 0;
+    // Of this driver's own making: managed.cpp.
+    case CU_DEVICE_ATTRIBUTE_MANAGED_MEMORY:
+      return 1;
     default:
       return value;
   }

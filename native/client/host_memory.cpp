@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <cstdio>
 #include <map>
 #include <mutex>
 #include <shared_mutex>
@@ -25,6 +26,8 @@ constexpr uint64_t kAddressUnit = uint64_t{2} << 20;
 // Mapped memory of this size, asked for by name, is meant for flags and results that kernels reach in ways that cannot
 // be seen here: it takes part in every launch. Larger ones wait for their address to be asked for or passed.
 constexpr uint64_t kSmallMapped = 64 * 1024;
+// Managed memory with a twin: from here on it is asked first how much memory there is.
+constexpr uint64_t kCarefulBytes = uint64_t{64} << 20;
 
 std::shared_mutex& ranges_mutex() {
   static std::shared_mutex& mutex = *new std::shared_mutex;
@@ -181,6 +184,65 @@ std::optional<HostRange> find_host_range(uint64_t address) {
   return at->second;
 }
 
+bool use_managed(uint64_t address, uint64_t bytes) {
+  const std::optional<HostRange> range = find_host_range(address);
+  if (!range || !range->managed || bytes > range->bytes - (address - range->address)) return false;
+  if (range->twin != nullptr) (void)range->twin->send_changes(true);
+  return true;
+}
+
+namespace {
+
+// Bytes of host memory that programs may still take; 0: not known.
+uint64_t available_bytes() {
+  std::FILE* file = std::fopen("/proc/meminfo", "re");
+  if (file == nullptr) return 0;
+  char line[128];
+  unsigned long long kibibytes = 0;
+  while (std::fgets(line, sizeof line, file) != nullptr)
+    if (std::sscanf(line, "MemAvailable: %llu kB", &kibibytes) == 1) break;
+  std::fclose(file);
+  return uint64_t{kibibytes} << 10;
+}
+
+}  // namespace
+
+uint64_t allocate_managed(Context& context, uint64_t bytes, unsigned flags) {
+  // A twin takes twice its bytes on either side, which may be one machine; a program that is refused here can do
+  // something else, one that runs out of memory later cannot.
+  const uint64_t available = bytes > kCarefulBytes ? available_bytes() : 0;
+  const bool may_have_twin = available == 0 || bytes <= available / 4;
+  // The worker may have something else at the address, and then gives kernels another one.
+  for (int attempt = 0; attempt < 4; attempt++) {
+    HostRange range;
+    if (!make_range(context, bytes, 0, range)) return 0;
+    std::shared_ptr<HostTwin> twin;
+    if (!range.shared && may_have_twin) twin = twin_of_address(range.address, *context.session, &context);
+    const uint64_t device_address = range.shared      ? range.device_address
+                                    : twin != nullptr ? twin->device_pointer(range.address)
+                                                      : 0;
+    if (device_address != range.address) {
+      free_staging(range.address);
+      continue;
+    }
+    if (twin != nullptr) twin->make_always();
+    std::unique_lock lock(ranges_mutex());
+    HostRange& kept = ranges()[range.address];
+    kept.managed = true;
+    kept.flags = flags;
+    return range.address;
+  }
+  return 0;
+}
+
+bool free_managed(uint64_t address) {
+  const std::optional<HostRange> range = find_host_range(address);
+  if (!range || !range->managed || range->address != address) return false;
+  forget(*range);
+  munmap(reinterpret_cast<void*>(address), whole_pages(range->bytes));
+  return true;
+}
+
 uint64_t allocate_staging(Context& context, uint64_t bytes) {
   HostRange range;
   if (!make_range(context, bytes, 0, range)) return 0;
@@ -268,7 +330,7 @@ extern "C" CUresult cuMemFreeHost(void* p) {
   if (!call.ok()) return call.result();
   if (p == nullptr) return call.end(CUDA_SUCCESS);
   const std::optional<HostRange> range = find_host_range(reinterpret_cast<uint64_t>(p));
-  if (!range || range->registered || range->address != reinterpret_cast<uint64_t>(p))
+  if (!range || range->registered || range->managed || range->address != reinterpret_cast<uint64_t>(p))
     return call.end(CUDA_ERROR_INVALID_VALUE);
   forget(*range);
   munmap(p, whole_pages(range->bytes));

@@ -19,6 +19,7 @@ struct HostRange {
   uint64_t address = 0, bytes = 0;
   unsigned flags = 0;
   bool registered = false;         // not ours to free
+  bool managed = false;            // of cuMemAllocManaged: one address for program and kernels
   bool shared = false;             // with the worker of `session`
   Session* session = nullptr;      // whose kernels may use it
   uint64_t device_address = 0;     // of shared memory
@@ -28,6 +29,12 @@ struct HostRange {
 };
 
 std::optional<HostRange> find_host_range(uint64_t address);
+// All of it lies in one managed range; what the program has written there goes over if it has a twin.
+bool use_managed(uint64_t address, uint64_t bytes);
+// Managed memory in the context; 0: there is none to be had.
+uint64_t allocate_managed(Context& context, uint64_t bytes, unsigned flags);
+// False: it is no managed allocation.
+bool free_managed(uint64_t address);
 // All of it lies in one pinned range.
 bool is_pinned(const void* address, uint64_t bytes);
 // The twin of the range that holds the address, made if there is none. Null: there can be none.

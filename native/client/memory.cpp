@@ -4,6 +4,7 @@
 #include "calls/generated/arguments.h"
 #include "client/call.h"
 #include "client/driver.h"
+#include "client/host_memory.h"
 #include "client/virtual_memory.h"
 
 namespace gpool::client {
@@ -23,7 +24,7 @@ CUresult allocate(Call& call, CUdeviceptr* result, uint64_t bytes, Allocation::K
 CUresult free_address(Call& call, CUdeviceptr address) {
   if (!call.ok()) return call.result();
   Device* device = device_of_address(address);
-  if (device == nullptr) return call.end(CUDA_ERROR_INVALID_VALUE);
+  if (device == nullptr) return call.end(free_managed(address) ? CUDA_SUCCESS : CUDA_ERROR_INVALID_VALUE);
   const std::optional<Allocation> allocation = device->memory.find(address);
   if (!allocation || allocation->address != address) return call.end(CUDA_ERROR_INVALID_VALUE);
   if (const int32_t sticky = allocation->context != nullptr ? allocation->context->sticky.load() : 0)
@@ -85,18 +86,16 @@ extern "C" CUresult cuMemGetInfo_v2(size_t* free, size_t* total) {
   return status;
 }
 
-extern "C" CUresult cuMemAllocManaged(CUdeviceptr* dptr, size_t, unsigned int) {
-  Call call("cuMemAllocManaged", Needs::context);
-  call.required(dptr);
-  // Attributes 83 and 89 say so beforehand.
-  return call.end(CUDA_ERROR_NOT_SUPPORTED);
-}
-
 extern "C" CUresult cuMemGetAddressRange_v2(CUdeviceptr* pbase, size_t* psize, CUdeviceptr dptr) {
   Call call("cuMemGetAddressRange_v2", Needs::context);
   if (!call.ok()) return call.result();
   Device* device = device_of_address(dptr);
   const std::optional<Allocation> allocation = device != nullptr ? device->memory.find(dptr) : std::nullopt;
+  if (const std::optional<HostRange> range = find_host_range(dptr); range && range->managed) {
+    if (pbase != nullptr) *pbase = range->address;
+    if (psize != nullptr) *psize = range->bytes;
+    return call.end(CUDA_SUCCESS);
+  }
   if (!allocation) return call.end(CUDA_ERROR_NOT_FOUND);
   if (pbase != nullptr) *pbase = allocation->address;
   if (psize != nullptr) *psize = allocation->bytes;

@@ -105,6 +105,26 @@ class Loading {
     }
   }
 
+  // The pieces of the record that the answer did not hold.
+  CUresult ask_for_rest(std::vector<std::byte>& record) {
+    wire::ModuleRecordHead head{};
+    if (record.size() < sizeof head) return CUDA_SUCCESS;  // reading it will say so
+    std::memcpy(&head, record.data(), sizeof head);
+    while (record.size() < wire::record_bytes(head)) {
+      const wire::ModuleRecord arguments{arguments_.module, record.size()};
+      std::vector<std::byte> piece;
+      Pending pending;
+      pending.whole = &piece;
+      CUresult status = session_.start(pending, static_cast<uint16_t>(wire::Message::module_record), context_,
+                                       std::as_bytes(std::span(&arguments, 1)), {}, {});
+      if (status == CUDA_SUCCESS) status = session_.wait(pending);
+      if (status != CUDA_SUCCESS) return status;
+      if (piece.empty()) break;
+      record.insert(record.end(), piece.begin(), piece.end());
+    }
+    return CUDA_SUCCESS;
+  }
+
  private:
   CUresult ask(const wire::ModuleLoad& arguments, Bytes bulk, std::vector<std::byte>& record) {
     Pending pending;
@@ -145,7 +165,7 @@ CUresult load_code(Call& call, const void* image, bool library, std::span<const 
     status = bytes->size() > wire::ModuleLoad::kAlwaysSent ? loading.ask_by_name(record) : CUDA_ERROR_NOT_FOUND;
     if (status == CUDA_ERROR_NOT_FOUND) status = loading.ask_with_image(record);
     if (status == CUDA_SUCCESS) {
-      if (!read_record(record, *code, session.next_function)) {
+      if (loading.ask_for_rest(record) != CUDA_SUCCESS || !read_record(record, *code, session.next_function)) {
         log::error("node " + session.node() + ": the worker's record of a module contradicts itself; the load fails.");
         (void)session.post(wire::Message::module_unload, context, wire::ModuleUnload{handle});
         status = CUDA_ERROR_UNKNOWN;

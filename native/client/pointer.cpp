@@ -23,6 +23,7 @@ struct Place {
       host = find_host_range(address);
     }
   }
+  bool managed() const { return host && host->managed; }
   bool known() const { return allocation.has_value() || host.has_value(); }
   Context* context() const {
     return allocation ? (allocation->context != nullptr ? allocation->context : &device->primary)
@@ -44,7 +45,9 @@ CUresult get(const Place& place, CUdeviceptr address, CUpointer_attribute attrib
       write<CUcontext>(data, place.context() != nullptr ? place.context()->cuda() : nullptr);
       return CUDA_SUCCESS;
     case CU_POINTER_ATTRIBUTE_MEMORY_TYPE:
-      write<unsigned>(data, place.allocation ? CU_MEMORYTYPE_DEVICE : place.host ? CU_MEMORYTYPE_HOST : 0);
+      write<unsigned>(data, place.allocation || place.managed() ? CU_MEMORYTYPE_DEVICE
+                            : place.host                        ? CU_MEMORYTYPE_HOST
+                                                                : 0);
       return CUDA_SUCCESS;
     case CU_POINTER_ATTRIBUTE_DEVICE_POINTER:
       write<CUdeviceptr>(data, place.host && place.host->shared
@@ -58,7 +61,7 @@ CUresult get(const Place& place, CUdeviceptr address, CUpointer_attribute attrib
       write<CUdeviceptr>(data, place.allocation ? 0 : address);
       return CUDA_SUCCESS;
     case CU_POINTER_ATTRIBUTE_IS_MANAGED:
-      write<unsigned>(data, 0);
+      write<unsigned>(data, place.managed() ? 1 : 0);
       return CUDA_SUCCESS;
     case CU_POINTER_ATTRIBUTE_DEVICE_ORDINAL: {
       const Context* context = place.context();

@@ -26,8 +26,7 @@ enum class Message : uint16_t {
   launch = 11,   // post. Launch + parameters
   wait = 12,     // ask. Wait: replied when done, with the sticky error if there is one
   query = 13,    // ask. Wait: replied at once with CUDA_SUCCESS, CUDA_ERROR_NOT_READY or the sticky error
-  module_load =
-      14,  // ask. ModuleLoad + bulk (image), or in several pieces → ModuleRecord (native/wire/module_record.h)
+  module_load = 14,  // ask. ModuleLoad + bulk (image), or in several pieces → the record (native/wire/module_record.h)
   module_unload = 15,       // post. ModuleUnload
   event_elapsed = 16,       // ask. EventElapsed → EventElapsedReply
   function_attribute = 17,  // post. FunctionAttribute
@@ -45,6 +44,7 @@ enum class Message : uint16_t {
   graph_function_end = 29,  // post. HostFunctionDone: no graph calls it any more
   graph_capture = 30,       // post. GraphCapture + handles of nodes
   graph_node_get = 31,      // ask. GraphNodeGet → GraphNodeReply + the parameters, as behind GraphNode
+  module_record = 51,       // ask. ModuleRecord → bulk: a further piece of a record that module_load's answer began
 
   memory_credit = 40,  // ask: memory that credit does not suffice for. post: credit given back. MemoryCredit
   host_map = 41,       // ask. HostMap → HostMapReply: the client's host memory becomes known to the GPU
@@ -92,6 +92,7 @@ constexpr const char* name_of(Message message) {
     case Message::graph_dot: return "graph_dot";
     case Message::when_done: return "when_done";
     case Message::module_load: return "module_load";
+    case Message::module_record: return "module_record";
     case Message::module_unload: return "module_unload";
     case Message::event_elapsed: return "event_elapsed";
     case Message::function_attribute: return "function_attribute";
@@ -277,6 +278,12 @@ struct ModuleLoad {
 
 struct ModuleUnload {
   Handle module;
+};
+
+// The pieces in order, once each; the last, or unloading, ends it.
+struct ModuleRecord {
+  Handle module;
+  uint64_t offset;
 };
 
 // How busy a vGPU is, and who uses it: all sessions of the lease counted.

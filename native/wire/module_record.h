@@ -1,4 +1,5 @@
-// All that the client answers about a loaded module without asking again: the reply to Message::module_load.
+// All that the client answers about a loaded module without asking again: the reply to Message::module_load, or its
+// first kBulkPieceBytes, when the client asks for the others (Message::module_record). Its head says how long it is.
 //
 //   ModuleRecordHead | KernelRecord × kernels | ParameterRecord × parameters | GlobalRecord × globals | names (bytes)
 //
@@ -36,6 +37,12 @@ struct GlobalRecord {
   uint64_t address;  // on the device of the module's context; for a library: on the session's device 0
   uint64_t bytes;
 };
+
+constexpr uint64_t record_bytes(const ModuleRecordHead& head) {
+  return sizeof(ModuleRecordHead) + uint64_t{head.kernels} * sizeof(KernelRecord) +
+         uint64_t{head.parameters} * sizeof(ParameterRecord) + uint64_t{head.globals} * sizeof(GlobalRecord) +
+         head.name_bytes;
+}
 
 // The worker binds the handles of a module's kernels itself, so that finding a function costs no message. Kernel
 // `number` of a module whose handle has the index `m` is the handle

@@ -172,6 +172,15 @@ std::vector<wire::ProcessUsage> Activity::processes(const std::string& lease, co
   return found;
 }
 
+std::vector<Activity::Use> Activity::uses(uint32_t slot, Clock::time_point now) const {
+  std::vector<Use> found;
+  if (file_ == nullptr || slot >= kMaxSessions) return found;
+  for (const Gpu& gpu : file_->session[slot].gpu)
+    if (gpu.present.load(std::memory_order_relaxed) != 0)
+      found.push_back({gpu.uuid, gpu.used_bytes.load(std::memory_order_relaxed), gpu.permille(bucket_of(now))});
+  return found;
+}
+
 uint32_t Activity::busy_permille(const std::string& lease, const wire::Uuid& uuid, Clock::time_point now) const {
   uint32_t sum = 0;
   for_each(lease, uuid, [&](const File::Session&, const Gpu& gpu) { sum += gpu.permille(bucket_of(now)); });

@@ -40,6 +40,13 @@ class Activity {
   // The processes that have a context on this GPU, of the sessions of one lease (empty: of those without).
   std::vector<wire::ProcessUsage> processes(const std::string& lease, const wire::Uuid& uuid,
                                             Clock::time_point now) const;
+  // What a session keeps busy and holds, GPU by GPU: those where it has a context.
+  struct Use {
+    wire::Uuid uuid;
+    uint64_t used_bytes;
+    uint32_t busy_permille;
+  };
+  std::vector<Use> uses(uint32_t slot, Clock::time_point now) const;
   // All of them together, of the last second.
   uint32_t busy_permille(const std::string& lease, const wire::Uuid& uuid, Clock::time_point now) const;
 

@@ -1,5 +1,8 @@
 #include "worker/code.h"
 
+#include <dlfcn.h>
+#include <sys/stat.h>
+
 #include <algorithm>
 #include <cstring>
 #include <string>
@@ -13,11 +16,11 @@ constexpr uint32_t kMaxParameters = 4096;
 
 class Record {
  public:
-  void add_kernel(const char* name, const wire::KernelRecord& kernel) {
+  void add_kernel(const std::string& name, const wire::KernelRecord& kernel) {
     wire::KernelRecord one = kernel;
     one.number = uint32_t(kernels_.size());
     one.name_offset = uint32_t(names_.size());
-    one.name_length = uint32_t(std::strlen(name));
+    one.name_length = uint32_t(name.size());
     names_.append(name);
     kernels_.push_back(one);
   }
@@ -43,76 +46,109 @@ class Record {
   std::string names_;
 };
 
-// `parameter(index, offset, bytes)` and `attribute(number, value)` ask the driver; both answer whether there is one.
-template <class Parameter, class Attribute>
-wire::KernelRecord describe(Record& record, Parameter&& parameter, Attribute&& attribute) {
-  wire::KernelRecord kernel{};
-  kernel.first_parameter = record.parameters();
-  for (size_t offset = 0, bytes = 0;
-       kernel.parameter_count < kMaxParameters && parameter(kernel.parameter_count, offset, bytes);) {
+// The two families of calls about code differ in their names, in the types of their handles and in the device.
+struct OfLibrary {
+  using Kernel = CUkernel;
+  const calls::DriverTable& driver;
+  CUlibrary code;
+  CUdevice device;
+  CUresult count(unsigned& count) const { return driver.cuLibraryGetKernelCount(&count, code); }
+  CUresult list(std::vector<Kernel>& all) const {
+    return driver.cuLibraryEnumerateKernels(all.data(), unsigned(all.size()), code);
+  }
+  CUresult name(Kernel kernel, const char*& name) const { return driver.cuKernelGetName(&name, kernel); }
+  CUresult parameter(Kernel kernel, size_t index, size_t& offset, size_t& bytes) const {
+    return driver.cuKernelGetParamInfo(kernel, index, &offset, &bytes);
+  }
+  CUresult attribute(Kernel kernel, uint32_t index, int& value) const {
+    return driver.cuKernelGetAttribute(&value, CUfunction_attribute(index), kernel, device);
+  }
+};
+
+struct OfModule {
+  using Kernel = CUfunction;
+  const calls::DriverTable& driver;
+  CUmodule code;
+  CUresult count(unsigned& count) const { return driver.cuModuleGetFunctionCount(&count, code); }
+  CUresult list(std::vector<Kernel>& all) const {
+    return driver.cuModuleEnumerateFunctions(all.data(), unsigned(all.size()), code);
+  }
+  CUresult name(Kernel kernel, const char*& name) const { return driver.cuFuncGetName(&name, kernel); }
+  CUresult parameter(Kernel kernel, size_t index, size_t& offset, size_t& bytes) const {
+    return driver.cuFuncGetParamInfo(kernel, index, &offset, &bytes);
+  }
+  CUresult attribute(Kernel kernel, uint32_t index, int& value) const {
+    return driver.cuFuncGetAttribute(&value, CUfunction_attribute(index), kernel);
+  }
+};
+
+template <class Family>
+wire::KernelRecord describe(const Family& family, typename Family::Kernel kernel, Record& record) {
+  wire::KernelRecord one{};
+  one.first_parameter = record.parameters();
+  for (size_t offset = 0, bytes = 0; one.parameter_count < kMaxParameters &&
+                                     family.parameter(kernel, one.parameter_count, offset, bytes) == CUDA_SUCCESS;) {
     record.add_parameter(uint32_t(offset), uint32_t(bytes));
-    kernel.parameter_bytes = std::max(kernel.parameter_bytes, uint32_t(offset + bytes));
-    ++kernel.parameter_count;
+    one.parameter_bytes = std::max(one.parameter_bytes, uint32_t(offset + bytes));
+    ++one.parameter_count;
   }
   for (uint32_t i = 0; i < wire::kFunctionAttributes; ++i)
-    if (!attribute(i, kernel.attributes[i])) kernel.attributes[i] = 0;
-  return kernel;
+    if (family.attribute(kernel, i, one.attributes[i]) != CUDA_SUCCESS) one.attributes[i] = 0;
+  return one;
 }
 
-CUresult record_library(const calls::DriverTable& driver, CUdevice device, LoadedCode& code, Record& record) {
-  const auto library = reinterpret_cast<CUlibrary>(code.handle);
-  unsigned count = 0;
-  if (CUresult status = driver.cuLibraryGetKernelCount(&count, library); status != CUDA_SUCCESS) return status;
-  std::vector<CUkernel> kernels(count);
-  if (count > 0)
-    if (CUresult status = driver.cuLibraryEnumerateKernels(kernels.data(), count, library); status != CUDA_SUCCESS)
-      return status;
-  for (CUkernel kernel : kernels) {
-    const char* name = "";
-    if (CUresult status = driver.cuKernelGetName(&name, kernel); status != CUDA_SUCCESS) return status;
-    wire::KernelRecord one = describe(
-        record,
-        [&](uint32_t i, size_t& offset, size_t& bytes) {
-          return driver.cuKernelGetParamInfo(kernel, i, &offset, &bytes) == CUDA_SUCCESS;
-        },
-        [&](uint32_t i, int32_t& value) {
-          return driver.cuKernelGetAttribute(&value, CUfunction_attribute(i), kernel, device) == CUDA_SUCCESS;
-        });
-    record.add_kernel(name, one);
-    code.kernels.push_back({reinterpret_cast<uint64_t>(kernel), one.parameter_bytes});
+// The kernels of a record that names exactly `names`, in this order; else nothing.
+std::vector<wire::KernelRecord> kernels_of(std::span<const std::byte> record, const std::vector<std::string>& names) {
+  wire::ModuleRecordHead head{};
+  if (record.size() < sizeof head) return {};
+  std::memcpy(&head, record.data(), sizeof head);
+  if (wire::record_bytes(head) != record.size() || head.kernels != names.size()) return {};
+  std::vector<wire::KernelRecord> kernels(head.kernels);
+  std::memcpy(kernels.data(), record.data() + sizeof head, kernels.size() * sizeof kernels[0]);
+  const auto text = record.last(head.name_bytes);
+  for (size_t i = 0; i < kernels.size(); ++i) {
+    const wire::KernelRecord& one = kernels[i];
+    if (one.number != i || one.name_length != names[i].size() || one.name_offset > text.size() ||
+        one.name_length > text.size() - one.name_offset ||
+        std::memcmp(text.data() + one.name_offset, names[i].data(), names[i].size()) != 0)
+      return {};
   }
-  return CUDA_SUCCESS;
+  return kernels;
 }
 
-CUresult record_module(const calls::DriverTable& driver, LoadedCode& code, Record& record) {
-  const auto module = reinterpret_cast<CUmodule>(code.handle);
+template <class Family>
+CUresult describe_all(const Family& family, std::span<const std::byte> known, LoadedCode& code) {
   unsigned count = 0;
-  if (CUresult status = driver.cuModuleGetFunctionCount(&count, module); status != CUDA_SUCCESS) return status;
-  std::vector<CUfunction> functions(count);
+  if (CUresult status = family.count(count); status != CUDA_SUCCESS) return status;
+  std::vector<typename Family::Kernel> kernels(count);
   if (count > 0)
-    if (CUresult status = driver.cuModuleEnumerateFunctions(functions.data(), count, module); status != CUDA_SUCCESS)
-      return status;
-  for (CUfunction function : functions) {
+    if (CUresult status = family.list(kernels); status != CUDA_SUCCESS) return status;
+  std::vector<std::string> names;
+  for (typename Family::Kernel kernel : kernels) {
     const char* name = "";
-    if (CUresult status = driver.cuFuncGetName(&name, function); status != CUDA_SUCCESS) return status;
-    wire::KernelRecord one = describe(
-        record,
-        [&](uint32_t i, size_t& offset, size_t& bytes) {
-          return driver.cuFuncGetParamInfo(function, i, &offset, &bytes) == CUDA_SUCCESS;
-        },
-        [&](uint32_t i, int32_t& value) {
-          return driver.cuFuncGetAttribute(&value, CUfunction_attribute(i), function) == CUDA_SUCCESS;
-        });
-    record.add_kernel(name, one);
-    code.kernels.push_back({reinterpret_cast<uint64_t>(function), one.parameter_bytes});
+    if (CUresult status = family.name(kernel, name); status != CUDA_SUCCESS) return status;
+    names.emplace_back(name);
   }
+  std::vector<wire::KernelRecord> described = kernels_of(known, names);
+  if (!described.empty()) {
+    code.record.assign(known.begin(), known.end());
+  } else {
+    Record record;
+    for (size_t i = 0; i < kernels.size(); ++i) {
+      described.push_back(describe(family, kernels[i], record));
+      record.add_kernel(names[i], described.back());
+    }
+    code.record = record.bytes();
+  }
+  for (size_t i = 0; i < kernels.size(); ++i)
+    code.kernels.push_back({reinterpret_cast<uint64_t>(kernels[i]), described[i].parameter_bytes});
   return CUDA_SUCCESS;
 }
 
 }  // namespace
 
 LoadedCode load_code(const calls::DriverTable& driver, CUdevice device, const void* image, bool library,
-                     JitOptions& options) {
+                     JitOptions& options, std::span<const std::byte> known) {
   LoadedCode code;
   code.library = library;
   const auto count = unsigned(options.options.size());
@@ -127,13 +163,29 @@ LoadedCode load_code(const calls::DriverTable& driver, CUdevice device, const vo
     code.handle = reinterpret_cast<uint64_t>(made);
   }
   if (code.status != CUDA_SUCCESS) return code;
-  Record record;
-  code.status = library ? record_library(driver, device, code, record) : record_module(driver, code, record);
-  if (code.status == CUDA_SUCCESS)
-    code.record = record.bytes();
-  else
-    unload_code(driver, library, code.handle);
+  code.status = library ? describe_all(OfLibrary{driver, reinterpret_cast<CUlibrary>(code.handle), device}, known, code)
+                        : describe_all(OfModule{driver, reinterpret_cast<CUmodule>(code.handle)}, known, code);
+  if (code.status != CUDA_SUCCESS) unload_code(driver, library, code.handle);
   return code;
+}
+
+std::string driver_identity(const calls::DriverTable& driver, CUdevice device) {
+  int version = 0, major = 0, minor = 0;
+  char name[256] = {};
+  driver.cuDriverGetVersion(&version);
+  driver.cuDeviceGetName(name, sizeof name - 1, device);
+  driver.cuDeviceGetAttribute(&major, CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MAJOR, device);
+  driver.cuDeviceGetAttribute(&minor, CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MINOR, device);
+  std::string identity =
+      std::string(name) + " " + std::to_string(major) + "." + std::to_string(minor) + " " + std::to_string(version);
+  // Two builds of a driver may have one version.
+  Dl_info where{};
+  struct stat info{};
+  if (dladdr(reinterpret_cast<void*>(driver.cuInit), &where) != 0 && where.dli_fname != nullptr &&
+      stat(where.dli_fname, &info) == 0)
+    identity += " " + std::to_string(info.st_size) + " " + std::to_string(info.st_mtim.tv_sec) + "." +
+                std::to_string(info.st_mtim.tv_nsec);
+  return identity;
 }
 
 CUresult unload_code(const calls::DriverTable& driver, bool library, uint64_t handle) {

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <span>
+#include <string>
 #include <vector>
 
 #include "calls/driver_table.h"
@@ -28,9 +29,13 @@ struct LoadedCode {
 };
 
 // `image` is followed by zeros (kImageTail). When it fails, nothing stays loaded. A library's attributes are those on
-// `device`; a module is loaded into the calling thread's context.
+// `device`; a module is loaded into the calling thread's context. `known`, the record of an earlier load or nothing, is
+// taken where it names the kernels that are there: some twenty questions to the driver for each kernel less, after
+// which it would have loaded them all.
 LoadedCode load_code(const calls::DriverTable& driver, CUdevice device, const void* image, bool library,
-                     JitOptions& options);
+                     JitOptions& options, std::span<const std::byte> known = {});
+// What else than image and options decides what a record says: the driver and the kind of device.
+std::string driver_identity(const calls::DriverTable& driver, CUdevice device);
 // May wait in the driver for kernels that still run from the code.
 CUresult unload_code(const calls::DriverTable& driver, bool library, uint64_t handle);
 

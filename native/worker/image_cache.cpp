@@ -25,6 +25,7 @@ namespace {
 
 constexpr auto kLockPatience = std::chrono::milliseconds(2000);
 constexpr auto kLockPause = std::chrono::milliseconds(20);
+constexpr off_t kLargestRecord = off_t{64} << 20;
 constexpr unsigned kFreeShare = 20;  // of a file system, a twentieth stays free
 // Being written, under the folder's lock: who holds the lock and finds one, finds what a killed worker has left.
 constexpr const char* kPart = "part";
@@ -36,7 +37,11 @@ std::string name_of(const Sha256Digest& digest) {
   return name;
 }
 
-bool is_image(std::string_view name) {
+constexpr std::string_view kRecord = ".record";
+
+// An image or a record.
+bool is_kept(std::string_view name) {
+  if (name.ends_with(kRecord)) name.remove_suffix(kRecord.size());
   return name.size() == 64 && name.find_first_not_of("0123456789abcdef") == std::string_view::npos;
 }
 
@@ -54,7 +59,7 @@ std::vector<Entry> list(int folder) {
   while (const dirent* one = readdir(listing.get())) {
     struct stat info{};
     if (fstatat(folder, one->d_name, &info, AT_SYMLINK_NOFOLLOW) != 0 || !S_ISREG(info.st_mode)) continue;
-    if (is_image(one->d_name)) entries.push_back({one->d_name, uint64_t(info.st_size), info.st_mtim});
+    if (is_kept(one->d_name)) entries.push_back({one->d_name, uint64_t(info.st_size), info.st_mtim});
   }
   return entries;
 }
@@ -160,20 +165,60 @@ bool ImageCache::make_room(int folder, uint64_t bytes) const {
 }
 
 void ImageCache::keep(const Sha256Digest& digest, std::span<const std::byte> image) const {
-  const uint64_t bytes = image.size() + kImageTail;
+  static constexpr std::byte kTail[kImageTail] = {};
+  put(name_of(digest), false, image, kTail);
+}
+
+std::vector<std::byte> ImageCache::find_record(const Sha256Digest& name) const {
+  if (!is_on()) return {};
+  const std::string path = folder_ + "/" + name_of(name) + std::string(kRecord);
+  Fd file(open(path.c_str(), O_RDONLY | O_NOFOLLOW | O_CLOEXEC));
+  struct stat info{};
+  if (!file || fstat(file.get(), &info) != 0 || !S_ISREG(info.st_mode) || info.st_size > kLargestRecord) return {};
+  std::vector<std::byte> all(static_cast<size_t>(info.st_size));
+  size_t got = 0;
+  while (got < all.size()) {
+    const ssize_t count = pread(file.get(), all.data() + got, all.size() - got, off_t(got));
+    if (count < 0 && errno == EINTR) continue;
+    if (count <= 0) break;
+    got += size_t(count);
+  }
+  Sha256Digest digest{};
+  std::vector<std::byte> record;
+  if (got == all.size() && got > digest.size()) {
+    std::memcpy(digest.data(), all.data(), digest.size());
+    record.assign(all.begin() + std::ptrdiff_t(digest.size()), all.end());
+  }
+  if (record.empty() || sha256(record) != digest) {
+    log::warn("the kept record " + name_of(name) + " is damaged; it is removed and made again");
+    unlink(path.c_str());
+    return {};
+  }
+  futimens(file.get(), nullptr);  // used now
+  return record;
+}
+
+void ImageCache::keep_record(const Sha256Digest& name, std::span<const std::byte> record) const {
+  if (record.size() > kLargestRecord - sizeof(Sha256Digest)) return;
+  const Sha256Digest digest = sha256(record);
+  put(name_of(name) + std::string(kRecord), true, std::as_bytes(std::span(digest)), record);
+}
+
+void ImageCache::put(const std::string& name, bool replace, std::span<const std::byte> first,
+                     std::span<const std::byte> second) const {
+  const uint64_t bytes = first.size() + second.size();
   if (!is_on() || bytes > limit_bytes_) return;
   Fd folder(open(folder_.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   if (!folder || !lock(folder.get())) return;
-  const std::string name = name_of(digest);
-  if (faccessat(folder.get(), name.c_str(), F_OK, AT_SYMLINK_NOFOLLOW) == 0) return;  // another worker was faster
-  if (!make_room(folder.get(), bytes)) return log::info("there is no room to keep the image " + name);
+  if (!replace && faccessat(folder.get(), name.c_str(), F_OK, AT_SYMLINK_NOFOLLOW) == 0)
+    return;  // another worker was faster
+  if (!make_room(folder.get(), bytes)) return log::info("there is no room to keep " + name);
   // Written under another name first: under its own it is there whole or not at all.
   Fd file(openat(folder.get(), kPart, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600));
-  static constexpr std::byte kTail[kImageTail] = {};
-  if (file && write_all(file.get(), image) && write_all(file.get(), kTail) &&
+  if (file && write_all(file.get(), first) && write_all(file.get(), second) &&
       renameat(folder.get(), kPart, folder.get(), name.c_str()) == 0)
-    return log::info("keeps the image " + name + " of " + std::to_string(image.size()) + " bytes");
-  log::warn("the image " + name + " could not be kept in " + folder_ + ": " + std::strerror(errno));
+    return log::info("keeps " + name + " of " + std::to_string(bytes) + " bytes");
+  log::warn(name + " could not be kept in " + folder_ + ": " + std::strerror(errno));
   unlinkat(folder.get(), kPart, 0);
 }
 

@@ -1,12 +1,14 @@
 // Images of code that programs of this node have loaded, kept as files named by their SHA-256, so that the next program
 // sends the name alone. Every worker reads and writes here by itself, several at once and several workerds if need be;
-// what a file says of itself is never believed: its content is hashed each time before a driver sees it.
+// what a file says of itself is never believed: its content is hashed each time before a driver sees it. Beside an
+// image lie the records of how it was loaded.
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
 #include <span>
 #include <string>
+#include <vector>
 
 #include "base/sha256.h"
 #include "base/status.h"
@@ -47,8 +49,15 @@ class ImageCache {
   // that does not fit is not kept; nothing here is a reason for a load to fail.
   void keep(const Sha256Digest& digest, std::span<const std::byte> image) const;
 
+  // What loading an image has told (native/wire/module_record.h), under a name that the caller makes of all that it
+  // depends on. Its content is not what its name says, as with images: a hash in the file finds damage, not malice.
+  std::vector<std::byte> find_record(const Sha256Digest& name) const;
+  void keep_record(const Sha256Digest& name, std::span<const std::byte> record) const;
+
  private:
   bool make_room(int folder, uint64_t bytes) const;
+  void put(const std::string& name, bool replace, std::span<const std::byte> first,
+           std::span<const std::byte> second) const;
 
   std::string folder_;
   uint64_t limit_bytes_ = 0;

@@ -17,7 +17,7 @@ namespace {
 constexpr uint64_t kMaxImageBytes = uint64_t{2} << 30;
 constexpr size_t kMaxUploads = 64;
 constexpr uint32_t kMaxOptions = 32;
-constexpr size_t kMaxRecordInFrame = 64 * 1024;  // larger ones go as bulk if there is room
+constexpr size_t kMaxRecordInFrame = 64 * 1024;  // larger ones go as bulk if there is room, in pieces
 constexpr size_t kMostRecordInFrame = wire::kMaxFrameBytes - sizeof(wire::FrameHeader);
 
 struct Option {
@@ -100,20 +100,43 @@ CUresult collect(Session& session, const wire::ModuleLoad& arguments, std::span<
   return CUDA_SUCCESS;
 }
 
+// The name of what an image's record will be: it depends on how the image is loaded, and on the driver.
+Sha256Digest record_name(const Load& load, const Sha256Digest& image, const std::string& driver) {
+  std::string key(reinterpret_cast<const char*>(image.data()), image.size());
+  key += load.arguments.flags & wire::ModuleLoad::library ? 'l' : 'm';
+  for (size_t i = 0; i < load.options.options.size(); ++i)
+    key += std::to_string(load.options.options[i]) + "=" +
+           std::to_string(reinterpret_cast<uint64_t>(load.options.values[i])) + ",";
+  key += driver;
+  return sha256(std::as_bytes(std::span(key)));
+}
+
+// Records are kept for the images that are.
+void load_with_record(Load& load, const calls::DriverTable& driver, CUdevice device, const void* image,
+                      const Sha256Digest& name, const ImageCache& cache) {
+  const bool library = load.arguments.flags & wire::ModuleLoad::library;
+  const bool kept = cache.is_on() && load.arguments.image_bytes > wire::ModuleLoad::kAlwaysSent;
+  if (!kept) {
+    load.code = load_code(driver, device, image, library, load.options);
+    return;
+  }
+  const Sha256Digest record = record_name(load, name, driver_identity(driver, device));
+  const std::vector<std::byte> known = cache.find_record(record);
+  load.code = load_code(driver, device, image, library, load.options, known);
+  if (load.code.status == CUDA_SUCCESS && load.code.record != known) cache.keep_record(record, load.code.record);
+}
+
 // On the side thread.
 void carry_out(Load& load, const calls::DriverTable& driver, CUdevice device, const ImageCache& cache) {
   Sha256Digest name;
   std::memcpy(name.data(), load.arguments.sha256, name.size());
   if (load.code.status = driver.cuCtxSetCurrent(load.context); load.code.status != CUDA_SUCCESS) return;
-  const bool library = load.arguments.flags & wire::ModuleLoad::library;
   if (load.image.empty()) {
-    CachedImage image = cache.find(name, load.arguments.image_bytes);
-    if (image) load.may_print = may_print(image.bytes());
-    if (image)
-      load.code = load_code(driver, device, image.bytes().data(), library, load.options);
-    else
-      load.code.status = CUDA_ERROR_NOT_FOUND;
-    return;
+    const CachedImage image = cache.find(name, load.arguments.image_bytes);
+    load.code.status = CUDA_ERROR_NOT_FOUND;
+    if (!image) return;
+    load.may_print = may_print(image.bytes());
+    return load_with_record(load, driver, device, image.bytes().data(), name, cache);
   }
   const std::span<const std::byte> image = std::span(load.image).first(load.arguments.image_bytes);
   if (sha256(image) != name) {
@@ -121,7 +144,7 @@ void carry_out(Load& load, const calls::DriverTable& driver, CUdevice device, co
     return;
   }
   load.may_print = may_print(image);
-  load.code = load_code(driver, device, image.data(), library, load.options);
+  load_with_record(load, driver, device, image.data(), name, cache);
   // What no driver accepts is not worth keeping, nor what clients send without asking.
   if (load.code.status == CUDA_SUCCESS && image.size() > wire::ModuleLoad::kAlwaysSent) cache.keep(name, image);
   load.image = {};
@@ -172,30 +195,21 @@ bool answer(Session& session, Load& load) {
     session.finish(load.question, code.status);
     return true;
   }
-  // Large records travel as bulk.
-  const size_t bytes = code.record.size();
-  std::byte* bulk = nullptr;
-  if (bytes > kMaxRecordInFrame && bytes <= wire::kBulkPieceBytes) {
-    bulk = session.link().try_reserve_bulk(bytes);
-    if (!bulk && bytes > kMostRecordInFrame && !session.link().broken()) return false;
-  }
-  CUresult refusal = CUDA_SUCCESS;
-  if (!bulk && bytes > kMostRecordInFrame) {
-    log::error("a module's record has " + std::to_string(bytes) + " bytes, more than an answer holds");
-    refusal = CUDA_ERROR_NOT_SUPPORTED;
-  } else if (!bind(session, load)) {
-    refusal = CUDA_ERROR_INVALID_HANDLE;
-  }
-  if (refusal != CUDA_SUCCESS) {
+  // Large records travel as bulk; what one piece does not hold, the client asks for.
+  const size_t bytes = std::min(code.record.size(), wire::kBulkPieceBytes);
+  std::byte* bulk = bytes > kMaxRecordInFrame ? session.link().try_reserve_bulk(bytes) : nullptr;
+  if (!bulk && bytes > kMostRecordInFrame && !session.link().broken()) return false;
+  if (!bind(session, load)) {
     if (bulk) session.link().cancel_reserved(bulk);
     wire::FrameHeader nobody = load.question;
     nobody.flags = 0;
     unload_later(session, nobody, load.context, code.library, code.handle);
-    session.finish(load.question, refusal);
+    session.finish(load.question, CUDA_ERROR_INVALID_HANDLE);
   } else if (bulk) {
     std::memcpy(bulk, code.record.data(), bytes);
     session.answer_with_bulk(load.question, CUDA_SUCCESS, bulk, bytes);
-  } else {
+    if (bytes < code.record.size()) session.records[load.arguments.module] = std::move(code.record);
+  } else if (!session.link().broken()) {
     session.answer(load.question, CUDA_SUCCESS, code.record);
   }
   return true;
@@ -268,10 +282,28 @@ Frame carry_out_module_unload(Session& session, Invoke& invoke) {
       library ? nullptr : &session.contexts[session.slab(wire::kind_of(handle)).find(handle)->extra];
   session.slab(wire::kind_of(handle)).forget(handle);
   forget_functions(session, handle);
+  session.records.erase(handle);
   if (context && !context->live)
     session.finish(invoke.frame(), CUDA_SUCCESS);  // it went with its context
   else
     unload_later(session, invoke.frame(), context ? context->cu : nullptr, library, value);
+  return Frame::done;
+}
+
+Frame carry_out_module_record(Session& session, Invoke& invoke) {
+  const auto& arguments = invoke.arguments<wire::ModuleRecord>();
+  const auto at = invoke.valid() ? session.records.find(arguments.module) : session.records.end();
+  if (!invoke.valid() || at == session.records.end() || arguments.offset >= at->second.size()) {
+    invoke.refuse();
+    return Frame::done;
+  }
+  const auto rest = std::span(at->second).subspan(arguments.offset);
+  const auto piece = rest.first(std::min(rest.size(), wire::kBulkPieceBytes));
+  std::byte* bulk = session.link().try_reserve_bulk(piece.size());
+  if (!bulk) return session.link().broken() ? Frame::done : Frame::again;
+  std::memcpy(bulk, piece.data(), piece.size());
+  session.answer_with_bulk(invoke.frame(), CUDA_SUCCESS, bulk, piece.size());
+  if (piece.size() == rest.size()) session.records.erase(at);
   return Frame::done;
 }
 

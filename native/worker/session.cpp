@@ -327,6 +327,8 @@ Frame Session::carry_out_message(wire::Message message, Invoke& invoke, const tr
       return carry_out_module_load(*this, invoke);
     case Message::module_unload:
       return carry_out_module_unload(*this, invoke);
+    case Message::module_record:
+      return carry_out_module_record(*this, invoke);
     case Message::module_global:
       carry_out_module_global(*this, invoke);
       break;

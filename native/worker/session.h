@@ -269,6 +269,7 @@ class Session {
     uint64_t received_bytes = 0, image_bytes = 0;
   };
   std::map<wire::Handle, Upload> uploads;
+  std::map<wire::Handle, std::vector<std::byte>> records;  // of modules whose client has not asked for all of it yet
   const ImageCache images;
   uint32_t function_base = 1;
   bool may_print = false;  // some image may hold kernels that print
@@ -386,6 +387,7 @@ void carry_out_wait(Session& session, Invoke& invoke);
 void carry_out_query(Session& session, Invoke& invoke);
 Frame carry_out_module_load(Session& session, Invoke& invoke);
 Frame carry_out_module_unload(Session& session, Invoke& invoke);
+Frame carry_out_module_record(Session& session, Invoke& invoke);
 void carry_out_module_global(Session& session, Invoke& invoke);
 void carry_out_event_elapsed(Session& session, Invoke& invoke);
 void carry_out_function_attribute(Session& session, Invoke& invoke);

@@ -103,6 +103,7 @@ class Workerd {
   // The warm worker died before it took the session: another one is made for it. False: that is not what happened.
   bool start_again(Session& session);
   void tell_usage(Agent* only);
+  void tell_activity(Agent& agent);
   void keep_time(Clock::time_point now);
   Clock::time_point next_deadline(Clock::time_point now) const;
   void end_everything();

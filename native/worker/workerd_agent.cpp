@@ -78,6 +78,7 @@ void Workerd::obey(Agent& agent, std::string_view line) {
     for (auto& [id, session] : sessions_)
       if (session.open) tell(agent, session_line(session));
     tell_usage(&agent);
+    tell_activity(agent);
     tell(agent, "end\n");
   } else if (word == "warm") {
     agent.hears_of_warm = true;
@@ -123,6 +124,20 @@ void Workerd::tell_usage(Agent* only) {
         tell_all(line);
       }
     }
+  }
+}
+
+void Workerd::tell_activity(Agent& agent) {
+  const auto now = Activity::Clock::now();
+  for (auto& [id, session] : sessions_) {
+    if (!session.open) continue;
+    for (const Activity::Use& use : activity_.uses(session.activity_slot, now))
+      tell(agent, Line("activity")
+                      .add("session", session.id)
+                      .add("gpu", wire::uuid_text(use.uuid))
+                      .add("bytes", use.used_bytes)
+                      .add("busy", use.busy_permille)
+                      .finish());
   }
 }
 

@@ -37,7 +37,7 @@ def main():
     control = listen(f"{state}/control.sock")
     ready = f"ready tcp=127.0.0.1:41234 unix={state}/workerd.sock version=0.1.0"
     sessions = {}
-    usage = {}
+    usage, activity = {}, {}
     agents = []
 
     def tell(line):
@@ -53,6 +53,9 @@ def main():
             sessions.pop(number[1], None)
         elif line.startswith("usage"):
             usage[re.search(r"lease=(\S+) gpu=(\S+)", line).groups()] = line
+        elif line.startswith("activity"):
+            activity[re.search(r"session=(\d+) gpu=(\S+)", line).groups()] = line
+            return  # told in lists only
         tell(line)
 
     def close_sessions_of(lease):
@@ -67,7 +70,7 @@ def main():
         if word == "key":
             tell(ready)
         elif word == "status":
-            for known in [*sessions.values(), *usage.values(), "end"]:
+            for known in [*sessions.values(), *usage.values(), *activity.values(), "end"]:
                 tell(known)
         elif word == "revoke" and not os.path.exists(f"{state}/slow-to-revoke"):
             close_sessions_of(rest)

@@ -13,7 +13,7 @@ from scripted_controller import KEY, PATIENCE_S, ScriptedController, scripted_co
 from gpool.channel.messages import Desired, DesiredLease, Refused
 from gpool.hardware.emulated import emulated_uuid
 from gpool.hardware.host import boot_id
-from gpool.model.gpu import LeaseUse
+from gpool.model.gpu import LeaseUse, SessionUse
 from gpool.model.lease import Vgpu
 
 GPU = emulated_uuid("node-t", 0)
@@ -79,7 +79,11 @@ async def test_what_the_node_keeps_for_programs_can_be_set(agent: AgentProcess, 
 async def test_sessions_and_use_are_reported(agent: AgentProcess, controller: ScriptedController) -> None:
     await up(agent, controller)
     await controller.desire(2, lease("l-abc"))
-    agent.happens(OPEN, f"usage lease=l-abc gpu={GPU} bytes=4096 limit=1048576")
+    agent.happens(
+        OPEN,
+        f"usage lease=l-abc gpu={GPU} bytes=4096 limit=1048576",
+        f"activity session=1 gpu={GPU} bytes=4096 busy=250",
+    )
     seen = await controller.until_observed(lambda seen: bool(seen.sessions))
     (session,) = seen.sessions
     assert (session.id, session.lease, session.client_pid, session.worker_pid) == (1, "l-abc", 22, 11)
@@ -87,6 +91,9 @@ async def test_sessions_and_use_are_reported(agent: AgentProcess, controller: Sc
     used = LeaseUse(lease="l-abc", gpu_uuid=GPU, memory_used_bytes=4096)
     await controller.until(lambda: controller.heartbeats[-1:] != [] and used in controller.heartbeats[-1].lease_use)
     assert [use.memory_used_bytes for use in controller.heartbeats[-1].gpu_use] == [4096, 0]
+    doing = SessionUse(session=1, gpu_uuid=GPU, memory_used_bytes=4096, compute_busy_permille=250)
+    await controller.until(lambda: controller.heartbeats[-1].session_use == (doing,))
+    assert [use.compute_busy_permille for use in controller.heartbeats[-1].gpu_use] == [250, 0]
     agent.happens('session id=1 lease=l-abc state=closed reason=client-closed detail=""')
     await controller.until_observed(lambda seen: not seen.sessions)
 

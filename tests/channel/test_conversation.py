@@ -9,6 +9,7 @@ import pytest
 
 from gpool.channel.conversation import ChannelTimes, SocketClosed, converse
 from gpool.channel.messages import (
+    PROTOCOL,
     AgentMessage,
     Desired,
     Heartbeat,
@@ -153,8 +154,8 @@ async def test_a_second_connection_of_the_same_agent_replaces_the_first(stage: P
         ),
         ([Heartbeat()], "the agent's first message was heartbeat; it must be hello", False),
         (
-            [HELLO.model_copy(update={"protocol": 2})],
-            "speaks protocol 2, controller 0.1.0 speaks 1; install the same",
+            [HELLO.model_copy(update={"protocol": PROTOCOL + 1})],
+            f"speaks protocol {PROTOCOL + 1}, controller 0.1.0 speaks {PROTOCOL}; install the same",
             False,
         ),
         ([HELLO, HELLO], "said hello twice", True),

@@ -90,14 +90,23 @@ def test_use_is_shown(pool: GpoolHome) -> None:
         "node-a",
         f"session id=7 lease={process.lease} pid=1 client=2 host=here command=train state=open",
         f"usage lease={process.lease} gpu={gpu} bytes=268435456 limit=1073741824",
+        f"activity session=7 gpu={gpu} bytes=268435456 busy=421",
     )
     # The next sentence about this node is a heartbeat; a lease that is renewed until then sees it.
     for _ in range(int(PATIENCE_S)):
         (shown,) = pool.json("smi", "--node", "node-a")
-        if shown["vgpus"][0]["memory_used_bytes"]:
+        if shown["processes"]:
             break
     assert shown["vgpus"][0]["memory_used_bytes"] == 256 << 20
-    assert "256 MiB / 1 GiB" in pool("smi").stdout
+    (doing,) = shown["processes"]
+    assert (shown["compute_busy_permille"], doing["compute_busy_permille"]) == (421, 421)
+    assert (doing["lease"], doing["host"], doing["pid"], doing["command"]) == (process.lease, "here", 2, "train")
+    table = pool("smi").stdout
+    assert "256 MiB / 1 GiB" in table
+    assert "42% busy" in table
+    *_, last = [line for line in table.splitlines() if line.strip()]
+    assert last.split()[0] == process.lease
+    assert last.split()[-5:] == ["2", "256", "MiB", "42%", "train"]
     (lease,) = pool.json("ps")
     assert [session["command"] for session in lease["sessions"]] == ["train"]
     close(process)

@@ -78,3 +78,30 @@ def test_the_second_program_sends_a_name(
         workerd.wait_until_idle()
     assert sent[0] > image.stat().st_size
     assert sent[1] < FEW_BYTES
+
+
+MANY_KERNELS = """
+import sys; sys.path.insert(0, sys.argv[2])
+from ctypes import byref, c_void_p
+from cuda.driver import Driver
+driver = Driver(sys.argv[1]); driver.start()
+image = b".version 8.0\\n.target sm_80\\n.address_size 64\\n"
+image += b"".join(b".visible .entry k%06d() { ret; }\\n" % number for number in range(25000))
+module, function = c_void_p(), c_void_p()
+driver.check("cuModuleLoadData", byref(module), image)
+driver.check("cuModuleGetFunction", byref(function), module, b"k024999")
+driver.check("cuLaunchKernel", function, 1, 1, 1, 1, 1, 1, 0, None, None, None)
+driver.check("cuCtxSynchronize")
+print("launched the last")
+"""
+
+
+@pytest.mark.parametrize("transport", ["shm", "tcp"])
+def test_a_module_of_very_many_kernels(native: Path, workerd: Workerd, transport: str) -> None:
+    """Its record has more than 2 MiB and comes in two answers."""
+    endpoint = f"unix:{workerd.unix_path}" if transport == "shm" else f"tcp:{workerd.tcp}"
+    command = [sys.executable, "-c", MANY_KERNELS, str(native / "client" / "libcuda.so.1")]
+    command += [str(Path(__file__).resolve().parents[1])]
+    environment = os.environ | {"GPOOL_ENDPOINTS": endpoint}
+    done = subprocess.run(command, env=environment, timeout=60, capture_output=True, text=True)
+    assert done.stdout == "launched the last\n", done.stderr

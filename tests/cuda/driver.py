@@ -105,6 +105,38 @@ class Copy3D(ctypes.Structure):
     ]  # fmt: skip
 
 
+class Copy3DPeer(ctypes.Structure):
+    """CUDA_MEMCPY3D_PEER."""
+
+    _fields_ = [
+        ("src_x", c_size_t), ("src_y", c_size_t), ("src_z", c_size_t), ("src_lod", c_size_t), ("src_type", c_int),
+        ("src_host", c_void_p), ("src_device", c_uint64), ("src_array", c_void_p), ("src_context", c_void_p),
+        ("src_pitch", c_size_t), ("src_height", c_size_t),
+        ("dst_x", c_size_t), ("dst_y", c_size_t), ("dst_z", c_size_t), ("dst_lod", c_size_t), ("dst_type", c_int),
+        ("dst_host", c_void_p), ("dst_device", c_uint64), ("dst_array", c_void_p), ("dst_context", c_void_p),
+        ("dst_pitch", c_size_t), ("dst_height", c_size_t),
+        ("width", c_size_t), ("height", c_size_t), ("depth", c_size_t),
+    ]  # fmt: skip
+
+
+class BatchAttributes(ctypes.Structure):
+    """CUmemcpyAttributes; orders: 1 stream, 2 during the call, 3 any."""
+
+    _fields_ = [("order", c_int), ("src_hint", c_int * 2), ("dst_hint", c_int * 2), ("flags", c_uint)]
+
+
+class BatchCopy3D(ctypes.Structure):
+    """CUDA_MEMCPY3D_BATCH_OP with pointers on both sides (types 1)."""
+
+    _fields_ = [
+        ("src_type", c_int), ("src", c_uint64), ("src_row", c_size_t), ("src_layer", c_size_t),
+        ("src_hint", c_int * 2),
+        ("dst_type", c_int), ("dst", c_uint64), ("dst_row", c_size_t), ("dst_layer", c_size_t),
+        ("dst_hint", c_int * 2),
+        ("width", c_size_t), ("height", c_size_t), ("depth", c_size_t), ("order", c_int), ("flags", c_uint),
+    ]  # fmt: skip
+
+
 class KernelNode(ctypes.Structure):
     """CUDA_KERNEL_NODE_PARAMS_v2."""
 

@@ -167,7 +167,6 @@ def pointer_attributes(driver: Driver, pointer: int) -> tuple[int, int, int | No
     return kind.value, ordinal.value, host.value, device.value, managed.value & 0xFF
 
 
-@pytest.mark.not_through_the_pool("managed memory is not carried through")
 def test_pointer_attributes_of_known_and_unknown_memory(driver: Driver) -> None:
     driver.start()
     buffer = ctypes.create_string_buffer(16)

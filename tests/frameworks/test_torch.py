@@ -15,8 +15,8 @@ _BODIES = Path(__file__).parent / "bodies"
 _PATIENCE_S = 600.0
 
 
-def _run(driver: Driver, body: str, *arguments: str) -> str:
-    return driver.run([sys.executable, str(_BODIES / body), *arguments], timeout_s=_PATIENCE_S).strip()
+def _run(driver: Driver, body: str, *arguments: str, extra: dict[str, str] | None = None) -> str:
+    return driver.run([sys.executable, str(_BODIES / body), *arguments], _PATIENCE_S, extra).strip()
 
 
 def test_the_device_says_that_it_is_a_dry_run(driver: Driver) -> None:
@@ -47,13 +47,37 @@ def test_graphs_are_captured_and_replayed(driver: Driver) -> None:
 
 
 def test_layers_of_every_library(driver: Driver) -> None:
-    """cuBLAS, cuBLASLt, cuDNN and PyTorch's own kernels, forwards and backwards."""
+    """cuBLAS, cuBLASLt, cuDNN, cuSPARSE and PyTorch's own kernels, forwards and backwards."""
     assert _run(driver, "layers.py") == "every layer ran to the end"
 
 
+def test_compiled_functions(driver: Driver, tmp_path: Path) -> None:
+    """torch.compile; Triton's kernels have PTX, so their numbers are looked at."""
+    where = {"TORCHINDUCTOR_CACHE_DIR": str(tmp_path), "TORCHINDUCTOR_COMPILE_THREADS": "1"}
+    where |= {"TRITON_CACHE_DIR": str(tmp_path / "triton"), "TRITON_DEFAULT_FP_FUSION": "1"}
+    assert _run(driver, "compiled.py", extra=where) == "compiled functions agree with the CPU"
+
+
+def test_mixed_precision(driver: Driver) -> None:
+    """Autocast and a gradient scaler."""
+    assert _run(driver, "mixed_precision.py") == "the scaler went through three steps"
+
+
+def test_the_allocator(driver: Driver) -> None:
+    """Statistics, the limit of a process, pools, expandable segments."""
+    nvml = "none" if driver.workerd is None else "nvml"
+    assert _run(driver, "memory.py", nvml) == "the allocator's numbers agree"
+
+
+def test_the_profiler_sees_the_cpu(driver: Driver) -> None:
+    """CUPTI cannot look into the device; it says so and the program goes on."""
+    assert _run(driver, "profiled.py") == "profiled what the CPU did"
+
+
 def test_processes(driver: Driver) -> None:
-    """A spawned process has a session of its own; a forked one is told that it cannot use the parent's."""
-    assert _run(driver, "processes.py") == "spawned processes computed, the forked one was refused"
+    """A spawned process has a session of its own; a forked one is told that it cannot use the parent's, and a
+    tensor that it cannot leave."""
+    assert _run(driver, "processes.py") == "spawned processes computed, the forked one and the tensor were refused"
 
 
 # Wire operations and round trips that one training step may cost: what PyTorch itself launches, sets, copies and waits
@@ -66,7 +90,7 @@ _BUDGETS = {
 }
 
 
-@pytest.mark.parametrize(("optimizer", "precision"), _BUDGETS, ids="-".join)
+@pytest.mark.parametrize(("optimizer", "precision"), _BUDGETS, ids=[" ".join(one) for one in _BUDGETS])
 def test_what_a_gpt_training_step_costs(driver: Driver, optimizer: str, precision: str) -> None:
     """4 layers, width 256, 2 x 64 tokens, AdamW; steps in the steady state."""
     told = json.loads(_run(driver, "gpt_step.py", optimizer, precision))

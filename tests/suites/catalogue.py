@@ -10,6 +10,7 @@ import tarfile
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 __all__ = ["SUITES", "Place", "Suite"]
 
@@ -41,6 +42,9 @@ class Suite:
     is_body: bool = False
     known: dict[str, str] = field(default_factory=dict)
     """Regular expression for `node id: message` of a failure → why it fails."""
+    fatal: dict[str, str] = field(default_factory=dict)
+    """Name of a test that takes the context, and so all tests after it, along on the emulated GPU directly → why. It
+    is left out there, and counts as failed."""
 
 
 def _installed(package: str) -> Callable[[], str]:
@@ -99,7 +103,7 @@ def _numba_tests() -> Path:
     return Path(spec.origin).parent / "numba" / "cuda" / "tests"
 
 
-def _numba(name: str, what: str, parts: Callable[[Path], list[str]]) -> Suite:
+def _numba(name: str, what: str, parts: Callable[[Path], list[str]], fatal: dict[str, str] | None = None) -> Suite:
     """A part of numba-cuda's own tests; `parts` of the folder that they lie in."""
 
     def arguments(place: Place) -> list[str]:
@@ -112,16 +116,16 @@ def _numba(name: str, what: str, parts: Callable[[Path], list[str]]) -> Suite:
         what=what,
         version=_installed("numba-cuda"),
         arguments=arguments,
-        environment=lambda place: {"CUPY_COMPILE_WITH_PTX": "1", "CUPY_CACHE_DIR": str(place.cache / "cupy")},
+        environment=_cupy_environment,
         known={
             r"test_atomic_add_double.*Regex didn't match": "looks for an instruction that this NVVM spells otherwise",
             r"BrokenProcessPool": "starts a process that imports the test by its name in the source tree",
-            r"cuMemAllocManaged": "managed memory is not carried through the client",
             r"map host memory|test_host_alloc": "the client of this run did not map host memory for kernels",
             r"test_device_arch_specific": "an instruction of one architecture that the emulated GPU does not have",
             r"Timeout": "took longer than the 300 s that a test may take",
             r"test_set_registers": "the emulated GPU has no registers to save: the linker's limit changes nothing",
         },
+        fatal=fatal or {},
     )
 
 
@@ -133,6 +137,23 @@ def _compiler_files(tests: Path) -> list[str]:
     return sorted({f"cudapy.{path.stem}" for path in (tests / "cudapy").glob("test_*.py")} - {*_kernel_files(tests)})
 
 
+def _body(name: str, package: str, client: str, what: str, file: str, **more: Any) -> Suite:
+    """A program of ours in tests/clients/bodies that compares each part of its work with a reference."""
+    return Suite(
+        name=name,
+        client=client,
+        what=what,
+        version=_installed(package),
+        arguments=lambda place: [str(_BODIES / file)],
+        is_body=True,
+        **more,
+    )
+
+
+def _cupy_environment(place: Place) -> dict[str, str]:
+    return {"CUPY_COMPILE_WITH_PTX": "1", "CUPY_CACHE_DIR": str(place.cache / "cupy")}
+
+
 _NEEDS_CLANG = "uses tinygrad's CPU back end, which needs clang"
 
 SUITES = (
@@ -141,40 +162,41 @@ SUITES = (
         "its own tests of the driver and of its documentation (`cudadrv`, `doc_examples`)",
         lambda tests: ["cudadrv", "doc_examples"],
     ),
-    _numba("numba-cuda-kernels", "its own tests of kernels (`cudapy`, a part)", _kernel_files),
+    _numba(
+        "numba-cuda-kernels",
+        "its own tests of kernels (`cudapy`, a part)",
+        _kernel_files,
+        {"test_struct_model_type_arr": "writes ten elements to an array of one; GPUs notice at the end of a page"},
+    ),
     _numba("numba-cuda-compiler", "its own tests of its compiler (`cudapy`, the rest)", _compiler_files),
-    Suite(
-        name="numba-cuda-examples",
-        client="numba-cuda",
-        what="programs as in its documentation, compared with NumPy",
-        version=_installed("numba-cuda"),
-        arguments=lambda place: [str(_BODIES / "numba_kernels.py")],
-        is_body=True,
+    _body(
+        "numba-cuda-examples",
+        "numba-cuda",
+        "numba-cuda",
+        "programs as in its documentation, compared with NumPy",
+        "numba_kernels.py",
     ),
-    Suite(
-        name="cuda-core",
-        client="cuda-core",
-        what="a program with each kind of its objects, compared with NumPy",
-        version=_installed("cuda-core"),
-        arguments=lambda place: [str(_BODIES / "cuda_core_objects.py")],
-        is_body=True,
+    _body(
+        "cuda-core",
+        "cuda-core",
+        "cuda-core",
+        "a program with each kind of its objects, compared with NumPy",
+        "cuda_core_objects.py",
     ),
-    Suite(
-        name="cuda-core-graphs",
-        client="cuda-core",
-        what="its graph builder, compared with NumPy",
-        version=_installed("cuda-core"),
-        arguments=lambda place: [str(_BODIES / "cuda_core_graphs.py")],
-        is_body=True,
+    _body(
+        "cuda-core-graphs",
+        "cuda-core",
+        "cuda-core",
+        "its graph builder, compared with NumPy",
+        "cuda_core_graphs.py",
     ),
-    Suite(
-        name="cupy",
-        client="CuPy",
-        what="generated and raw kernels, compared with NumPy",
-        version=_installed("cupy-cuda13x"),
-        arguments=lambda place: [str(_BODIES / "cupy_arrays.py")],
-        environment=lambda place: {"CUPY_COMPILE_WITH_PTX": "1", "CUPY_CACHE_DIR": str(place.cache / "cupy")},
-        is_body=True,
+    _body(
+        "cupy",
+        "cupy-cuda13x",
+        "CuPy",
+        "generated and raw kernels, compared with NumPy",
+        "cupy_arrays.py",
+        environment=_cupy_environment,
     ),
     Suite(
         name="tinygrad-operators",
@@ -196,13 +218,12 @@ SUITES = (
         folder=_tinygrad(_NEWEST),
         known={"clang": _NEEDS_CLANG, "test_hgemm": "its kernel does not compile: NVRTC finds no cuda_fp16.h here"},
     ),
-    Suite(
-        name="triton",
-        client="Triton",
-        what="vector add, softmax, layer norm and products in six types, compared with NumPy",
-        version=_installed("triton"),
-        arguments=lambda place: [str(_BODIES / "triton_kernels.py")],
+    _body(
+        "triton",
+        "triton",
+        "Triton",
+        "vector add, softmax, layer norm and products in six types, compared with NumPy",
+        "triton_kernels.py",
         environment=lambda place: {"TRITON_CACHE_DIR": str(place.cache / "triton"), "TRITON_DEFAULT_FP_FUSION": "1"},
-        is_body=True,
     ),
 )

@@ -98,6 +98,8 @@ def _run(
 
 
 def _reason(suite: Suite, name: str, message: str) -> str | None:
+    if name in suite.fatal:
+        return suite.fatal[name]
     return next((why for pattern, why in suite.known.items() if re.search(pattern, f"{name}: {message}")), None)
 
 
@@ -114,6 +116,9 @@ def _run_pytest(
         *("-c", os.devnull, "-p", "no:cacheprovider", "--tb=short", f"--timeout={_TEST_LIMIT_S}"),
         *(f"--numprocesses={options.jobs}", *suite.arguments(place), *options.pytest),
     ]
+    fatal = suite.fatal if way == "emulator" and not options.pytest else {}
+    if fatal:
+        command += ["-k", " and ".join(f"not {test}" for test in fatal)]
     with log.open("w") as file:
         subprocess.run(
             command,
@@ -127,7 +132,7 @@ def _run_pytest(
     if not outcomes.exists():
         raise SystemExit(f"{suite.name} did not run to its end; {log} says why")
     found = json.loads(outcomes.read_text())
-    return found["passed"], found["failed"], found["skipped"]
+    return found["passed"], found["failed"] | fatal, found["skipped"]
 
 
 def _run_body(

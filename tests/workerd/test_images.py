@@ -52,7 +52,10 @@ class Programs:
         return self.node.state / "images"
 
     def names(self) -> set[str]:
-        return {path.name for path in self.kept.iterdir()}
+        return {path.name for path in self.kept.iterdir() if path.suffix != ".record"}
+
+    def records(self) -> list[Path]:
+        return sorted(self.kept.glob("*.record"))
 
     def run(self, body: Callable[[Session], None]) -> None:
         """A session that does `body`; when this returns, its worker has ended."""
@@ -183,7 +186,7 @@ def test_images_outlive_workerd_and_half_written_ones_do_not(programs: Programs)
 
 def test_the_image_that_was_used_longest_ago_goes_first(start: Callable[..., Node]) -> None:
     first, second, third = big("1"), big("2"), big("3")
-    programs = with_limit(start, 2 * (len(first) + TAIL))
+    programs = with_limit(start, 2 * (len(first) + TAIL) + 4096)  # and their records
     programs.send(first)
     programs.send(second)
     long_ago = 1_000_000_000
@@ -218,3 +221,84 @@ def test_programs_that_send_the_same_image_at_once(programs: Programs) -> None:
         session.socket.close()
     assert programs.names() == {name(image)}
     assert programs.asks_for(image) == 0
+
+
+def test_the_second_program_takes_the_record_of_the_first(programs: Programs) -> None:
+    """What the driver would say is not asked again: here it would say something else."""
+    image = big("x")
+    programs.send(image)
+    (kept,) = programs.records()
+    assert stat.S_IMODE(kept.stat().st_mode) == 0o600
+    record = bytearray(kept.read_bytes()[32:])
+    struct.pack_into("<i", record, 16 + 24, 417)  # the first attribute of the first kernel
+    kept.write_bytes(hashlib.sha256(record).digest() + record)
+    answers: list[Frame] = []
+    programs.run(lambda session: answers.append(by_name(session, image, module(1))))
+    assert answers[0].arguments[: len(record)] == bytes(record)
+
+
+@pytest.mark.parametrize("damage", ["bit", "short", "empty", "another"])
+def test_a_damaged_record_is_made_again(programs: Programs, damage: str) -> None:
+    image = big("x")
+    programs.send(image)
+    (kept,) = programs.records()
+    right = kept.read_bytes()
+    other = struct.pack("<4I", 0, 0, 0, 0)
+    wrong = {
+        "bit": right[:-1] + bytes([right[-1] ^ 1]),
+        "short": right[:40],
+        "empty": b"",
+        "another": hashlib.sha256(other).digest() + other,
+    }[damage]
+    kept.write_bytes(wrong)
+    answers: list[Frame] = []
+    programs.run(lambda session: answers.append(by_name(session, image, module(1))))
+    assert answers[0].status == 0
+    assert answers[0].arguments[: len(right) - 32] == right[32:]
+    assert kept.read_bytes() == right
+
+
+def test_a_library_and_other_options_have_records_of_their_own(programs: Programs) -> None:
+    image, library = big("x"), 1
+    programs.send(image)
+    optimisation_level = struct.pack("<IIQ", 7, 0, 2)
+
+    def body(session: Session) -> None:
+        digest = hashlib.sha256(image).digest()
+        head = struct.pack("<Q32sQQII", handle(wire.KIND_LIBRARY, 1), digest, len(image), 0, library, 0)
+        assert session.ask(wire.MODULE_LOAD, head).status == 0
+        head = struct.pack("<Q32sQQII", module(2), digest, len(image), 0, 0, 1)
+        assert session.ask(wire.MODULE_LOAD, head + optimisation_level).status == 0
+
+    programs.run(body)
+    assert len(programs.records()) == 3
+
+
+def test_a_record_that_no_answer_holds_comes_in_pieces(programs: Programs) -> None:
+    """Of 25,000 kernels. The pieces are there once, and go with the module."""
+    kernels, length = 25_000, 7
+    source = b".version 8.0\n.target sm_80\n.address_size 64\n"
+    source += b"".join(b".visible .entry k%06d() { ret; }\n" % number for number in range(kernels))
+    image = source + b"\0"
+    piece_bytes = 2 << 20
+
+    def rest(session: Session, offset: int) -> Frame:
+        return session.ask(wire.MODULE_RECORD, struct.pack("<QQ", module(1), offset))
+
+    def body(session: Session) -> None:
+        first = load(session, image, module(1))
+        assert first.status == 0
+        assert len(first.bulk) == piece_bytes
+        assert rest(session, 2**40).status == INVALID_VALUE
+        whole = first.bulk + rest(session, piece_bytes).bulk
+        head = struct.unpack_from("<4I", whole)
+        assert head == (kernels, 0, 0, kernels * length)
+        assert len(whole) == 16 + kernels * 88 + head[3]
+        assert whole.endswith(b"k024999")
+        assert rest(session, piece_bytes).status != 0
+
+        assert load(session, image, module(2)).status == 0
+        session.send(wire.MODULE_UNLOAD, struct.pack("<Q", module(2)))
+        assert session.ask(wire.MODULE_RECORD, struct.pack("<QQ", module(2), piece_bytes)).status != 0
+
+    programs.run(body)

@@ -204,6 +204,12 @@ def test_status_and_usage(node: Node) -> None:
         usage = [values for word, values in lines if word == "usage" and values["bytes"] == str(4 * MIB)]
         assert usage
         assert usage[0]["limit"] == str(64 * MIB)
+        while not (doing := [values for word, values in agent.status() if word == "activity"]):
+            pass
+        (session_line,) = [values for word, values in agent.status() if word == "session"]
+        assert doing[0]["session"] == session_line["id"]
+        assert doing[0]["gpu"] == usage[0]["gpu"]
+        assert doing[0]["busy"] == "0"
         session.goodbye()
     agent.expect("session", state="closed")
     assert agent.status() == []

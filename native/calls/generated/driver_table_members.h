@@ -203,6 +203,7 @@ CUresult (*cuLogsRegisterCallback)(CUlogsCallback, void *, CUlogsCallbackHandle 
 CUresult (*cuLogsUnregisterCallback)(CUlogsCallbackHandle) = &missing;
 CUresult (*cuMemAddressFree)(CUdeviceptr, size_t) = &missing;
 CUresult (*cuMemAddressReserve)(CUdeviceptr *, size_t, size_t, CUdeviceptr, unsigned long long) = &missing;
+CUresult (*cuMemAdvise_v2)(CUdeviceptr, size_t, CUmem_advise, CUmemLocation) = &missing;
 CUresult (*cuMemAllocAsync)(CUdeviceptr *, size_t, CUstream) = &missing;
 CUresult (*cuMemAllocFromPoolAsync)(CUdeviceptr *, size_t, CUmemoryPool, CUstream) = &missing;
 CUresult (*cuMemAllocHost_v2)(void **, size_t) = &missing;
@@ -240,6 +241,9 @@ CUresult (*cuMemPoolImportPointer)(CUdeviceptr *, CUmemoryPool, CUmemPoolPtrExpo
 CUresult (*cuMemPoolSetAccess)(CUmemoryPool, const CUmemAccessDesc *, size_t) = &missing;
 CUresult (*cuMemPoolSetAttribute)(CUmemoryPool, CUmemPool_attribute, void *) = &missing;
 CUresult (*cuMemPoolTrimTo)(CUmemoryPool, size_t) = &missing;
+CUresult (*cuMemPrefetchAsync_v2)(CUdeviceptr, size_t, CUmemLocation, unsigned int, CUstream) = &missing;
+CUresult (*cuMemRangeGetAttribute)(void *, size_t, CUmem_range_attribute, CUdeviceptr, size_t) = &missing;
+CUresult (*cuMemRangeGetAttributes)(void **, size_t *, CUmem_range_attribute *, size_t, CUdeviceptr, size_t) = &missing;
 CUresult (*cuMemRelease)(CUmemGenericAllocationHandle) = &missing;
 CUresult (*cuMemRetainAllocationHandle)(CUmemGenericAllocationHandle *, void *) = &missing;
 CUresult (*cuMemSetAccess)(CUdeviceptr, size_t, const CUmemAccessDesc *, size_t) = &missing;
@@ -313,6 +317,7 @@ CUresult (*cuProfilerInitialize)(const char *, const char *, int) = &missing;
 CUresult (*cuProfilerStart)() = &missing;
 CUresult (*cuProfilerStop)() = &missing;
 CUresult (*cuStreamAddCallback)(CUstream, CUstreamCallback, void *, unsigned int) = &missing;
+CUresult (*cuStreamAttachMemAsync)(CUstream, CUdeviceptr, size_t, unsigned int) = &missing;
 CUresult (*cuStreamBatchMemOp_v2)(CUstream, unsigned int, CUstreamBatchMemOpParams *, unsigned int) = &missing;
 CUresult (*cuStreamBeginCaptureToGraph)(CUstream, CUgraph, const CUgraphNode *, const CUgraphEdgeData *, size_t, CUstreamCaptureMode) = &missing;
 CUresult (*cuStreamBeginCapture_v2)(CUstream, CUstreamCaptureMode) = &missing;

@@ -26,6 +26,8 @@ struct Block {
   uint64_t offset = 0;  // in the physical memory
   unsigned flags = 0;   // of cuMemHostAlloc and cuMemHostRegister
   bool sync_memops = false;
+  bool read_mostly = false;     // advised, of managed memory
+  int preferred = -2;           // likewise: a device, -1 the host, -2 none
   bool internal = false;        // module variables, device heap: not the user's to free
   bool free_pending = false;    // cuMemFreeAsync is queued
   std::vector<uint8_t> access;  // mapped: per device 0 none, 1 read, 3 read and write

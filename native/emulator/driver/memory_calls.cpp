@@ -1,5 +1,6 @@
 // Allocation calls: device, pinned, registered and managed memory, and questions about addresses.
 #include <algorithm>
+#include <cstring>
 
 #include "calls/driver_api.h"
 #include "emulator/driver/context.h"
@@ -327,12 +328,62 @@ CUresult check_hint(CUdeviceptr pointer, size_t bytes) {
 
 }  // namespace
 
-GPOOL_CUDA cuMemAdvise(CUdeviceptr pointer, size_t bytes, CUmem_advise, CUdevice) {
-  return check_hint(pointer, bytes);
+GPOOL_CUDA cuMemAdvise(CUdeviceptr pointer, size_t bytes, CUmem_advise advice, CUdevice device) {
+  GPOOL_CHECK(check_hint(pointer, bytes));
+  memory().update(memory().find(pointer)->begin, [advice, device](Block& block) {
+    switch (advice) {
+      case CU_MEM_ADVISE_SET_READ_MOSTLY:
+      case CU_MEM_ADVISE_UNSET_READ_MOSTLY:
+        block.read_mostly = advice == CU_MEM_ADVISE_SET_READ_MOSTLY;
+        break;
+      case CU_MEM_ADVISE_SET_PREFERRED_LOCATION:
+        block.preferred = device;
+        break;
+      case CU_MEM_ADVISE_UNSET_PREFERRED_LOCATION:
+        block.preferred = CU_DEVICE_INVALID;
+        break;
+      default:
+        break;  // who will access it changes nothing, and is not kept
+    }
+  });
+  return CUDA_SUCCESS;
 }
 
-GPOOL_CUDA cuMemAdvise_v2(CUdeviceptr pointer, size_t bytes, CUmem_advise, CUmemLocation) {
-  return check_hint(pointer, bytes);
+GPOOL_CUDA cuMemAdvise_v2(CUdeviceptr pointer, size_t bytes, CUmem_advise advice, CUmemLocation location) {
+  return cuMemAdvise(pointer, bytes, advice,
+                     location.type == CU_MEM_LOCATION_TYPE_DEVICE ? location.id : CU_DEVICE_CPU);
+}
+
+GPOOL_CUDA cuMemRangeGetAttribute(void* data, size_t room, CUmem_range_attribute attribute, CUdeviceptr pointer,
+                                  size_t bytes) {
+  GPOOL_CHECK(check_hint(pointer, bytes));
+  if (!data || room != sizeof(int)) return CUDA_ERROR_INVALID_VALUE;
+  const std::optional<Block> block = memory().find(pointer);
+  int value = CU_DEVICE_INVALID;  // of prefetches and accesses, nothing is known
+  switch (attribute) {
+    case CU_MEM_RANGE_ATTRIBUTE_READ_MOSTLY:
+      value = block->read_mostly ? 1 : 0;
+      break;
+    case CU_MEM_RANGE_ATTRIBUTE_PREFERRED_LOCATION:
+      value = block->preferred;
+      break;
+    case CU_MEM_RANGE_ATTRIBUTE_ACCESSED_BY:
+    case CU_MEM_RANGE_ATTRIBUTE_LAST_PREFETCH_LOCATION:
+      break;
+    default:
+      return CUDA_ERROR_NOT_SUPPORTED;
+  }
+  std::memcpy(data, &value, sizeof value);
+  return CUDA_SUCCESS;
+}
+
+GPOOL_CUDA cuMemRangeGetAttributes(void** data, size_t* rooms, CUmem_range_attribute* attributes, size_t count,
+                                   CUdeviceptr pointer, size_t bytes) {
+  GPOOL_CHECK(driver().ready());
+  if (!data || !rooms || !attributes || count == 0) return CUDA_ERROR_INVALID_VALUE;
+  for (size_t i = 0; i < count; ++i)
+    GPOOL_CHECK(cuMemRangeGetAttribute(data[i], rooms[i], attributes[i], pointer, bytes));
+  return CUDA_SUCCESS;
 }
 
 GPOOL_CUDA cuMemPrefetchAsync(CUdeviceptr pointer, size_t bytes, CUdevice, CUstream stream_handle) {

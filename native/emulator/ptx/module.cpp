@@ -127,7 +127,8 @@ bool ModuleText::read_function(Lexer& lexer, bool entry, bool external, SyntaxEr
     return false;
   }
   Kernel kernel;
-  uint32_t most_registers = 248;
+  // The number is an estimate: without a word about threads it must leave room for a block of 1,024.
+  uint32_t most_registers = 64;
   while (lexer.peek().kind == Token::Kind::word && lexer.peek().text[0] == '.') {
     Token word = lexer.take();
     uint32_t extent[3];

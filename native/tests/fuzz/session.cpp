@@ -298,6 +298,7 @@ void target_seeds(std::vector<std::vector<uint8_t>>& inputs) {
   one(Message::wait, wire::Wait{wire::Wait::context, 0, handle(Kind::context, 1)});
   one(Message::query, wire::Wait{wire::Wait::stream, 0, 0});
   one(Message::module_unload, wire::ModuleUnload{module});
+  one(Message::module_record, wire::ModuleRecord{module, 0});
   one(Message::module_global, wire::ModuleGlobal{module, 6, 0}, std::string_view("answer"));
   one(Message::function_attribute, wire::FunctionAttribute{function, 8, 1024, -1, 0});
   one(Message::occupancy, wire::Occupancy{function, 64, 0, 0});

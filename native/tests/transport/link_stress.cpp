@@ -369,7 +369,7 @@ int full(Ends& ends, uint64_t seed) {
     }
     // Nobody receives before it has been full itself: who gets this far has a peer that was full first and drains
     // already.
-    if (sent > 1000) break;
+    if (sent > 100) break;
   }
   if (sent < 8) die("The bulk area was full at once.");
   uint64_t expected = 0;

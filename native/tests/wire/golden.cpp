@@ -143,6 +143,7 @@ void write_messages() {
   GOLDEN(Wait, n.all(v.what, v.handle))
   GOLDEN(ModuleLoad, n.all(v.module, v.sha256, v.image_bytes, v.offset, v.flags, v.option_count))
   GOLDEN(ModuleUnload, n.all(v.module))
+  GOLDEN(ModuleRecord, n.all(v.module, v.offset))
   GOLDEN(ModuleGlobal, n.all(v.module, v.name_bytes, v.device))
   GOLDEN(ModuleGlobalReply, n.all(v.address, v.bytes))
   GOLDEN(EventElapsed, n.all(v.start, v.end))

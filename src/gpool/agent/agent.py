@@ -190,13 +190,16 @@ class Agent:
     async def _beat(self, connection: Connection, every_s: float) -> None:
         while True:
             await asyncio.sleep(every_s)
-            self._workerd.refresh()
+            await self._workerd.refresh()
             gpus = self._source.gpus()
             if gpus != self._gpus:
                 log.warning("the GPUs of this node have changed", before=len(self._gpus), now=len(gpus))
                 self._gpus = gpus
                 self._changed.set()
-            await connection.send(Heartbeat(gpu_use=self._gpu_use(), lease_use=self._workerd.ledger.lease_use()))
+            ledger = self._workerd.ledger
+            await connection.send(
+                Heartbeat(gpu_use=self._gpu_use(), lease_use=ledger.lease_use(), session_use=ledger.session_use())
+            )
 
     def _observed(self, connection: Connection, counter: int) -> Observed:
         ledger = self._workerd.ledger
@@ -209,6 +212,7 @@ class Agent:
             sessions=tuple(ledger.sessions.values()),
             gpu_use=self._gpu_use(),
             lease_use=ledger.lease_use(),
+            session_use=ledger.session_use(),
         )
 
     def _gpu_use(self) -> tuple[GpuUse, ...]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pydantic import ValidationError
 
 from gpool.agent.control_lines import ControlLine
-from gpool.model.gpu import GpuUse, LeaseUse
+from gpool.model.gpu import GpuUse, LeaseUse, SessionUse
 from gpool.model.session import Session
 
 __all__ = ["WorkerdLedger"]
@@ -22,6 +22,8 @@ class WorkerdLedger:
         self._node = node
         self.sessions: dict[int, Session] = {}
         self.use: dict[tuple[str, str], LeaseUse] = {}
+        self._activity: list[SessionUse] = []
+        self._activity_listed: list[SessionUse] = []
         self._unmentioned_sessions: set[int] | None = None
         self._unmentioned_use: set[tuple[str, str]] | None = None
 
@@ -29,12 +31,14 @@ class WorkerdLedger:
         """workerd has ended, and all sessions with it."""
         self.sessions.clear()
         self.use.clear()
+        self._activity = []
         self._unmentioned_sessions = self._unmentioned_use = None
 
     def begin_status(self) -> None:
         """All lines up to the next `end` belong to a complete list."""
         self._unmentioned_sessions = set(self.sessions)
         self._unmentioned_use = set(self.use)
+        self._activity_listed = []
 
     def apply(self, line: ControlLine) -> bool:
         """Take in a line; True when the sessions have changed.
@@ -45,6 +49,8 @@ class WorkerdLedger:
             return self._session(line.values)
         if line.kind == "usage":
             self._usage(line.values)
+        elif line.kind == "activity":
+            self._note_activity(line.values)
         elif line.kind == "end":
             return self._end()
         return False
@@ -81,7 +87,22 @@ class WorkerdLedger:
             self._unmentioned_use.discard(key)
         self.use[key] = use
 
+    def _note_activity(self, values: dict[str, str]) -> None:
+        """Told in lists only, and whole each time: a moment is over with the next list."""
+        try:
+            self._activity_listed.append(
+                SessionUse(
+                    session=int(values.get("session", "-1")),
+                    gpu_uuid=values.get("gpu", ""),
+                    memory_used_bytes=int(values.get("bytes", "0")),
+                    compute_busy_permille=int(values.get("busy", "0")),
+                )
+            )
+        except ValidationError as error:
+            raise ValueError(f"not an activity: {error.errors()[0]['msg']}") from error
+
     def _end(self) -> bool:
+        self._activity, self._activity_listed = self._activity_listed, []
         gone = self._unmentioned_sessions or set()
         for number in gone:
             self.sessions.pop(number, None)
@@ -99,13 +120,24 @@ class WorkerdLedger:
         live = self.leases_with_sessions()
         return tuple(use for use in self.use.values() if use.lease in live)
 
+    def session_use(self) -> tuple[SessionUse, ...]:
+        """What each session did at the time of the last complete list."""
+        return tuple(use for use in self._activity if use.session in self.sessions)
+
     def gpu_use(self, gpu_uuids: tuple[str, ...]) -> tuple[GpuUse, ...]:
-        """What the leases use of each GPU together."""
+        """What the leases use of each GPU together, and how busy their sessions keep it."""
         totals = dict.fromkeys(gpu_uuids, 0)
         for use in self.lease_use():
             if use.gpu_uuid in totals:
                 totals[use.gpu_uuid] += use.memory_used_bytes
-        return tuple(GpuUse(gpu_uuid=uuid, memory_used_bytes=total) for uuid, total in totals.items())
+        busy = dict.fromkeys(gpu_uuids, 0)
+        for session in self.session_use():
+            if session.gpu_uuid in busy:
+                busy[session.gpu_uuid] += session.compute_busy_permille
+        return tuple(
+            GpuUse(gpu_uuid=uuid, memory_used_bytes=total, compute_busy_permille=min(busy[uuid], 1000))
+            for uuid, total in totals.items()
+        )
 
 
 def _number(text: str | None) -> int | None:

@@ -28,6 +28,7 @@ __all__ = ["Workerd", "WorkerdSettings"]
 
 START_PATIENCE_S = 20.0
 READY_PATIENCE_S = 20.0
+LIST_PATIENCE_S = 1.0
 STOP_PATIENCE_S = 10.0
 REAP_PATIENCE_S = 2.0
 POLL_S = 0.02  # between looks at a socket that is about to appear
@@ -109,10 +110,15 @@ class Workerd:
         """Keep only those revocations for a later workerd whose tickets may still be within their time."""
         self._revoked = {lease: None for lease in self._revoked if lease in still_revoked}
 
-    def refresh(self) -> None:
-        """Have workerd tell everything again."""
-        if self._greeted and not self._listing:
-            self._list()
+    async def refresh(self) -> None:
+        """Have workerd tell everything again, and wait for that for a moment."""
+        if not self._greeted:
+            return
+        listed = asyncio.Event()
+        self._ask_status(listed.set)
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(LIST_PATIENCE_S):
+                await listed.wait()
 
     # Its life.
 

@@ -17,7 +17,7 @@ from typing import Annotated, Literal
 from pydantic import Field, StrictBool, StrictFloat, StrictInt, StringConstraints, TypeAdapter
 
 from gpool.model.base import LeaseId, Model, NodeName, Text
-from gpool.model.gpu import Gpu, GpuUse, LeaseUse
+from gpool.model.gpu import Gpu, GpuUse, LeaseUse, SessionUse
 from gpool.model.lease import Vgpu
 from gpool.model.session import Session
 
@@ -39,7 +39,7 @@ __all__ = [
 
 CONNECT_PATH = "/api/v1/agents/connect"
 
-PROTOCOL = 1
+PROTOCOL = 2
 """Raised when an older side could misunderstand; a controller refuses agents of another protocol."""
 
 Counter = Annotated[StrictInt, Field(ge=0)]
@@ -76,6 +76,7 @@ class Observed(Model):
     sessions: tuple[Session, ...] = ()
     gpu_use: tuple[GpuUse, ...] = ()
     lease_use: tuple[LeaseUse, ...] = ()
+    session_use: tuple[SessionUse, ...] = ()
 
 
 class Heartbeat(Model):
@@ -84,6 +85,7 @@ class Heartbeat(Model):
     kind: Literal["heartbeat"] = "heartbeat"
     gpu_use: tuple[GpuUse, ...] = ()
     lease_use: tuple[LeaseUse, ...] = ()
+    session_use: tuple[SessionUse, ...] = ()
 
 
 class Welcome(Model):

@@ -1,4 +1,4 @@
-"""`gpool smi`: GPUs, the vGPUs on them, and what they use."""
+"""`gpool smi`: GPUs, the vGPUs and processes on them, and what they use."""
 
 from __future__ import annotations
 
@@ -13,12 +13,28 @@ from gpool.model.sizes import format_bytes
 __all__ = ["command"]
 
 
+_PROCESS_COLUMNS = [
+    ("LEASE", "left"),
+    ("OWNER", "left"),
+    ("NODE", "left"),
+    ("GPU", "left"),
+    ("HOST", "left"),
+    ("PID", "right"),
+    ("MEMORY", "right"),
+    ("BUSY", "right"),
+    ("COMMAND", "left"),
+]
+
+
 @click.command()
 @click.option("--node", metavar="NAME", help="Only GPUs of this node.")
 @json_option
 @pool_options
 def command(pool: ApiClient, node: str | None, as_json: bool) -> None:
-    """Show the GPUs of the pool, the vGPUs that leases have on them, memory used and limits.
+    """Show the GPUs of the pool, the vGPUs that leases have on them, and the processes that use them.
+
+    Busy is the part of the last second in which work was under way, for a GPU whoever caused it. Nodes report every
+    few seconds.
 
     \b
     gpool smi
@@ -40,6 +56,9 @@ def command(pool: ApiClient, node: str | None, as_json: bool) -> None:
     ]
     rows = [row for gpu in gpus for row in _rows(gpu)]
     echo_table(columns, rows, empty="the pool has no GPU yet; `gpool node ls` shows its nodes")
+    processes = [row for gpu in gpus for row in _process_rows(gpu)]
+    if processes:
+        echo_table(_PROCESS_COLUMNS, processes, empty="")
 
 
 def _rows(gpu: dict[str, Any]) -> list[list[str]]:
@@ -61,6 +80,23 @@ def _rows(gpu: dict[str, Any]) -> list[list[str]]:
         compute = f"{vgpu['compute_permille'] / 10:g}%"
         rows.append(["", "", f"└ {vgpu['lease']} vGPU {vgpu['ordinal']}", _memory(vgpu), compute, vgpu["owner"]])
     return rows
+
+
+def _process_rows(gpu: dict[str, Any]) -> list[list[str]]:
+    return [
+        [
+            one["lease"],
+            one["owner"],
+            gpu["node"],
+            f"{gpu['index']}",
+            one["host"] or "-",
+            "-" if one["pid"] is None else f"{one['pid']}",
+            format_bytes(one["memory_used_bytes"]),
+            f"{one['compute_busy_permille'] / 10:.0f}%",
+            one["command"],
+        ]
+        for one in gpu["processes"]
+    ]
 
 
 def _memory(device: dict[str, Any]) -> str:

@@ -45,7 +45,7 @@ from gpool.lifecycle.node import (
     begin_node,
     node_deadline,
 )
-from gpool.model.gpu import GpuUse, LeaseUse
+from gpool.model.gpu import GpuUse, LeaseUse, SessionUse
 from gpool.model.ids import make_id
 from gpool.model.lease import Lease, LeaseRequest, LeaseState
 from gpool.model.node import Node, NodeState
@@ -74,6 +74,7 @@ class NodeNow:
     sessions: tuple[Session, ...] = ()
     gpu_use: tuple[GpuUse, ...] = ()
     lease_use: tuple[LeaseUse, ...] = ()
+    session_use: tuple[SessionUse, ...] = ()
 
 
 class LivePool:
@@ -362,13 +363,15 @@ class LivePool:
             settled = observed.desired_counter > 0 and reachable and not strays
             node = self.nodes[link.node]
             changes.apply_to_node(node, StateObserved(observed.gpus, observed.unix_path, observed.tcp, settled))
-            self.now_on[link.node] = NodeNow(observed.sessions, observed.gpu_use, observed.lease_use)
+            self.now_on[link.node] = NodeNow(
+                observed.sessions, observed.gpu_use, observed.lease_use, observed.session_use
+            )
 
     async def heartbeat(self, link: AgentLink, heartbeat: Heartbeat) -> None:
         """See `AgentDesk`."""
         if self._links.get(link.node) is link:
             sessions = self.now_on.get(link.node, NodeNow()).sessions
-            self.now_on[link.node] = NodeNow(sessions, heartbeat.gpu_use, heartbeat.lease_use)
+            self.now_on[link.node] = NodeNow(sessions, heartbeat.gpu_use, heartbeat.lease_use, heartbeat.session_use)
 
     async def leave(self, link: AgentLink) -> None:
         """See `AgentDesk`."""

@@ -6,7 +6,7 @@ from gpool.controller.live_pool import LivePool, NodeNow
 from gpool.model.gpu import Gpu
 from gpool.model.lease import Lease, LeaseState, LeaseView
 from gpool.model.node import Node
-from gpool.model.views import GpuView, NodeView, RenewAnswer, SessionTicket, VgpuView
+from gpool.model.views import GpuView, NodeView, ProcessView, RenewAnswer, SessionTicket, VgpuView
 from gpool.scheduler.demand import reserved_permille
 from gpool.security.tickets import TICKET_LIFETIME_S, Ticket, TicketVgpu, seal_ticket
 
@@ -58,7 +58,32 @@ def _gpu_view(pool: LivePool, node: Node, gpu: Gpu) -> GpuView:
             VgpuView(**dict(vgpu), lease=lease.id, owner=lease.owner, memory_used_bytes=used_by.get(lease.id, 0))
             for lease, vgpu in here
         ),
+        processes=_process_views(pool, now, gpu),
     )
+
+
+def _process_views(pool: LivePool, now: NodeNow, gpu: Gpu) -> tuple[ProcessView, ...]:
+    """The sessions that have a context on the GPU."""
+    sessions = {session.id: session for session in now.sessions}
+    views = []
+    for use in now.session_use:
+        session = sessions.get(use.session)
+        if session is None or use.gpu_uuid != gpu.uuid:
+            continue
+        lease = pool.leases.get(session.lease)
+        views.append(
+            ProcessView(
+                session=session.id,
+                lease=session.lease,
+                owner=lease.owner if lease else "",
+                host=session.client_host,
+                pid=session.client_pid,
+                command=session.command,
+                memory_used_bytes=use.memory_used_bytes,
+                compute_busy_permille=use.compute_busy_permille,
+            )
+        )
+    return tuple(views)
 
 
 def renew_answer(pool: LivePool, lease: Lease) -> RenewAnswer:

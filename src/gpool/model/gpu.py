@@ -6,7 +6,7 @@ from pydantic import Field, StrictBool, StrictInt
 
 from gpool.model.base import Bytes, GpuUuid, LeaseId, Model, Permille, Text
 
-__all__ = ["Gpu", "GpuUse", "LeaseUse"]
+__all__ = ["Gpu", "GpuUse", "LeaseUse", "SessionUse"]
 
 
 class Gpu(Model):
@@ -37,3 +37,13 @@ class LeaseUse(Model):
     lease: LeaseId
     gpu_uuid: GpuUuid
     memory_used_bytes: Bytes = 0
+
+
+class SessionUse(Model):
+    """What one session uses of one GPU now; only where it has a context."""
+
+    session: Annotated[StrictInt, Field(ge=0)]
+    gpu_uuid: GpuUuid
+    memory_used_bytes: Bytes = 0
+    compute_busy_permille: Permille = 0
+    """Part of the last second in which work of the session was under way."""

@@ -16,6 +16,7 @@ __all__ = [
     "Health",
     "NodeView",
     "Problem",
+    "ProcessView",
     "RenewAnswer",
     "SessionTicket",
     "TokenCreated",
@@ -45,6 +46,23 @@ class VgpuView(Vgpu):
     memory_used_bytes: Bytes = 0
 
 
+class ProcessView(Model):
+    """A process that has a context on a GPU: whose it is and what it does there."""
+
+    session: Annotated[StrictInt, Field(ge=0)]
+    """Number of its session on the node."""
+    lease: str
+    owner: str
+    host: Text
+    """Where it runs."""
+    pid: StrictInt | None
+    """On that host."""
+    command: Text
+    memory_used_bytes: Bytes
+    compute_busy_permille: Permille
+    """Part of the last second in which work of the process was under way."""
+
+
 class GpuView(Gpu):
     """`GET /api/v1/gpus`: a GPU, where it is, and who shares it."""
 
@@ -56,7 +74,9 @@ class GpuView(Gpu):
     """What the node measured last."""
     compute_reserved_permille: Permille
     compute_busy_permille: Permille | None
+    """Part of the last second in which it was busy, whoever kept it so; null where it cannot be measured."""
     vgpus: tuple[VgpuView, ...]
+    processes: tuple[ProcessView, ...] = ()
 
 
 class NodeView(Node):

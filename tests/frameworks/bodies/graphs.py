@@ -64,5 +64,13 @@ source.copy_(torch.arange(1000, 2000))
 copying.replay()
 assert torch.equal(copy.cpu(), torch.arange(1000, 2000))
 captured.item()
+
+# PyTorch's own way: forward and backward as two graphs that share a pool of memory.
+graphed = torch.cuda.make_graphed_callables(model, (torch.randn(32, 64, device="cuda", requires_grad=True),))
+for _ in range(3):
+    graphed(torch.randn(32, 64).cuda().requires_grad_()).sum().backward()
+    optimizer.step()
+    optimizer.zero_grad()
+torch.cuda.synchronize()
 graph.reset()
 print("replays cost", (after[0] - before[0]) / 10, "wire operations")  # noqa: T201

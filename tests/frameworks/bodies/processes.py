@@ -1,9 +1,11 @@
-"""Processes: a spawned one has the device to itself, a forked one is told that it cannot have it."""
+"""Processes: a spawned one has the device to itself, a forked one is told that it cannot have it, and a tensor on the
+device cannot be handed to another (CUDA's handles between processes are not served)."""
 
 from __future__ import annotations
 
 import os
 import sys
+from multiprocessing.reduction import ForkingPickler
 
 import torch
 from torch import multiprocessing
@@ -37,8 +39,15 @@ def main() -> None:
             os._exit(0 if "forked subprocess" in str(refused) else 2)
         os._exit(1)
     assert os.waitpid(child, 0)[1] == 0
+
+    try:
+        ForkingPickler.dumps(kept)
+        raise SystemExit("a tensor of the device was made ready for another process")
+    except RuntimeError as refused:
+        sentence = str(refused)
+        assert "operation not supported" in sentence, sentence
     assert torch.equal(kept.cpu(), torch.arange(1000))
-    print("spawned processes computed, the forked one was refused")  # noqa: T201
+    print("spawned processes computed, the forked one and the tensor were refused")  # noqa: T201
 
 
 if __name__ == "__main__":
