@@ -151,7 +151,12 @@ def _sharing(folder: Path, runs: Mapping[str, Any]) -> None:
         "that departments were owed (what they wanted, up to their guarantee) that they had; *starved* the part of the time in which a department",
         "wants something that its guarantee would cover, and is refused. The numbers are about the jobs that fit into their department's own",
         "GPUs, which are the same for all three; those that do not (*never ran*) can only run where GPUs are shared, and load the cluster there.",
-        "Moving from one way of sharing to another changes who waits, so that a mean alone says little: look at all columns.",
+        "",
+        "How to read it: the departments ask for more than there is for weeks, so that somebody waits for days whatever the rules. One queue for",
+        "all lets the department with the most jobs keep everybody from what is theirs (*kept*, *starved*). With queues nobody waits for the",
+        "sake of an idle GPU of others, guarantees are kept, and the price is told beside it: jobs that are ended, and work that is done again. No",
+        "way is the best in every column. Where each has its own GPUs, small jobs pass a large one that would exceed the limit, which makes",
+        "the mean slowdown small and the longest waits long; gpool keeps GPUs for the first job of each queue.",
     ]
     for gpus in sorted({int(key.split("/")[0]) for key in runs}):
         chosen = {name: runs[f"{gpus}/{name}"] for name in SHARINGS if f"{gpus}/{name}" in runs}
