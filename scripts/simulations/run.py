@@ -28,6 +28,7 @@ POLICIES = ("gpool", "gpool+remote", "fgd", "bestfit", "packing", "clustering", 
 SIZES = (384, 512)
 POOLS = (1_000, 3_000, 6_212, 12_500, 25_000, 50_000, 100_000)
 CHECKPOINT_S = 3600.0
+EVERY_S = 300.0
 
 
 def main() -> None:
@@ -86,7 +87,7 @@ def _sharings(jobs: Path) -> Iterable[Work]:
 
 
 def _share(jobs: Path, gpus: int, sharing: str) -> dict[str, Any]:
-    return asdict(run_sharing(read_jobs(jobs), gpus, sharing, checkpoint_s=CHECKPOINT_S))
+    return asdict(run_sharing(read_jobs(jobs), gpus, sharing, checkpoint_s=CHECKPOINT_S, every_s=EVERY_S))
 
 
 def _run_missing(executor: ProcessPoolExecutor, results: dict[str, Any], part: str, work: Iterable[Work]) -> None:

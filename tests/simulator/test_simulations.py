@@ -126,7 +126,7 @@ def test_borrowing_helps_who_borrows_and_reclaim_him_who_lends(tmp_path: Path) -
         *[Job(5 * DAY, 4 * DAY, 1, "calm") for _ in range(8)],
         Job(9 * DAY, 60, 1, "busy"),
     )
-    partition, fifo, shared = (run_sharing(jobs, 16, sharing) for sharing in ("partition", "fifo", "gpool"))
+    partition, fifo, shared = (run_sharing(jobs, 16, sharing, every_s=0) for sharing in ("partition", "fifo", "gpool"))
     assert shared.starved == 0
     assert shared.kept == 1
     assert fifo.starved > 0

@@ -89,16 +89,26 @@ def openb(
     show_default=True,
     help="Seconds between checkpoints, from the last of which a preempted job goes on; 0: from where it was.",
 )
+@click.option(
+    "--every",
+    "every_s",
+    type=click.FloatRange(0),
+    default=60.0,
+    show_default=True,
+    help="Seconds between the scheduler's looks; 0: whenever something happens.",
+)
 @_processes
 @_json
-def philly(jobs: Path, gpus: int, sharing: tuple[str, ...], checkpoint_s: float, processes: int, as_json: bool) -> None:
+def philly(
+    jobs: Path, gpus: int, sharing: tuple[str, ...], checkpoint_s: float, every_s: float, processes: int, as_json: bool
+) -> None:
     """Who waits how long when departments share GPUs."""
     from concurrent.futures import ProcessPoolExecutor
     from functools import partial
 
     from gpool.simulator.philly import SHARINGS, read_jobs, run_sharing
 
-    run = partial(run_sharing, read_jobs(jobs), gpus, checkpoint_s=checkpoint_s)
+    run = partial(run_sharing, read_jobs(jobs), gpus, checkpoint_s=checkpoint_s, every_s=every_s)
     chosen = sharing or SHARINGS
     if processes == 1 or len(chosen) == 1:
         outcomes = [run(name) for name in chosen]
@@ -149,12 +159,14 @@ def growth(gpus: tuple[int, ...], as_json: bool) -> None:
     if as_json:
         echo_json([asdict(one) for one in found])
         return
-    columns = [(title, "right") for title in ("GPUS", "NODES", "TAKE UP", "DECISION P50", "P99", "CYCLE OF 1000")]
+    columns = [
+        (title, "right") for title in ("GPUS", "NODES", "TAKE UP", "FIRST", "DECISION P50", "P99", "CYCLE OF 1000")
+    ]
     echo_table(
         columns,
         (
             [str(one.gpus), str(one.nodes)]
-            + [f"{value:.2f} ms" for value in (one.build, one.decision_p50, one.decision_p99, one.cycle)]
+            + [f"{value:.2f} ms" for value in (one.build, one.first, one.decision_p50, one.decision_p99, one.cycle)]
             for one in found
         ),
         empty="no pool",

@@ -11,7 +11,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from math import inf
+from math import ceil, inf
 from pathlib import Path
 
 import numpy as np
@@ -150,11 +150,18 @@ class _Watch:
 
 
 def run_sharing(
-    jobs: list[Job], gpus: int, sharing: str, *, checkpoint_s: float = 3600.0, least_run_s: float = 600.0
+    jobs: list[Job],
+    gpus: int,
+    sharing: str,
+    *,
+    checkpoint_s: float = 3600.0,
+    every_s: float = 60.0,
+    least_run_s: float = 600.0,
 ) -> Outcome:
     """One run. Told are the jobs that fit into their department's own GPUs, whatever the sharing, so that runs compare.
 
-    A job that is preempted goes on, later, from its last checkpoint; it writes one every `checkpoint_s`.
+    A job that is preempted goes on, later, from its last checkpoint; it writes one every `checkpoint_s`. The
+    scheduler looks every `every_s` (0: whenever something happens); jobs arrive and end at their own times.
     """
     owed = guarantees(jobs, gpus)
     state = SchedulerState(_cluster(gpus), _tree(owed, sharing))
@@ -187,21 +194,27 @@ def run_sharing(
         return now - since
 
     while arrival < len(able) or finishes:
-        now = min(
+        first = min(
             jobs[able[arrival]].submitted - start if arrival < len(able) else inf, finishes[0][0] if finishes else inf
         )
-        watch.pass_time(now)
+        tick = ceil(first / every_s) * every_s if every_s else first
         stirred = False
-        while finishes and finishes[0][0] <= now:
-            _, number, run = heapq.heappop(finishes)
-            if running.get(number, (0.0, -1))[1] != run:
-                continue  # it was preempted before
-            since = running[number][0]
-            end(number, now)
-            useful += _within(since, now, window) * jobs[number].gpus
-            done[number] = now
-            stirred = len(state.waiting) > 0
-        while arrival < len(able) and jobs[able[arrival]].submitted - start <= now:
+        while True:
+            arrives = jobs[able[arrival]].submitted - start if arrival < len(able) else inf
+            now = min(arrives, finishes[0][0] if finishes else inf)
+            if now > tick or now == inf:
+                break
+            watch.pass_time(now)
+            if finishes and finishes[0][0] <= arrives:
+                _, number, run = heapq.heappop(finishes)
+                if running.get(number, (0.0, -1))[1] != run:
+                    continue  # it was preempted before
+                since = running[number][0]
+                end(number, now)
+                useful += _within(since, now, window) * jobs[number].gpus
+                done[number] = now
+                stirred = True
+                continue
             number = able[arrival]
             arrival += 1
             fresh = ask(number)
@@ -209,6 +222,9 @@ def run_sharing(
             stirred |= fresh.demand not in state.waiting.by_queue.get(fresh.queue, ())
             state.arrive(fresh)
             watch.wait(jobs[number], 1)
+        now = tick
+        watch.pass_time(now)
+        stirred &= len(state.waiting) > 0
         while stirred:
             decision = decide(state, now, room=room)
             for placed, spots in decision.placements:
