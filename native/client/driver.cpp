@@ -13,6 +13,7 @@
 
 #include "base/address_space.h"
 #include "base/log.h"
+#include "client/goodbye.h"
 #include "client/graph_holdings.h"
 #include "client/lease.h"
 #include "client/trace.h"
@@ -103,7 +104,7 @@ bool arenas_are_sound(const transport::Connection& made) {
 // In good order: the worker must not take the program for lost, and wait for it.
 void give_up(transport::Connection& made) {
   if (!made.link) return;
-  (void)transport::say_goodbye(*made.link, 1);
+  (void)say_goodbye(*made.link, 1);
   made.link->close();
 }
 

@@ -11,8 +11,8 @@
 #include "base/log.h"
 #include "client/context.h"
 #include "client/driver.h"
+#include "client/goodbye.h"
 #include "client/host_twin.h"
-#include "transport/handshake.h"
 
 namespace gpool::client {
 
@@ -444,7 +444,7 @@ void Session::end() {
     if (send_mutex_.try_lock()) {
       if (!lost_.load()) {
         const uint64_t sequence = sequence_.load() + 1;
-        if (transport::say_goodbye(*link_, sequence)) {
+        if (say_goodbye(*link_, sequence)) {
           sequence_.store(sequence);
         } else if (!link_->broken()) {  // what was sent before is still on its way
           send_mutex_.unlock();

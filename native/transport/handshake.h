@@ -39,8 +39,6 @@ struct Connection {
 // failed Status with the worker's sentence.
 Status connect_unix(const std::string& path, const ConnectOptions& options, Connection& made);
 Status connect_tcp(const std::string& host_and_port, const ConnectOptions& options, Connection& made);
-// The client's last frame: the session ends in good order. False: no room for it now, or the link is broken.
-bool say_goodbye(Link& link, uint64_t sequence);
 
 // -- the worker's side
 // -------------------------------------------------------------------------------------------------

@@ -12,7 +12,6 @@
 #include "transport/shm_link.h"
 #include "transport/tcp_link.h"
 #include "transport/tcp_socket.h"
-#include "wire/messages.h"
 
 namespace gpool::transport {
 namespace {
@@ -234,19 +233,6 @@ Status connect_tcp(const std::string& host_and_port, const ConnectOptions& optio
   if (error != 0) return not_reachable(host_and_port, std::strerror(error));
   prepare_tcp_socket(socket.get());
   return converse(std::move(socket), host_and_port, false, options, deadline, made);
-}
-
-bool say_goodbye(Link& link, uint64_t sequence) {
-  std::byte* room = link.try_begin(sizeof(wire::FrameHeader));
-  if (room == nullptr) return false;
-  wire::FrameHeader header{};
-  header.frame_bytes = sizeof header;
-  header.call = uint16_t(wire::Message::goodbye);
-  header.sequence = sequence;
-  std::memcpy(room, &header, sizeof header);
-  (void)link.send();
-  (void)link.flush();
-  return true;
 }
 
 }  // namespace gpool::transport
