@@ -544,8 +544,11 @@ GPOOL_CUDA cuGraphDestroyNode(CUgraphNode handle) {
   return CUDA_SUCCESS;
 }
 
-GPOOL_CUDA cuGraphAddDependencies_v2(CUgraph handle, const CUgraphNode* from, const CUgraphNode* to,
-                                     const CUgraphEdgeData*, size_t count) {
+namespace {
+
+// `act(graph, before, after)` for each edge that is named, under the graph's mutex, until one is refused.
+template <class Act>
+CUresult for_each_edge(CUgraph handle, const CUgraphNode* from, const CUgraphNode* to, size_t count, Act act) {
   GraphRef graph;
   GPOOL_CHECK(find_graph(handle, graph));
   if (count && (!from || !to)) return CUDA_ERROR_INVALID_VALUE;
@@ -553,26 +556,27 @@ GPOOL_CUDA cuGraphAddDependencies_v2(CUgraph handle, const CUgraphNode* from, co
     NodeRef before, after;
     GPOOL_CHECK(find_node(from[i], before));
     GPOOL_CHECK(find_node(to[i], after));
-    if (before->graph != graph->handle || after->graph != graph->handle || before == after)
-      return CUDA_ERROR_INVALID_VALUE;
     std::lock_guard lock(graph->mutex);
-    after->after.push_back(before->handle);
+    if (!act(*graph, *before, *after)) return CUDA_ERROR_INVALID_VALUE;
   }
   return CUDA_SUCCESS;
 }
+
+}  // namespace
+
+GPOOL_CUDA cuGraphAddDependencies_v2(CUgraph handle, const CUgraphNode* from, const CUgraphNode* to,
+                                     const CUgraphEdgeData*, size_t count) {
+  return for_each_edge(handle, from, to, count, [](const Graph& graph, const Node& before, Node& after) {
+    if (before.graph != graph.handle || after.graph != graph.handle || &before == &after) return false;
+    after.after.push_back(before.handle);
+    return true;
+  });
+}
 GPOOL_CUDA cuGraphRemoveDependencies_v2(CUgraph handle, const CUgraphNode* from, const CUgraphNode* to,
                                         const CUgraphEdgeData*, size_t count) {
-  GraphRef graph;
-  GPOOL_CHECK(find_graph(handle, graph));
-  if (count && (!from || !to)) return CUDA_ERROR_INVALID_VALUE;
-  for (size_t i = 0; i < count; ++i) {
-    NodeRef before, after;
-    GPOOL_CHECK(find_node(from[i], before));
-    GPOOL_CHECK(find_node(to[i], after));
-    std::lock_guard lock(graph->mutex);
-    if (std::erase(after->after, before->handle) == 0) return CUDA_ERROR_INVALID_VALUE;
-  }
-  return CUDA_SUCCESS;
+  return for_each_edge(handle, from, to, count, [](const Graph&, const Node& before, Node& after) {
+    return std::erase(after.after, before.handle) != 0;
+  });
 }
 GPOOL_CUDA cuGraphAddDependencies(CUgraph graph, const CUgraphNode* from, const CUgraphNode* to, size_t count) {
   return cuGraphAddDependencies_v2(graph, from, to, nullptr, count);
