@@ -55,7 +55,7 @@ test-clients: native $(SUITES)/stamp  ## the test suites of real clients over ea
 	GPOOL_NATIVE="$(CURDIR)/$(BUILD)" "$(SUITES)/bin/python" tests/suites/run.py $(SUITES_FLAGS)
 
 test-frameworks: native $(FRAMEWORKS)/stamp  ## PyTorch in a dry run over each way to a GPU; installs about 3 GB in .venv-frameworks, not part of test
-	@GPOOL_NATIVE="$(CURDIR)/$(BUILD)" timeout 3600 "$(FRAMEWORKS)/bin/python" -m pytest tests/frameworks $(PYTEST_FLAGS)
+	@GPOOL_NATIVE="$(CURDIR)/$(BUILD)" timeout 3600 "$(FRAMEWORKS)/bin/python" -m pytest tests/frameworks --timeout 900 $(PYTEST_FLAGS)
 
 native: $(STAMPS)/tools  ## the native tree with its tests, in build/native
 	@$(use_compiler)

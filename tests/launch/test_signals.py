@@ -17,25 +17,35 @@ from fake_controller import PATIENCE_S, FakeController
 from launcher_process import GpoolRun
 
 COUNTING = """
-import os, signal, sys
+import os, select, signal, sys
 counts = {}
 def say(*words):
-    # Not print: a signal may come in the middle of one, and a buffered stream cannot be entered twice.
     os.write(1, (" ".join(map(str, words)) + "\\n").encode())
 def count(number, frame):
     counts[number] = counts.get(number, 0) + 1
     say("heard", signal.Signals(number).name, counts[number])
+# A signal just before a blocking read does not interrupt it, and Python would hear it only after the next line.
+woken, wakes = os.pipe()
+os.set_blocking(wakes, False)
+signal.set_wakeup_fd(wakes)
 for name in sys.argv[1:]:
     signal.signal(signal.Signals[name], count)
 say("ready")
-while True:
-    line = sys.stdin.readline()
-    if not line or line == "end\\n":
-        break
-    say("read", line.strip())
-sys.exit(sum(counts.values()))
+typed = b""
+more = True
+while more:
+    ready, _, _ = select.select([0, woken], [], [])
+    if woken in ready:
+        os.read(woken, 64)
+    if 0 in ready:
+        more = os.read(0, 4096)
+        *lines, typed = (typed + more).split(b"\\n")
+        for line in lines:
+            if line == b"end":
+                sys.exit(sum(counts.values()))
+            say("read", line.decode())
 """
-"""Says which signals it hears; ends with their number when it reads `end`."""
+"""Says which signals it hears; ends with their number when it reads `end`, with 0 at the end of its input."""
 
 
 @pytest.mark.parametrize(

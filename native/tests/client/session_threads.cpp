@@ -16,6 +16,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <filesystem>
 #include <string>
 #include <thread>
 #include <vector>
@@ -170,7 +171,6 @@ int main(int count, char** arguments) {
   waitpid(workerd, &status, 0);
   if (!WIFEXITED(status) || WEXITSTATUS(status) != 0)
     std::fprintf(stderr, "workerd ended with %d\n", status), ++failures;
-  for (const char* name : {"/workerd.pid", ""})
-    (void)(*name ? unlink((folder + std::string(name)).c_str()) : rmdir(folder));
+  std::filesystem::remove_all(folder);
   return failures == 0 ? 0 : 1;
 }
