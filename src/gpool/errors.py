@@ -14,11 +14,13 @@
     ├── NotAllowed                 403 not-allowed          known, but the role or the owner does not fit
     ├── NotFound                   404 not-found
     │   ├── UnknownLease           404 unknown-lease
+    │   ├── UnknownGpu             404 unknown-gpu
     │   ├── UnknownNode            404 unknown-node
     │   └── UnknownToken           404 unknown-token
     ├── Conflict                   409 conflict
     │   ├── LeaseOver              409 lease-over           the lease is ending or has ended
     │   ├── StaleWrite             409 stale-write          what the writer believed is no longer so
+    │   ├── NodeInUse              409 node-in-use          leases hold vGPUs of it
     │   └── NodeNameTaken          409 node-name-taken
     ├── Unavailable                503 unavailable
     │   ├── ControllerUnreachable  503 controller-unreachable
@@ -54,6 +56,7 @@ __all__ = [
     "LeaseOver",
     "LeaseTimedOut",
     "MalformedBody",
+    "NodeInUse",
     "NodeNameTaken",
     "NotAllowed",
     "NotAuthenticated",
@@ -66,6 +69,7 @@ __all__ = [
     "TokenRevoked",
     "TokenWrong",
     "Unavailable",
+    "UnknownGpu",
     "UnknownLease",
     "UnknownNode",
     "UnknownToken",
@@ -181,6 +185,12 @@ class UnknownLease(NotFound):
     slug, title = "unknown-lease", "Unknown lease"
 
 
+class UnknownGpu(NotFound):
+    """No node has this GPU."""
+
+    slug, title = "unknown-gpu", "Unknown GPU"
+
+
 class UnknownNode(NotFound):
     """No node has this name."""
 
@@ -209,6 +219,12 @@ class StaleWrite(Conflict):
     """Somebody else has changed what this write wanted to change."""
 
     slug, title = "stale-write", "Stale write"
+
+
+class NodeInUse(Conflict):
+    """Leases hold vGPUs of the node."""
+
+    slug, title = "node-in-use", "Node in use"
 
 
 class NodeNameTaken(Conflict):

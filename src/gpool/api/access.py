@@ -5,6 +5,7 @@ from typing import Annotated
 from fastapi import Depends, Request
 from fastapi.security import HTTPBearer
 
+from gpool.controller.acting import acting
 from gpool.controller.live_pool import LivePool
 from gpool.errors import NotAllowed
 from gpool.model.lease import Lease
@@ -29,6 +30,9 @@ Pool = Annotated[LivePool, Depends(_pool)]
 def _user(request: Request, pool: Pool, _documented: Annotated[object, Depends(_scheme)] = None) -> Token:
     token = pool.authenticate(bearer(request.headers.get("authorization")))
     require_role(token, Role.USER, Role.ADMIN)
+    actor = acting.get()
+    if actor is not None:
+        actor.token = token
     return token
 
 

@@ -5,6 +5,7 @@ from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
 
 from gpool.channel.conversation import ChannelTimes, SocketClosed, converse, refuse
 from gpool.channel.messages import CONNECT_PATH
+from gpool.controller.acting import Actor, acting
 from gpool.controller.live_pool import LivePool
 from gpool.errors import GpoolError, InvalidInput
 from gpool.model.token import Role
@@ -57,9 +58,14 @@ async def connect_agent(websocket: WebSocket) -> None:
     await websocket.accept()
     socket = _StarletteSocket(websocket)
     try:
-        require_role(pool.authenticate(bearer(websocket.headers.get("authorization"))), Role.NODE)
+        token = pool.authenticate(bearer(websocket.headers.get("authorization")))
+        require_role(token, Role.NODE)
     except GpoolError as error:
         await refuse(socket, str(error), retry=False)
         await socket.close()
         return
-    await converse(socket, pool, times)
+    reset = acting.set(Actor(websocket.client.host if websocket.client else "", token))
+    try:
+        await converse(socket, pool, times)
+    finally:
+        acting.reset(reset)

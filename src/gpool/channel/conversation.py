@@ -76,6 +76,8 @@ class AgentLink:
     """Set it when the node's desired state has changed."""
     closing: asyncio.Event = field(default_factory=asyncio.Event)
     """Set it to end the connection."""
+    farewell: str = ""
+    """Why it is ended for good: told to the agent, which then ends too. Empty: it may come again."""
     _counter: int = 0
     _observed_counter: int = -1
     _dropped_at: dict[str, int] = field(default_factory=dict)
@@ -169,7 +171,7 @@ async def _hold(socket: AgentSocket, desk: AgentDesk, times: ChannelTimes) -> No
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(_listen(socket, desk, link, times))
                 tasks.create_task(_tell(socket, desk, link))
-                tasks.create_task(_wait_for_closing(link))
+                tasks.create_task(_wait_for_closing(socket, link))
         except* _Over:
             pass
         except* SocketClosed:
@@ -206,8 +208,10 @@ async def _tell(socket: AgentSocket, desk: AgentDesk, link: AgentLink) -> None:
         await socket.send_text(desired.model_dump_json())
 
 
-async def _wait_for_closing(link: AgentLink) -> None:
+async def _wait_for_closing(socket: AgentSocket, link: AgentLink) -> None:
     await link.closing.wait()
+    if link.farewell:
+        await refuse(socket, link.farewell, retry=False)
     raise _Over
 
 

@@ -17,8 +17,9 @@ from typing import Annotated, Literal
 from pydantic import Field, StrictBool, StrictFloat, StrictInt, StringConstraints, TypeAdapter
 
 from gpool.model.base import LeaseId, Model, NodeName, Text
-from gpool.model.gpu import Gpu, GpuUse, LeaseUse, SessionUse
+from gpool.model.gpu import Gpu, GpuFault, GpuUse, LeaseUse, SessionUse
 from gpool.model.lease import Vgpu
+from gpool.model.node import Labels
 from gpool.model.session import Session
 
 __all__ = [
@@ -56,6 +57,8 @@ class Hello(Model):
     """`/proc/sys/kernel/random/boot_id`."""
     generation: Counter
     """Increases at each start of the agent (seconds since the epoch will do)."""
+    labels: Labels | None = None
+    """What the agent says of its node; since protocol 3."""
 
 
 class Observed(Model):
@@ -77,6 +80,8 @@ class Observed(Model):
     gpu_use: tuple[GpuUse, ...] = ()
     lease_use: tuple[LeaseUse, ...] = ()
     session_use: tuple[SessionUse, ...] = ()
+    faults: tuple[GpuFault, ...] | None = None
+    """All faults of its GPUs that stand; null from an agent that does not look for any. Since protocol 3."""
 
 
 class Heartbeat(Model):

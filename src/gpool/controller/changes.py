@@ -1,9 +1,10 @@
 """A set of changes to leases and nodes that is made whole or not at all."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import datetime
 
-from gpool.lifecycle.commands import Command, EndLeasesOnGpus, EndLeasesOnNode
+from gpool.lifecycle.commands import Command, EndLeasesOnGpus, EndLeasesOnNode, RevokeLeasesOnNode
 from gpool.lifecycle.lease import NodeGone, Revoked, apply_to_lease
 from gpool.lifecycle.node import apply_to_node
 from gpool.lifecycle.transitions import Event
@@ -13,7 +14,28 @@ from gpool.scheduler.cycle import schedule_pool
 from gpool.scheduler.pool_state import PoolState
 from gpool.scheduler.snapshot import Plan
 
-__all__ = ["Changes"]
+__all__ = ["Changes", "Done", "RemovedNode"]
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """For the audit log: what somebody did to what."""
+
+    action: str
+    object: str
+    before: str
+    after: str
+
+
+@dataclass(frozen=True, slots=True)
+class RemovedNode:
+    """A node that is to be forgotten."""
+
+    node: Node
+    reason: str
+    """What its agent is told."""
+    forget_token: str | None
+    """Id of the token to revoke."""
 
 
 class Changes:
@@ -26,6 +48,9 @@ class Changes:
         """When all of them happen."""
         self.leases: dict[str, Lease] = {}
         self.nodes: dict[str, Node] = {}
+        self.removed_nodes: list[RemovedNode] = []
+        self.done: list[Done] = []
+        """For the audit log, stored together with the changes."""
         self.commands: list[Command] = []
         """What remains to be done outside, after the changes are stored."""
 
@@ -56,6 +81,15 @@ class Changes:
         self.nodes[node.name] = after
         self._take_on(commands)
 
+    def remove_node(self, node: Node, reason: str, forget_token: str | None) -> None:
+        """Forget the node, whatever else happened to it."""
+        self.nodes.pop(node.name, None)
+        self.removed_nodes.append(RemovedNode(node, reason, forget_token))
+
+    def audit(self, action: str, subject: str, before: str = "", after: str = "") -> None:
+        """Have the audit log say that whoever asked for these changes did this."""
+        self.done.append(Done(action, subject, before, after))
+
     def schedule(self, pool: PoolState) -> Plan:
         """Run a scheduling cycle over the pool as it would be. `pool` has followed it up to now, and follows on."""
         self.tell(pool)
@@ -71,12 +105,14 @@ class Changes:
                 case EndLeasesOnNode(node, reason):
                     for lease_id in self._leases_on(node):
                         self.apply_to_lease(lease_id, NodeGone(node, reason))
-                case EndLeasesOnGpus(node, gpu_uuids):
+                case RevokeLeasesOnNode(node, reason):
                     for lease_id in self._leases_on(node):
-                        lost = [vgpu.gpu_uuid for vgpu in self.lease(lease_id).vgpus if vgpu.node == node]
-                        lost = [gpu_uuid for gpu_uuid in lost if gpu_uuid in gpu_uuids]
-                        if lost:
-                            self.apply_to_lease(lease_id, Revoked(f"node {node} no longer has the GPU {lost[0]}"))
+                        self.apply_to_lease(lease_id, Revoked(reason))
+                case EndLeasesOnGpus(node, gpu_uuids, reason):
+                    for lease_id in self._leases_on(node):
+                        vgpus = self.lease(lease_id).vgpus
+                        if any(vgpu.node == node and vgpu.gpu_uuid in gpu_uuids for vgpu in vgpus):
+                            self.apply_to_lease(lease_id, Revoked(reason))
                 case _:
                     self.commands.append(command)
 

@@ -9,6 +9,7 @@ from gpool.errors import LeaseOver, UnknownLease
 from gpool.lifecycle.lease import Released, Renewed, begin_lease
 from gpool.model.lease import Lease, LeaseRequest, LeaseState
 from gpool.scheduler.admission import check_possible
+from gpool.scheduler.reasons import describe_wish
 
 __all__ = ["LeaseDesk"]
 
@@ -34,6 +35,7 @@ class LeaseDesk(PoolScheduling):
                 lifetime_s=self.times.lifetime_s,
             )
             changes.add_lease(lease, commands)
+            changes.audit("lease.request", lease_id, "", describe_wish(request))
             # Behind a long queue, the next cycle looks at all that came meanwhile, once.
             if self._scheduling is None or self._scheduling.waiting < _PLAN_AT_ONCE:
                 self._lay_plan(changes)
@@ -71,7 +73,9 @@ class LeaseDesk(PoolScheduling):
         """
         async with self._change() as changes:
             if lease_id in self.leases:
+                before = self.leases[lease_id].state
                 changes.apply_to_lease(lease_id, Released(by))
+                changes.audit("lease.release", lease_id, str(before), str(changes.lease(lease_id).state))
         return await self.lease(lease_id)
 
     async def wait_while(self, lease_id: str, states: frozenset[LeaseState], timeout_s: float) -> None:

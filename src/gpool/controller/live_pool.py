@@ -4,6 +4,8 @@ Made of parts that each have one idea; they share `PoolMemory`, which holds ever
 lock.
 """
 
+from gpool.controller.audit_desk import AuditDesk
+from gpool.controller.care_desk import CareDesk
 from gpool.controller.lease_desk import LeaseDesk
 from gpool.controller.node_desk import NodeDesk
 from gpool.controller.pool_memory import NodeNow
@@ -12,5 +14,5 @@ from gpool.controller.token_desk import TokenDesk
 __all__ = ["LivePool", "NodeNow"]
 
 
-class LivePool(LeaseDesk, NodeDesk, TokenDesk):
+class LivePool(LeaseDesk, NodeDesk, CareDesk, TokenDesk, AuditDesk):
     """See the module. Its attributes belong together; they are changed through its methods only."""

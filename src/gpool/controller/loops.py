@@ -72,6 +72,9 @@ async def forget_old_leases(pool: LivePool) -> None:
             forgotten = await pool.forget_old()
             if forgotten:
                 log.info("old leases forgotten", leases=forgotten)
+            entries = await pool.forget_old_audit()
+            if entries:
+                log.info("old entries of the audit log forgotten", entries=entries)
         except Unavailable as error:
             log.warning("forgetting old leases failed", reason=str(error))
         await asyncio.sleep(_FORGET_EVERY_S)

@@ -17,12 +17,14 @@ from datetime import datetime, timedelta
 import structlog
 
 from gpool.channel.conversation import AgentLink
-from gpool.controller.changes import Changes
+from gpool.controller.acting import acting
+from gpool.controller.changes import Changes, Done
 from gpool.controller.clock import Clock
 from gpool.controller.settings import PoolTimes
-from gpool.lifecycle.commands import Reschedule, TellNode
+from gpool.lifecycle.commands import NoteOfNode, Reschedule, TellNode
 from gpool.lifecycle.lease import ControllerRestarted
 from gpool.lifecycle.node import ControllerBack
+from gpool.model.audit import AuditEntry
 from gpool.model.gpu import GpuUse, LeaseUse, SessionUse
 from gpool.model.ids import make_id
 from gpool.model.lease import Lease, LeaseState
@@ -135,17 +137,52 @@ class PoolMemory:
     async def _store_changes(self, changes: Changes) -> None:
         leases = [lease for lease in changes.leases.values() if _durable(lease) != _durable(self.leases.get(lease.id))]
         nodes = [node for node in changes.nodes.values() if node != self.nodes.get(node.name)]
-        if not leases and not nodes:
+        entries = self._audit_entries(changes.done, changes.now)
+        if not leases and not nodes and not changes.removed_nodes and not entries:
             return
         lease_revisions, node_revisions = {}, {}
+        forgotten = {removed.forget_token for removed in changes.removed_nodes}
+        revoked = {
+            token_hash: token.model_copy(update={"revoked_at": changes.now})
+            for token_hash, token in self.tokens.items()
+            if token.id in forgotten and token.revoked_at is None
+        }
         async with self._store.write() as writer:
             for lease in leases:
                 lease_revisions[lease.id] = await writer.save_lease(lease, self._lease_revisions.get(lease.id))
             for node in nodes:
                 believed = self._node_revisions.get(node.name)
                 node_revisions[node.name] = await writer.save_node(node, self.keys[node.name], believed)
+            for removed in changes.removed_nodes:
+                await writer.delete_node(removed.node.name, self._node_revisions[removed.node.name])
+            for token in revoked.values():
+                await writer.replace_token(token)
+            if entries:
+                await writer.add_audit(entries)
+        self.tokens |= revoked
         self._lease_revisions |= lease_revisions
         self._node_revisions |= node_revisions
+
+    def _audit_entries(self, done: Iterable[Done], now: datetime) -> list[AuditEntry]:
+        """What the audit log is to say; nothing when nobody asked, but the pool itself acts."""
+        actor = acting.get()
+        if actor is None or actor.token is None:
+            return []
+        token = actor.token
+        return [
+            AuditEntry(
+                at=now,
+                token_id=token.id,
+                actor=token.name,
+                role=str(token.role),
+                remote=actor.remote,
+                action=one.action,
+                object=one.object,
+                before=one.before,
+                after=one.after,
+            )
+            for one in done
+        ]
 
     def _show(self, changes: Changes) -> None:
         for lease in changes.leases.values():
@@ -166,6 +203,8 @@ class PoolMemory:
             if known is None or known.state is not node.state:
                 log.info("node", node=node.name, state=str(node.state), gpus=len(node.gpus))
             self.nodes[node.name] = node
+        for removed in changes.removed_nodes:
+            self._forget_node(removed.node.name, removed.reason)
         for command in changes.commands:
             match command:
                 case TellNode(name):
@@ -173,8 +212,22 @@ class PoolMemory:
                         self._links[name].dirty.set()
                 case Reschedule():
                     self.schedule_wanted.set()
+                case NoteOfNode(name, kind, sentence):
+                    log.info("node event", node=name, kind=kind, sentence=sentence)
         if changes.leases or changes.nodes:
             self.deadlines_changed.set()
+
+    def _forget_node(self, name: str, reason: str) -> None:
+        for known in (self.nodes, self.keys, self.now_on, self._node_revisions):
+            known.pop(name, None)
+        # The scheduler's arrays have no way to lose a row.
+        self._scheduling = None
+        self.schedule_wanted.set()
+        link = self._links.pop(name, None)
+        if link is not None:
+            link.farewell = reason
+            link.closing.set()
+        log.info("node removed", node=name)
 
     def _fresh_id(self, prefix: str, taken: Iterable[str]) -> str:
         known = set(taken)

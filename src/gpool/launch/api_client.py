@@ -56,6 +56,10 @@ class ApiClient:
         """POST a JSON body to `path` under `/api/v1`; returns the decoded answer."""
         return self._ask("POST", path, body, self._timeout_s)
 
+    def patch(self, path: str, body: Any) -> Any:
+        """PATCH `path` under `/api/v1` with a JSON body; returns the decoded answer."""
+        return self._ask("PATCH", path, body, self._timeout_s)
+
     def delete(self, path: str) -> Any:
         """DELETE `path` under `/api/v1`; returns the decoded answer, None when it has no body."""
         return self._ask("DELETE", path, None, self._timeout_s)

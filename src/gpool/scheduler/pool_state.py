@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from datetime import datetime
 
 from gpool.model.lease import Lease, LeaseState, Vgpu
-from gpool.model.node import Node, NodeState
+from gpool.model.node import Node
 from gpool.scheduler.asks import Ask
 from gpool.scheduler.demand import demand_of
 from gpool.scheduler.index import GpuSlot, PoolIndex, Spot
@@ -74,17 +74,17 @@ class PoolState:
         for node in nodes:
             known = self.nodes.get(node.name)
             self.nodes[node.name] = node
-            if known is None or known.gpus != node.gpus:
+            if known is None or _slots(known) != _slots(node):
                 rebuilt.append(node)
             else:
-                self.index.set_ready(node.name, node.state is NodeState.READY)
+                self.index.set_ready(node.name, node.takes_leases)
         if not rebuilt:
             return
         names = {node.name for node in rebuilt}
         there = [ask_id for ask_id in self.state.held if not names.isdisjoint(self.leases[ask_id].nodes)]
         for ask_id in there:
             self._stop(ask_id)
-        self.index.put_nodes((node.name, _slots(node), node.state is NodeState.READY) for node in rebuilt)
+        self.index.put_nodes((node.name, _slots(node), node.takes_leases) for node in rebuilt)
         for ask_id in there:
             self._start(self.leases[ask_id])
 
@@ -135,4 +135,6 @@ def _ask(lease: Lease) -> Ask:
 
 def _slots(node: Node) -> list[GpuSlot]:
     gpus = sorted(node.gpus, key=lambda gpu: (gpu.index, gpu.uuid))
+    if node.gpus_out:
+        gpus = [gpu for gpu in gpus if not node.is_out(gpu.uuid)]
     return [GpuSlot(gpu.uuid, gpu.memory_bytes, gpu.name) for gpu in gpus]

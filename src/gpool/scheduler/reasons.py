@@ -49,9 +49,9 @@ def describe_wait(pool: PoolState, ask: Ask, claims: Sequence[Spot], earlier: Se
     free = int(index.fitting(ask.demand)[rows].sum())
     possible = int(index.fitting_empty(ask.demand)[rows].sum())
     if possible < request.vgpus:
-        missing = [node for node in _by_name(pool) if node.state is not NodeState.READY and node.gpus]
+        missing = [node for node in _by_name(pool) if not node.takes_leases and node.gpus]
         ready = f"{where} has {count_of(possible, 'such GPU')} on nodes that are ready"
-        away = [f"{node.name} ({node.state})" for node in missing]
+        away = [f"{node.name} ({_standing(node)})" for node in missing]
         return f"{wish}; {ready}" + (f"; waiting for {_list(away)}" if away else "")
     what = "free GPU" if request.whole_gpus else "GPU with that much free"
     holders = sorted(
@@ -77,11 +77,23 @@ def _nothing_there(pool: PoolState, request: LeaseRequest) -> str:
         node = pool.nodes.get(request.node)
         if node is None:
             return f"there is no node {request.node}"
-        return f"{request.node} is {node.state}" if node.state is not NodeState.READY else f"{request.node} has no GPU"
+        if not node.takes_leases:
+            return f"{request.node} is {_standing(node)}"
+        return f"{request.node} has no GPU" + (" that was not taken out" if node.gpus_out else "")
     if not pool.nodes:
         return "the pool has no node yet; start one with `gpool agent --join URL --token TOKEN`"
-    away = [f"{node.name} ({node.state})" for node in _by_name(pool) if node.state is not NodeState.READY]
-    return "no node is ready: " + _list(away) if away else "no node of the pool has a GPU"
+    away = [f"{node.name} ({_standing(node)})" for node in _by_name(pool) if not node.takes_leases]
+    if away:
+        return "no node is ready: " + _list(away)
+    out = any(node.gpus_out for node in pool.nodes.values())
+    return "no node of the pool has a GPU" + (" that was not taken out" if out else "")
+
+
+def _standing(node: Node) -> str:
+    """Why a node takes nothing new."""
+    if node.state is not NodeState.READY:
+        return str(node.state)
+    return "draining" if node.drain is not None else "cordoned"
 
 
 def _by_name(pool: PoolState) -> list[Node]:

@@ -14,10 +14,12 @@ from sqlalchemy import Insert, Table, Update, delete, exists, insert, select, up
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gpool.errors import NotLeading, StaleWrite
+from gpool.model.audit import AuditEntry
 from gpool.model.lease import Lease, LeaseState
 from gpool.model.node import Node
 from gpool.model.token import Token
 from gpool.store import tables
+from gpool.store.audit_log import entry_of, forget_entries, insert_entries, select_entries
 from gpool.store.database import Database
 from gpool.store.leadership import Leadership
 
@@ -88,6 +90,21 @@ class Writer:
         """Insert (`believed` None) or replace the node; returns its new revision. Raises `StaleWrite`."""
         values: dict[str, object] = {"state": str(node.state), "key": key, "document": node.model_dump_json()}
         return await self._save(tables.node, "name", node.name, believed, values)
+
+    async def delete_node(self, name: str, believed: int) -> None:
+        """Forget a node and its key. Raises `StaleWrite`."""
+        columns = tables.node.c
+        statement = delete(tables.node).where(columns.name == name, columns.revision == believed)
+        if (await self._connection.execute(statement)).rowcount != 1:
+            raise StaleWrite(f"node {name} has been changed by somebody else; look again")
+
+    async def add_audit(self, entries: Iterable[AuditEntry]) -> None:
+        """Append to the audit log, at least one entry."""
+        await self._connection.execute(insert_entries(entries))
+
+    async def forget_audit(self, before: datetime) -> int:
+        """Delete entries of the audit log that are older; returns how many."""
+        return (await self._connection.execute(forget_entries(before))).rowcount
 
     async def add_token(self, token: Token, token_hash: str) -> None:
         """Insert a token."""
@@ -161,6 +178,14 @@ class PoolStore:
                 for row in await connection.execute(select(tables.token))
             }
         return PoolContents(tuple(leases), tuple(nodes), tokens)
+
+    async def audit_entries(
+        self, limit: int, before: int | None, *, actor: str | None, action: str | None, subject: str | None
+    ) -> list[AuditEntry]:
+        """At most `limit` entries of the audit log, newest first, with ids below `before`."""
+        query = select_entries(limit, before, actor=actor, action=action, subject=subject)
+        async with self._database.read() as connection:
+            return [entry_of(row) for row in await connection.execute(query)]
 
     async def ended_lease(self, lease_id: str) -> Lease | None:
         """A lease that has ended and has not been forgotten yet."""

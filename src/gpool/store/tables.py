@@ -4,11 +4,28 @@ A noun is kept as its JSON document, beside the columns that queries ask for. `r
 so that each write can say which one it believes to be the last. Times are seconds since the epoch.
 """
 
-from sqlalchemy import BigInteger, Column, Double, Index, LargeBinary, MetaData, String, Table, Text
+from sqlalchemy import BigInteger, Column, Double, Index, Integer, LargeBinary, MetaData, String, Table, Text
 
-__all__ = ["leader", "lease", "metadata", "node", "token"]
+__all__ = ["audit", "leader", "lease", "metadata", "node", "token"]
 
 metadata = MetaData()
+
+audit = Table(
+    "audit",
+    metadata,
+    # SQLite counts by itself in a column of exactly INTEGER.
+    Column("id", BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=True),
+    Column("at", Double, nullable=False),
+    Column("token_id", String(32), nullable=False),
+    Column("actor", String(64), nullable=False),
+    Column("role", String(16), nullable=False),
+    Column("remote", String(64), nullable=False),
+    Column("action", String(64), nullable=False),
+    Column("object", Text, nullable=False),
+    Column("before", Text, nullable=False),
+    Column("after", Text, nullable=False),
+    Index("audit_by_time", "at"),
+)
 
 leader = Table(
     "leader",
