@@ -5,11 +5,13 @@ from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
 
 from gpool.channel.conversation import ChannelTimes, SocketClosed, converse, refuse
 from gpool.channel.messages import CONNECT_PATH
+from gpool.channel.protocol import SUBPROTOCOLS, chosen_subprotocol
 from gpool.controller.acting import Actor, acting
 from gpool.controller.live_pool import LivePool
 from gpool.errors import GpoolError, InvalidInput
 from gpool.model.token import Role
 from gpool.security.tokens import bearer, require_role
+from gpool.version import VERSION
 
 __all__ = ["router"]
 
@@ -55,11 +57,18 @@ async def connect_agent(websocket: WebSocket) -> None:
     """
     pool: LivePool = websocket.app.state.pool
     times: ChannelTimes = websocket.app.state.channel_times
-    await websocket.accept()
+    offered = websocket.scope.get("subprotocols", [])
+    chosen = chosen_subprotocol(offered)
+    await websocket.accept(subprotocol=chosen)
     socket = _StarletteSocket(websocket)
     try:
         token = pool.authenticate(bearer(websocket.headers.get("authorization")))
         require_role(token, Role.NODE)
+        if offered and chosen is None:
+            raise InvalidInput(
+                f"the agent speaks {', '.join(offered)}, controller {VERSION} speaks {', '.join(SUBPROTOCOLS)}; "
+                "install neighbouring versions of gpool on both"
+            )
     except GpoolError as error:
         await refuse(socket, str(error), retry=False)
         await socket.close()

@@ -40,8 +40,8 @@ __all__ = [
 
 CONNECT_PATH = "/api/v1/agents/connect"
 
-PROTOCOL = 2
-"""Raised when an older side could misunderstand; a controller refuses agents of another protocol."""
+PROTOCOL = 3
+"""The newest that this version speaks; what may change in it, and when it is raised: `gpool.channel.protocol`."""
 
 Counter = Annotated[StrictInt, Field(ge=0)]
 
@@ -51,6 +51,7 @@ class Hello(Model):
 
     kind: Literal["hello"] = "hello"
     protocol: StrictInt = PROTOCOL
+    """The one that both sides speak from here on: chosen by the controller when the connection was opened."""
     version: Text
     node: NodeName
     boot_id: Text

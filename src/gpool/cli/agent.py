@@ -35,6 +35,9 @@ __all__ = ["command"]
     metavar="SECONDS",
     help="How long a program's lost TCP connection may be resumed; 0: it ends the program's use of the GPU. [30]",
 )
+@click.option(
+    "--label", "labels", multiple=True, metavar="KEY=VALUE", help="A label of the node; may be given several times."
+)
 @click.option("--state", type=click.Path(path_type=Path), metavar="DIR", help="Folder of sockets and ledgers.")
 @click.option(
     "--image-cache",
@@ -60,6 +63,7 @@ def command(
     emulate_memory: str,
     listen_data: str | None,
     grace: int,
+    labels: tuple[str, ...],
     state: Path | None,
     image_cache: Path | None,
     image_cache_size: str,
@@ -74,7 +78,7 @@ def command(
     gpool agent --join http://head:7070 --token gpn-...
     gpool agent --join http://127.0.0.1:7070 --name node-b --emulate 1 --emulate-memory 2GiB
     """
-    from gpool.agent.serving import NodeKeeping, data_address, gpu_source, serve_agent
+    from gpool.agent.serving import NodeKeeping, data_address, gpu_source, labels_of, serve_agent
     from gpool.hardware.host import default_node_name
     from gpool.logs import configure_logs
     from gpool.model.sizes import parse_memory_bytes
@@ -100,5 +104,6 @@ def command(
         data=data,
         state=folder.absolute(),
         grace_s=grace,
+        labels=labels_of(labels),
         keeping=NodeKeeping(images.absolute(), image_bytes, warm_workers),
     )

@@ -112,8 +112,8 @@ class CareDesk(PoolMemory):
             before = self._node_of(changes, name)
             changes.apply_to_node(before, event)
             after = changes.node(name)
-            states = [_out(node, gpu_uuid) if gpu_uuid else _standing(node) for node in (before, after)]
-            changes.audit(action, gpu_uuid or name, *states)
+            was, became = (_out(node, gpu_uuid) if gpu_uuid else _standing(node) for node in (before, after))
+            changes.audit(action, gpu_uuid or name, was, became)
         return self.nodes[name]
 
     def _node_of(self, changes: Changes, name: str) -> Node:

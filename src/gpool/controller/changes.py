@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
+from gpool.controller.acting import Actor, acting
 from gpool.lifecycle.commands import Command, EndLeasesOnGpus, EndLeasesOnNode, RevokeLeasesOnNode
 from gpool.lifecycle.lease import NodeGone, Revoked, apply_to_lease
 from gpool.lifecycle.node import apply_to_node
@@ -25,6 +26,8 @@ class Done:
     object: str
     before: str
     after: str
+    actor: Actor | None
+    """Who; None when the pool acts by itself."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,9 +89,9 @@ class Changes:
         self.nodes.pop(node.name, None)
         self.removed_nodes.append(RemovedNode(node, reason, forget_token))
 
-    def audit(self, action: str, subject: str, before: str = "", after: str = "") -> None:
-        """Have the audit log say that whoever asked for these changes did this."""
-        self.done.append(Done(action, subject, before, after))
+    def audit(self, action: str, subject: str, before: str = "", after: str = "", actor: Actor | None = None) -> None:
+        """Have the audit log say that somebody did this. `actor`: when it is not the one in whose context this runs."""
+        self.done.append(Done(action, subject, before, after, actor or acting.get()))
 
     def schedule(self, pool: PoolState) -> Plan:
         """Run a scheduling cycle over the pool as it would be. `pool` has followed it up to now, and follows on."""

@@ -45,7 +45,7 @@ class NodeDesk(PoolMemory):
             changes.apply_to_node(
                 node, AgentConnected(hello.version, hello.boot_id, hello.generation, hello.labels, token_id)
             )
-        link = AgentLink(hello.node, hello.generation, key)
+        link = AgentLink(hello.node, hello.generation, key, hello.protocol)
         self._links[hello.node] = link
         return link
 

@@ -17,7 +17,6 @@ from datetime import datetime, timedelta
 import structlog
 
 from gpool.channel.conversation import AgentLink
-from gpool.controller.acting import acting
 from gpool.controller.changes import Changes, Done
 from gpool.controller.clock import Clock
 from gpool.controller.settings import PoolTimes
@@ -165,10 +164,6 @@ class PoolMemory:
 
     def _audit_entries(self, done: Iterable[Done], now: datetime) -> list[AuditEntry]:
         """What the audit log is to say; nothing when nobody asked, but the pool itself acts."""
-        actor = acting.get()
-        if actor is None or actor.token is None:
-            return []
-        token = actor.token
         return [
             AuditEntry(
                 at=now,
@@ -182,6 +177,7 @@ class PoolMemory:
                 after=one.after,
             )
             for one in done
+            if (actor := one.actor) is not None and (token := actor.token) is not None
         ]
 
     def _show(self, changes: Changes) -> None:

@@ -4,6 +4,7 @@ from datetime import timedelta
 
 import structlog
 
+from gpool.controller.acting import acting
 from gpool.controller.changes import Done
 from gpool.controller.pool_memory import PoolMemory
 from gpool.errors import UnknownToken
@@ -29,7 +30,7 @@ class TokenDesk(PoolMemory):
         expires_at = None if expires_in_s is None else now + timedelta(seconds=expires_in_s)
         taken = {token.id for token in self.tokens.values()}
         token = Token(id=self._fresh_id("t", taken), name=name, role=role, created_at=now, expires_at=expires_at)
-        done = Done("token.create", token.id, "", f"{role} {name}")
+        done = Done("token.create", token.id, "", f"{role} {name}", acting.get())
         async with self._lock, self._store.write() as writer:
             await writer.add_token(token, hash_token(text))
             if entries := self._audit_entries([done], now):
@@ -50,7 +51,7 @@ class TokenDesk(PoolMemory):
                 token = token.model_copy(update={"revoked_at": self.now()})
                 async with self._store.write() as writer:
                     await writer.replace_token(token)
-                    done = Done("token.revoke", token.id, f"{token.role} {token.name}", "revoked")
+                    done = Done("token.revoke", token.id, f"{token.role} {token.name}", "revoked", acting.get())
                     if entries := self._audit_entries([done], self.now()):
                         await writer.add_audit(entries)
                 self.tokens[token_hash] = token
