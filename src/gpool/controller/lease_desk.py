@@ -9,6 +9,7 @@ from gpool.errors import LeaseOver, UnknownLease
 from gpool.lifecycle.lease import Released, Renewed, begin_lease
 from gpool.model.lease import Lease, LeaseRequest, LeaseState
 from gpool.scheduler.admission import check_possible
+from gpool.scheduler.entry import queue_for
 
 __all__ = ["LeaseDesk"]
 
@@ -20,9 +21,13 @@ _PLAN_AT_ONCE = 64
 class LeaseDesk(PoolScheduling):
     """What holders ask of the pool."""
 
-    async def ask(self, owner: str, request: LeaseRequest) -> Lease:
-        """A new lease; it may be active at once. Raises `ImpossibleRequest` or `UnknownNode`."""
+    async def ask(self, owner: str, request: LeaseRequest, *, default_queue: str | None = None) -> Lease:
+        """A new lease; it may be active at once. `default_queue`: for a request that names none.
+
+        Raises `ImpossibleRequest`, `UnknownNode`, `UnknownQueue`, `UnknownPriorityClass` or `NotAllowed`.
+        """
         async with self._change() as changes:
+            queue = queue_for(self.policy, request, owner, default_queue)
             check_possible(request, self.nodes.values())
             lease_id = self._fresh_id("l", self.leases)
             lease, commands = begin_lease(
@@ -30,6 +35,7 @@ class LeaseDesk(PoolScheduling):
                 owner,
                 request,
                 changes.now,
+                queue=queue,
                 renew_every_s=self.times.renew_every_s,
                 lifetime_s=self.times.lifetime_s,
             )
@@ -98,4 +104,5 @@ class LeaseDesk(PoolScheduling):
         """Delete leases that ended long ago; returns how many."""
         before = self.now() - timedelta(seconds=self.times.keep_ended_s)
         async with self._store.write() as writer:
+            await writer.forget_events(before, 0)
             return await writer.forget_ended_leases(before)

@@ -6,11 +6,12 @@ lock.
 
 from gpool.controller.lease_desk import LeaseDesk
 from gpool.controller.node_desk import NodeDesk
+from gpool.controller.policy_desk import PolicyDesk
 from gpool.controller.pool_memory import NodeNow
 from gpool.controller.token_desk import TokenDesk
 
 __all__ = ["LivePool", "NodeNow"]
 
 
-class LivePool(LeaseDesk, NodeDesk, TokenDesk):
+class LivePool(LeaseDesk, PolicyDesk, NodeDesk, TokenDesk):
     """See the module. Its attributes belong together; they are changed through its methods only."""

@@ -12,23 +12,27 @@ from collections import deque
 from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 import structlog
 
 from gpool.channel.conversation import AgentLink
 from gpool.controller.changes import Changes
 from gpool.controller.clock import Clock
+from gpool.controller.events import lease_notes, node_notes
 from gpool.controller.settings import PoolTimes
 from gpool.lifecycle.commands import Reschedule, TellNode
 from gpool.lifecycle.lease import ControllerRestarted
 from gpool.lifecycle.node import ControllerBack
+from gpool.model.event import Event
 from gpool.model.gpu import GpuUse, LeaseUse, SessionUse
 from gpool.model.ids import make_id
 from gpool.model.lease import Lease, LeaseState
 from gpool.model.node import Node
+from gpool.model.policy import Policy
 from gpool.model.session import Session
 from gpool.model.token import Token
+from gpool.scheduler.accounts import HALF_LIFE_S
 from gpool.scheduler.pool_state import PoolState
 from gpool.security.tickets import TICKET_LIFETIME_S
 from gpool.store.pool_store import PoolStore
@@ -38,6 +42,9 @@ __all__ = ["NodeNow", "PoolMemory"]
 log = structlog.get_logger("gpool.pool")
 
 _RECENT_ENDS = 10_000
+_RECENT_EVENTS = 10_000
+_EVENTS_KEPT = 100_000
+_PRUNE_EVERY = 10_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +77,17 @@ class PoolMemory:
         self.now_on: dict[str, NodeNow] = {}
         self.tokens: dict[str, Token] = {}
         """By hash."""
+        self.policy = Policy()
+        """How the pool is shared."""
+        self.events: deque[Event] = deque(maxlen=_RECENT_EVENTS)
+        """The last ones since this controller's start; all that are kept are in the store."""
+        self.events_told = asyncio.Event()
+        """Set, and at once another, whenever there are new ones."""
+        self._last_event = 0
+        self._event_count = 0
+        self._averages: dict[str, float] = {}
+        """GPUs that queues have used over time, as of `_averages_at`, while the scheduler has to look anew."""
+        self._averages_at = 0.0
         self._lease_revisions: dict[str, int] = {}
         self._node_revisions: dict[str, int] = {}
         self._links: dict[str, AgentLink] = {}
@@ -96,6 +114,12 @@ class PoolMemory:
             name = keyed.node.name
             self.nodes[name], self.keys[name], self._node_revisions[name] = keyed.node, keyed.key, keyed.revision
         self.tokens = dict(contents.tokens)
+        self.policy, self._last_event = contents.policy, contents.last_event
+        self._averages_at = now.timestamp()
+        self._averages = {
+            name: average * 0.5 ** (max(0.0, self._averages_at - as_of) / HALF_LIFE_S)
+            for name, (average, as_of) in contents.queue_use.items()
+        }
         valid_since = now - timedelta(seconds=TICKET_LIFETIME_S)
         ended = [
             lease for lease in await self._store.ended_leases(_RECENT_ENDS) if (lease.ended_at or now) > valid_since
@@ -107,6 +131,20 @@ class PoolMemory:
             for node in self.nodes.values():
                 changes.apply_to_node(node, ControllerBack())
         self.schedule_wanted.set()
+
+    async def events_of(self, kind: str | None, name: str | None, after: int = 0, limit: int = 100) -> list[Event]:
+        """Events of an object, or of all; the last `limit` of those with ids above `after`, in their order."""
+        return await self._store.events(kind=kind, name=name, after=after, limit=limit, newest=True)
+
+    async def save_queue_use(self) -> None:
+        """Keep what queues have used over time, for the controller that comes after this one."""
+        async with self._lock:
+            if self._scheduling is None:
+                return
+            now = self.now()
+            averages = self._scheduling.state.accounts.averages(now.timestamp())
+            async with self._store.write() as writer:
+                await writer.save_queue_use(averages, now)
 
     def stop(self) -> None:
         """Let everybody who waits go, and close the agents' connections."""
@@ -126,16 +164,31 @@ class PoolMemory:
                 await self._store_changes(changes)
             except BaseException:
                 # The scheduler may have followed what now has not happened.
-                self._scheduling = None
+                self._forget_scheduling()
                 raise
             if self._scheduling is not None:
                 changes.tell(self._scheduling)
             self._show(changes)
 
+    def _scheduler(self, now: datetime) -> PoolState:
+        if self._scheduling is None:
+            kept = 0.5 ** (max(0.0, now.timestamp() - self._averages_at) / HALF_LIFE_S)
+            averages = {name: average * kept for name, average in self._averages.items()}
+            self._scheduling = PoolState(self.policy, now, averages)
+            self._scheduling.follow(self.nodes.values(), self.leases.values(), now)
+        return self._scheduling
+
+    def _forget_scheduling(self) -> None:
+        if self._scheduling is not None:
+            self._averages_at = self.now().timestamp()
+            self._averages = self._scheduling.state.accounts.averages(self._averages_at)
+            self._scheduling = None
+
     async def _store_changes(self, changes: Changes) -> None:
         leases = [lease for lease in changes.leases.values() if _durable(lease) != _durable(self.leases.get(lease.id))]
         nodes = [node for node in changes.nodes.values() if node != self.nodes.get(node.name)]
-        if not leases and not nodes:
+        events = self._events(changes, leases, nodes)
+        if not leases and not nodes and not events and changes.policy is None:
             return
         lease_revisions, node_revisions = {}, {}
         async with self._store.write() as writer:
@@ -144,8 +197,30 @@ class PoolMemory:
             for node in nodes:
                 believed = self._node_revisions.get(node.name)
                 node_revisions[node.name] = await writer.save_node(node, self.keys[node.name], believed)
+            if changes.policy is not None:
+                await writer.save_policy(self.policy, changes.policy)
+            await writer.add_events(events)
+            if self._event_count + len(events) >= _PRUNE_EVERY:
+                await writer.forget_events(datetime.fromtimestamp(0, UTC), events[-1].id - _EVENTS_KEPT)
         self._lease_revisions |= lease_revisions
         self._node_revisions |= node_revisions
+        self._event_count = (self._event_count + len(events)) % _PRUNE_EVERY
+        if events:
+            self._last_event = events[-1].id
+            self.events.extend(events)
+            self.events_told.set()
+            self.events_told = asyncio.Event()
+
+    def _events(self, changes: Changes, leases: Iterable[Lease], nodes: Iterable[Node]) -> list[Event]:
+        notes = list(changes.notes)
+        for node in nodes:
+            notes += node_notes(self.nodes.get(node.name), node)
+        for lease in leases:
+            notes += lease_notes(self.leases.get(lease.id), lease)
+        return [
+            Event(id=number, at=changes.now, object_kind=kind, object_name=name, type=word, message=sentence)
+            for number, (kind, name, word, sentence) in enumerate(notes, self._last_event + 1)
+        ]
 
     def _show(self, changes: Changes) -> None:
         for lease in changes.leases.values():
@@ -166,6 +241,9 @@ class PoolMemory:
             if known is None or known.state is not node.state:
                 log.info("node", node=node.name, state=str(node.state), gpus=len(node.gpus))
             self.nodes[node.name] = node
+        if changes.policy is not None:
+            self.policy = changes.policy
+            self.schedule_wanted.set()
         for command in changes.commands:
             match command:
                 case TellNode(name):
@@ -173,7 +251,7 @@ class PoolMemory:
                         self._links[name].dirty.set()
                 case Reschedule():
                     self.schedule_wanted.set()
-        if changes.leases or changes.nodes:
+        if changes.leases or changes.nodes or changes.policy is not None:
             self.deadlines_changed.set()
 
     def _fresh_id(self, prefix: str, taken: Iterable[str]) -> str:
