@@ -25,6 +25,8 @@ COMMANDS = {
     "smi": "Show GPUs, vGPUs and what they use.",
     "ps": "List leases and the programs that use them.",
     "release": "Give a lease back.",
+    "queue": "List, show, set and remove queues.",
+    "apply": "Make queues, priority classes and calendars be as a file says.",
     "node": "List the nodes of the pool.",
     "doctor": "Check this host and the pool, and say what to mend.",
     "controller": "Run the controller in the foreground.",

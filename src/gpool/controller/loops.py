@@ -11,13 +11,14 @@ from gpool.store.database import Database
 from gpool.store.leadership import LEADERSHIP_LASTS_S, extend_leadership
 from gpool.store.pool_store import PoolStore
 
-__all__ = ["forget_old_leases", "keep_leading", "keep_scheduling", "keep_time"]
+__all__ = ["forget_old_leases", "keep_leading", "keep_queue_use", "keep_scheduling", "keep_time"]
 
 log = structlog.get_logger("gpool.controller")
 
 _PAUSE_AFTER_FAILURE_S = 1.0
 _LONGEST_SLEEP_S = 60.0
 _FORGET_EVERY_S = 3600.0
+_SAVE_USE_EVERY_S = 60.0
 
 
 async def keep_scheduling(pool: LivePool) -> None:
@@ -75,3 +76,15 @@ async def forget_old_leases(pool: LivePool) -> None:
         except Unavailable as error:
             log.warning("forgetting old leases failed", reason=str(error))
         await asyncio.sleep(_FORGET_EVERY_S)
+
+
+async def keep_queue_use(pool: LivePool) -> None:
+    """Once a minute, store what queues have used over time; a day's average does not miss a minute."""
+    while True:
+        await asyncio.sleep(_SAVE_USE_EVERY_S)
+        try:
+            await pool.save_queue_use()
+        except Unavailable as error:
+            if isinstance(error, NotLeading):
+                raise
+            log.warning("storing what queues have used failed", reason=str(error))

@@ -88,7 +88,7 @@ class PolicyDesk(PoolScheduling):
             are = f"is {count} lease" if count == 1 else f"are {count} leases"
             raise PolicyInUse(f"there {are} in queue {name}; release them or wait for their end, then remove it")
         for lease in self.leases.values():
-            if lease.request.priority is not None and lease.request.priority not in classes:
+            if lease.request.priority not in classes:
                 raise PolicyInUse(
                     f"lease {lease.id} is of the priority class {lease.request.priority}; wait for its end"
                 )

@@ -20,7 +20,7 @@ from gpool.channel.conversation import ChannelTimes
 from gpool.controller.clock import steady_clock
 from gpool.controller.first_start import FirstTokens, ensure_first_tokens
 from gpool.controller.live_pool import LivePool
-from gpool.controller.loops import forget_old_leases, keep_leading, keep_scheduling, keep_time
+from gpool.controller.loops import forget_old_leases, keep_leading, keep_queue_use, keep_scheduling, keep_time
 from gpool.controller.settings import ControllerSettings
 from gpool.errors import CannotStart, GpoolError, PortInUse
 from gpool.security.private_files import private_folder, write_private
@@ -163,6 +163,7 @@ async def _serve(
                     keep_time(pool),
                     keep_leading(database, store),
                     forget_old_leases(pool),
+                    keep_queue_use(pool),
                 )
             ]
             # The listener accepts from its beginning; who connects now is served as soon as uvicorn is ready.
@@ -172,6 +173,7 @@ async def _serve(
             await serving
             for task in loops:
                 task.cancel()
+            await pool.save_queue_use()
     except* GpoolError as errors:
         # Not raised here, where it would become a group again.
         failures.extend(errors.exceptions)

@@ -56,6 +56,10 @@ class ApiClient:
         """POST a JSON body to `path` under `/api/v1`; returns the decoded answer."""
         return self._ask("POST", path, body, self._timeout_s)
 
+    def put(self, path: str, body: Any) -> Any:
+        """PUT a JSON body to `path` under `/api/v1`; returns the decoded answer."""
+        return self._ask("PUT", path, body, self._timeout_s)
+
     def delete(self, path: str) -> Any:
         """DELETE `path` under `/api/v1`; returns the decoded answer, None when it has no body."""
         return self._ask("DELETE", path, None, self._timeout_s)

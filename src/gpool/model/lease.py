@@ -49,11 +49,11 @@ class LeaseRequest(Model):
     timeout_s: Annotated[StrictFloat | StrictInt, Field(gt=0, le=31_536_000)] | None = None
     """How long to wait for the grant; null for ever."""
     queue: PolicyName | None = None
-    """In which queue; null for the one of the token, else for the whole pool."""
-    priority: PolicyName | None = None
-    """A priority class; null for `normal`."""
+    """Who shares; null for the queue that its owner asks in by default."""
+    priority: PolicyName = "normal"
+    """Name of the priority class."""
     preemptible: StrictBool | None = None
-    """Whether the lease may be ended to make room for others; null: as its priority class says."""
+    """Whether it may be ended, once granted, to make room; null: as its priority class says."""
     transport: Transport = "auto"
     command: Text = ""
     host: Text = ""

@@ -15,7 +15,7 @@ def queue_for(policy: Policy, request: LeaseRequest, owner: str, default_queue: 
     Raises `UnknownQueue` or `UnknownPriorityClass` for a name that is not there, `NotAllowed` where only others may
     ask, and `ImpossibleRequest` for more than the queue ever gets.
     """
-    if request.priority is not None and request.priority not in (classes := policy.classes()):
+    if request.priority not in (classes := policy.classes()):
         raise UnknownPriorityClass(
             f"there is no priority class '{request.priority}'; the pool's classes are: {', '.join(sorted(classes))}"
         )

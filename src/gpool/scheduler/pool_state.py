@@ -237,7 +237,7 @@ def _seen(lease: Lease) -> tuple[object, ...]:
 
 def _ask(lease: Lease, leaf: str, policy_now: PolicyNow) -> Ask:
     request = lease.request
-    urgency = policy_now.classes.get(request.priority or NORMAL) or policy_now.classes[NORMAL]
+    urgency = policy_now.classes.get(request.priority) or policy_now.classes[NORMAL]
     return Ask(
         lease.id,
         demand_of(request),
