@@ -35,6 +35,7 @@ class Holding:
         self.tell = tell
         self._told_unreachable = False
         self._given_back = False
+        self._told_eviction: str | None = None
         self._lock = threading.Lock()
 
     def renew(self) -> None:
@@ -63,12 +64,25 @@ class Holding:
             if self._told_unreachable and self.lost is None:
                 self._told_unreachable = False
                 self.tell(f"the controller answers again; lease {self.lease_id} is renewed")
+        self._tell_eviction()
         if self._given_back:
             return False  # a renewal that crossed the release on its way has nothing to tell
         if self.lost is not None:
             self.tell(f"the lease is lost: {self.lost.rstrip('.')}; the program's GPUs are taken away")
             return False
         return True
+
+    def _tell_eviction(self) -> None:
+        """Say once that the lease has to give way, and once that it need not after all."""
+        eviction = None if self.lost is not None else self.lease.get("eviction")
+        ends_at = eviction["ends_at"] if eviction else None
+        if self._given_back or self.lost is not None or ends_at == self._told_eviction:
+            return
+        self._told_eviction = ends_at
+        if eviction:
+            self.tell(f"lease {self.lease_id} has to give way by {ends_at}: {eviction['reason']}; save your work")
+        else:
+            self.tell(f"lease {self.lease_id} need not give way any more")
 
     def _warn(self, sentence: str) -> None:
         if self._told_unreachable or self._given_back:
