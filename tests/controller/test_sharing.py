@@ -244,3 +244,19 @@ async def test_a_policy_is_changed_whole_or_not_at_all(stage: PoolStage) -> None
     await stage.pool.remove_queue("vision", "root")
     assert [queue.name for queue in stage.pool.policy.queues] == ["speech", "team"]
     assert await stage.state_of(lease) is LeaseState.PENDING
+
+
+async def test_the_api_says_why_a_lease_waits_and_what_has_happened(stage: PoolStage) -> None:
+    _, leases = await borrowing(stage)
+    first, second = await ask(stage, "vision"), await ask(stage, "vision", vgpus=2)
+    answer = (await stage.http.get(f"/api/v1/leases/{second.id}/explain", headers=stage.as_("ann"))).json()
+    assert answer["ahead"] in ([first.id], [])  # both were asked for at one time
+    assert (answer["gpus_in_reach"], answer["gpus_large_enough"], answer["gpus_free_for_it"]) == (4, 4, 0)
+    assert {holder["lease"] for holder in answer["holders"]} == {lease.id for lease in leases}
+    assert [event["type"] for event in answer["events"]] == ["asked"]
+    events = (await stage.http.get("/api/v1/events?object=node/a", headers=stage.as_("ann"))).json()
+    assert [event["type"] for event in events] == ["joining", "ready"]
+    ids = [event["id"] for event in (await stage.http.get("/api/v1/events", headers=stage.as_("ann"))).json()]
+    assert ids == list(range(1, len(ids) + 1))
+    nothing = await stage.http.get("/api/v1/events?object=lease", headers=stage.as_("ann"))
+    assert nothing.status_code == 422

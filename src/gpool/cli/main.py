@@ -25,6 +25,7 @@ COMMANDS = {
     "smi": "Show GPUs, vGPUs and what they use.",
     "ps": "List leases and the programs that use them.",
     "release": "Give a lease back.",
+    "explain": "Say why a lease waits, and what has happened to it.",
     "queue": "List, show, set and remove queues.",
     "apply": "Make queues, priority classes and calendars be as a file says.",
     "node": "List the nodes of the pool.",

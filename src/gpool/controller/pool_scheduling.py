@@ -7,6 +7,7 @@ from gpool.controller.pool_memory import PoolMemory
 from gpool.lifecycle.lease import KeptWaiting, LetOff, Placed, RoomMade, TimePassed, Warned, lease_deadline
 from gpool.lifecycle.node import NodeTimePassed, node_deadline
 from gpool.model.lease import Eviction, Lease
+from gpool.scheduler.pool_state import PoolState
 from gpool.scheduler.snapshot import RoomPlan
 
 __all__ = ["PoolScheduling"]
@@ -21,6 +22,12 @@ class PoolScheduling(PoolMemory):
         """Run a scheduling cycle."""
         async with self._change() as changes:
             self._lay_plan(changes)
+
+    def scheduler_now(self) -> PoolState:
+        """What the scheduler knows, to look at."""
+        scheduler = self._scheduler(self.now())
+        scheduler.follow(self.nodes.values(), self.leases.values(), self.now())
+        return scheduler
 
     def next_deadline(self) -> datetime | None:
         """When `pass_time` will next have something to do, if nothing else happens before."""
