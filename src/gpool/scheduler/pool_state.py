@@ -10,6 +10,7 @@ from gpool.scheduler.asks import Ask
 from gpool.scheduler.demand import demand_of
 from gpool.scheduler.index import GpuSlot, PoolIndex, Spot
 from gpool.scheduler.state import SchedulerState
+from gpool.scheduler.traits import NodeTraits
 
 __all__ = ["PoolState"]
 
@@ -52,7 +53,7 @@ class PoolState:
                 ordinal=ordinal,
                 node=name,
                 gpu_uuid=gpu.uuid,
-                memory_bytes=request.memory_bytes or gpu.memory_bytes,
+                memory_bytes=gpu.memory_bytes if request.whole_gpus else request.memory_bytes or 0,
                 compute_permille=request.compute_permille,
             )
             for ordinal, (name, gpu) in enumerate(found)
@@ -78,6 +79,7 @@ class PoolState:
                 rebuilt.append(node)
             else:
                 self.index.set_ready(node.name, node.state is NodeState.READY)
+                self.index.set_traits(node.name, _traits(node))
         if not rebuilt:
             return
         names = {node.name for node in rebuilt}
@@ -85,6 +87,8 @@ class PoolState:
         for ask_id in there:
             self._stop(ask_id)
         self.index.put_nodes((node.name, _slots(node), node.state is NodeState.READY) for node in rebuilt)
+        for node in rebuilt:
+            self.index.set_traits(node.name, _traits(node))
         for ask_id in there:
             self._start(self.leases[ask_id])
 
@@ -110,7 +114,7 @@ class PoolState:
                 self.state.waiting.add(ask)
         elif lease.holds_vgpus and not holds:
             if before is None:
-                self.state.sightings.see(demand_of(lease.request))
+                self.state.sightings.see(demand_of(lease.request, lease.owner))
             self._start(lease)
 
     def _start(self, lease: Lease) -> None:
@@ -130,9 +134,15 @@ class PoolState:
 
 
 def _ask(lease: Lease) -> Ask:
-    return Ask(lease.id, demand_of(lease.request), lease.created_at.timestamp())
+    ask = Ask(lease.id, demand_of(lease.request, lease.owner), lease.created_at.timestamp())
+    # One that may begin with fewer has what it was granted.
+    return ask.of_size(len(lease.vgpus)) if lease.vgpus else ask
 
 
 def _slots(node: Node) -> list[GpuSlot]:
     gpus = sorted(node.gpus, key=lambda gpu: (gpu.index, gpu.uuid))
     return [GpuSlot(gpu.uuid, gpu.memory_bytes, gpu.name) for gpu in gpus]
+
+
+def _traits(node: Node) -> NodeTraits:
+    return NodeTraits(node.labels, node.taints, node.boot_id)

@@ -84,6 +84,10 @@ class SchedulerState:
         """What an ask takes, or has been charged with."""
         return self._charged.get(ask.id) or amount_of(ask.demand, self.accounts.capacity)
 
+    def least_amount(self, ask: Ask) -> Amount:
+        """What an ask takes at least."""
+        return self.amount(ask.of_size(ask.demand.least) if ask.demand.enough else ask)
+
     def settle(self, now: float) -> None:
         """Before a cycle: take up a pool that has become another, and what has become typical."""
         index = self.index

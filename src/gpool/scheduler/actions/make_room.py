@@ -44,12 +44,12 @@ def make_room(
     `ask` is charged. In the index they are still where they are, for they have yet to go, and nobody else may count
     on what they leave; the place of `ask` is claimed on top of them.
     """
-    amount = state.amount(ask)
+    amount = state.least_amount(ask)
     candidates = [held for held in _candidates(state, ask, now, settings) if held.ask.id not in gone_already]
     candidates.sort(key=lambda held: (held.ask.priority, harm(held, now), held.ask.id))
     gone: list[Held] = []
     spots: tuple[Spot, ...] = ()
-    missing = ask.demand.vgpus - int(state.placer.fitting(ask.demand).sum())
+    missing = ask.demand.least - int(state.placer.fitting(ask.demand).sum())
     for victim in candidates:
         if not _queue_can_spare(state, victim, ask):
             continue
@@ -80,7 +80,7 @@ def make_room(
 
 def may_ask(state: SchedulerState, ask: Ask) -> bool:
     """Whether anybody might have to give way to this ask: a quick answer, mostly no."""
-    amount = state.amount(ask)
+    amount = state.least_amount(ask)
     if state.accounts.over_limit(ask.queue, amount):
         return False
     if ask.queue != ROOT and state.accounts.within_guarantee((ask.queue,), amount):
@@ -101,7 +101,7 @@ def _candidates(state: SchedulerState, ask: Ask, now: float, settings: MakeRoom)
             continue
         # Every queue that would grow, up to where both are under one roof, must be owed it, and this one have too much.
         growing, shrinking = state.tree.path_below(ask.queue, queue), state.tree.path_below(queue, ask.queue)
-        owed = growing and state.accounts.within_guarantee(growing, state.amount(ask))
+        owed = growing and state.accounts.within_guarantee(growing, state.least_amount(ask))
         if owed and all(state.accounts.used(name) > state.tree.queues[name].guarantee for name in shrinking):
             found += state.held_in(queue)
     return [
@@ -112,7 +112,7 @@ def _candidates(state: SchedulerState, ask: Ask, now: float, settings: MakeRoom)
 
 
 def _in_reach(state: SchedulerState, held: Held, ask: Ask) -> bool:
-    if ask.demand.node is None:
+    if ask.demand.node is None and ask.demand.where is None:
         return True
     usable = state.index.rows_for(ask.demand)
     return any(usable[spot.row] for spot in held.spots)
