@@ -15,7 +15,7 @@ import socket
 import sys
 import time
 from collections.abc import Iterator
-from typing import Any, NamedTuple
+from typing import Any
 
 from gpool.errors import (
     ControllerUnreachable,
@@ -27,6 +27,7 @@ from gpool.errors import (
 from gpool.hardware.host import boot_id
 from gpool.hardware.native_files import client_folder
 from gpool.launch.api_client import ApiClient
+from gpool.launch.asking import Wish
 from gpool.launch.broker import BROKER_SOCKET, bind_broker, unreachable_over_shm
 from gpool.launch.command import find_command
 from gpool.launch.environment import command_environment
@@ -35,22 +36,11 @@ from gpool.launch.holding import Holding
 from gpool.launch.keeper import start_keeper
 from gpool.paths import runtime_folder
 
-__all__ = ["Wish", "launch"]
+__all__ = ["launch"]
 
 LONGEST_SOCKET_PATH = 107  # sun_path holds 108 bytes, one of them zero
 KEEPER_PATIENCE_S = 15  # a release asks for up to ten seconds
 TEXT_LIMIT = 1000  # of what the API takes for information
-
-
-class Wish(NamedTuple):
-    """What the user asks for; sizes in bytes and permille, None where nothing was said."""
-
-    vgpus: int = 1
-    memory_bytes: int | None = None
-    compute_permille: int = 1000
-    node: str | None = None
-    transport: str = "auto"
-    timeout_s: float | None = None
 
 
 class SignalArrivedError(Exception):
@@ -102,7 +92,7 @@ def _request(wish: Wish, arguments: list[str]) -> dict[str, Any]:
     except KeyError:  # containers often run under a number that has no name
         user = str(os.getuid())
     return {
-        **wish._asdict(),
+        **wish.request,
         "command": _information(shlex.join(arguments)),
         "host": _information(socket.gethostname()),
         "user": _information(user),

@@ -121,7 +121,7 @@ def apply_to_lease(lease: Lease, event: Event, now: datetime) -> Outcome[Lease]:
 def lease_deadline(lease: Lease) -> datetime | None:
     """When `TimePassed` will next change this lease, if nothing else happens before; None for never."""
     if lease.state is LeaseState.ACTIVE:
-        return lease.expires_at
+        return min(lease.expires_at, lease.over_at) if lease.over_at else lease.expires_at
     if lease.state is not LeaseState.PENDING:
         return None
     give_up_at = _give_up_at(lease)
@@ -199,6 +199,8 @@ def _end_revoked(lease: Lease, event: Revoked, now: datetime) -> Outcome[Lease]:
 
 
 def _end_when_due(lease: Lease, _event: TimePassed, now: datetime) -> Outcome[Lease]:
+    if lease.over_at is not None and now >= lease.over_at:
+        return _end(lease, f"its maximum duration of {lease.request.max_duration_s:g} s is over", now)
     if now < lease.expires_at:
         return lease, ()
     return _end(lease, f"expired: its holder did not renew it for {lease.lifetime_s:g} s", now)
