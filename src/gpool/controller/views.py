@@ -7,7 +7,6 @@ from gpool.model.gpu import Gpu
 from gpool.model.lease import Lease, LeaseState, LeaseView
 from gpool.model.node import Node
 from gpool.model.views import GpuView, NodeView, ProcessView, RenewAnswer, SessionTicket, VgpuView
-from gpool.scheduler.demand import reserved_permille
 from gpool.security.tickets import TICKET_LIFETIME_S, Ticket, TicketVgpu, seal_ticket
 
 __all__ = ["gpu_views", "lease_view", "node_view", "renew_answer"]
@@ -52,7 +51,7 @@ def _gpu_view(pool: LivePool, node: Node, gpu: Gpu) -> GpuView:
         node_state=str(node.state),
         memory_granted_bytes=sum(vgpu.memory_bytes for _, vgpu in here),
         memory_used_bytes=use.memory_used_bytes if use else 0,
-        compute_reserved_permille=sum(reserved_permille(lease.request) for lease, _ in here),
+        compute_reserved_permille=sum(lease.request.reserved_permille for lease, _ in here),
         compute_busy_permille=use.compute_busy_permille if use else None,
         vgpus=tuple(
             VgpuView(**dict(vgpu), lease=lease.id, owner=lease.owner, memory_used_bytes=used_by.get(lease.id, 0))
