@@ -44,7 +44,7 @@ class Placer:
         index = self.index
         if demand.scope == "spread" and demand.vgpus > 1:
             return None
-        rated = self._rate(demand)
+        rated = self._rate(demand, self._near(demand))
         if rated is None:
             return None
         best = np.flatnonzero(rated == rated.max())
@@ -90,8 +90,11 @@ class Placer:
         """Which GPUs (rows × columns) can take a vGPU of the demand now."""
         return self.index.fitting(demand) & self.index.usable(demand)
 
-    def _rate(self, demand: Demand) -> Floats | None:
-        """Points of the nodes that can take all of the demand; None when there is none."""
+    def _rate(self, demand: Demand, near: Bools | None = None) -> Floats | None:
+        """Points of the nodes that can take all of the demand; None when there is none.
+
+        `near`: nodes beside which no other is looked at, as long as one of them will do.
+        """
         index = self.index
         seen = self._look(demand)
         fitting = seen.fitting
@@ -104,7 +107,7 @@ class Placer:
             feasible &= index.cpu_left >= demand.cpu_milli
         if demand.memory_mib:
             feasible &= index.memory_left >= demand.memory_mib
-        if (near := self._near(demand)) is not None and (feasible & near).any():
+        if near is not None and (feasible & near).any():
             feasible &= near
         if not feasible.any():
             return None
@@ -118,7 +121,9 @@ class Placer:
         rated = self._rate(one)
         if rated is None or np.isfinite(rated).sum() < demand.vgpus:
             return []
-        rows = np.lexsort((self.index.order, -rated))[: demand.vgpus]
+        near = self._near(demand)
+        far = np.zeros(len(rated), dtype=bool) if near is None else ~near
+        rows = np.lexsort((self.index.order, -rated, far | ~np.isfinite(rated)))[: demand.vgpus]
         picks = self._look(one).picks
         return [Spot(int(row), self._columns(one, int(row), 1, int(picks[row]))) for row in rows]
 
