@@ -33,7 +33,7 @@ from gpool.launch.keeper import INTERRUPTED, start_keeper
 from gpool.launch.late_holding import LateHolding
 from gpool.paths import runtime_folder
 
-__all__ = ["broker_socket", "launch", "request_of"]
+__all__ = ["broker_socket", "launch", "request_of", "tell"]
 
 LONGEST_SOCKET_PATH = 107  # sun_path holds 108 bytes, one of them zero
 KEEPER_PATIENCE_S = 15  # a release asks for up to ten seconds
