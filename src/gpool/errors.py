@@ -23,6 +23,7 @@
     ├── Unavailable                503 unavailable
     │   ├── ControllerUnreachable  503 controller-unreachable
     │   ├── NotLeading             503 not-leading          another controller leads this database
+    │   ├── OutcomeUnknown         503 outcome-unknown      the database went away during the commit
     │   └── LeaseTimedOut          503 lease-timed-out      a request waited longer than it wanted to
     └── CannotStart                500 cannot-start         a process of gpool cannot begin its work
         ├── PortInUse              500 port-in-use
@@ -59,6 +60,7 @@ __all__ = [
     "NotAuthenticated",
     "NotFound",
     "NotLeading",
+    "OutcomeUnknown",
     "PortInUse",
     "StaleWrite",
     "TokenExpired",
@@ -233,6 +235,12 @@ class NotLeading(Unavailable):
     """Another controller leads this database."""
 
     slug, title = "not-leading", "Not leading"
+
+
+class OutcomeUnknown(Unavailable):
+    """It was sent to the database and may or may not have been done."""
+
+    slug, title = "outcome-unknown", "Outcome unknown"
 
 
 class LeaseTimedOut(Unavailable):
