@@ -230,11 +230,17 @@ class ControllerUnreachable(Unavailable):
 
     slug, title = "controller-unreachable", "Controller unreachable"
 
+    unheard = False
+    """Whether it is certain that nobody has heard what was said."""
+
 
 class NotLeading(Unavailable):
     """Another controller leads this database."""
 
     slug, title = "not-leading", "Not leading"
+
+    leader: object = None
+    """The URL of the one that leads, if it was said."""
 
 
 class OutcomeUnknown(Unavailable):
@@ -278,4 +284,7 @@ def from_problem(problem: Mapping[str, object]) -> GpoolError:
     slug = str(problem.get("type", "")).removeprefix(_TYPE_PREFIX)
     sentence = str(problem.get("detail") or problem.get("title") or "the controller gave no reason")
     kind = next((kind for kind in _family(GpoolError) if kind.slug == slug), GpoolError)
-    return kind(sentence)
+    error = kind(sentence)
+    if isinstance(error, NotLeading):
+        error.leader = problem.get("leader")
+    return error
