@@ -15,9 +15,12 @@
     ├── NotFound                   404 not-found
     │   ├── UnknownLease           404 unknown-lease
     │   ├── UnknownNode            404 unknown-node
+    │   ├── UnknownQueue           404 unknown-queue
+    │   ├── UnknownPriorityClass   404 unknown-priority-class
     │   └── UnknownToken           404 unknown-token
     ├── Conflict                   409 conflict
     │   ├── LeaseOver              409 lease-over           the lease is ending or has ended
+    │   ├── PolicyInUse            409 policy-in-use        a queue or class that leases still name
     │   ├── StaleWrite             409 stale-write          what the writer believed is no longer so
     │   └── NodeNameTaken          409 node-name-taken
     ├── Unavailable                503 unavailable
@@ -61,6 +64,7 @@ __all__ = [
     "NotFound",
     "NotLeading",
     "OutcomeUnknown",
+    "PolicyInUse",
     "PortInUse",
     "StaleWrite",
     "TokenExpired",
@@ -70,6 +74,8 @@ __all__ = [
     "Unavailable",
     "UnknownLease",
     "UnknownNode",
+    "UnknownPriorityClass",
+    "UnknownQueue",
     "UnknownToken",
     "from_problem",
 ]
@@ -189,6 +195,18 @@ class UnknownNode(NotFound):
     slug, title = "unknown-node", "Unknown node"
 
 
+class UnknownQueue(NotFound):
+    """No queue has this name."""
+
+    slug, title = "unknown-queue", "Unknown queue"
+
+
+class UnknownPriorityClass(NotFound):
+    """No priority class has this name."""
+
+    slug, title = "unknown-priority-class", "Unknown priority class"
+
+
 class UnknownToken(NotFound):
     """No token has this id."""
 
@@ -205,6 +223,12 @@ class LeaseOver(Conflict):
     """The lease is ending or has ended; it cannot be renewed."""
 
     slug, title = "lease-over", "Lease over"
+
+
+class PolicyInUse(Conflict):
+    """Leases, or queues below it, still need what was to be removed."""
+
+    slug, title = "policy-in-use", "Policy in use"
 
 
 class StaleWrite(Conflict):

@@ -5,7 +5,7 @@ from typing import Any
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
-from gpool.api import agents, leases, nodes, service, tokens
+from gpool.api import agents, leases, nodes, queues, service, tokens
 from gpool.api.body_limit import BodyLimit
 from gpool.api.problems import install_problems
 from gpool.channel.conversation import ChannelTimes
@@ -33,7 +33,7 @@ def create_app(pool: LivePool, channel_times: ChannelTimes) -> FastAPI:
     app.state.channel_times = channel_times
     app.add_middleware(BodyLimit, limit_bytes=MAX_BODY_BYTES)
     install_problems(app)
-    for room in (service, nodes, leases, tokens, agents):
+    for room in (service, nodes, leases, queues, tokens, agents):
         app.include_router(room.router)
     _describe_problems(app)
     return app
