@@ -26,6 +26,7 @@
     ├── Unavailable                503 unavailable
     │   ├── ControllerUnreachable  503 controller-unreachable
     │   ├── NotLeading             503 not-leading          another controller leads this database
+    │   ├── OutcomeUnknown         503 outcome-unknown      the database went away during the commit
     │   └── LeaseTimedOut          503 lease-timed-out      a request waited longer than it wanted to
     └── CannotStart                500 cannot-start         a process of gpool cannot begin its work
         ├── PortInUse              500 port-in-use
@@ -62,6 +63,7 @@ __all__ = [
     "NotAuthenticated",
     "NotFound",
     "NotLeading",
+    "OutcomeUnknown",
     "PolicyInUse",
     "PortInUse",
     "StaleWrite",
@@ -252,11 +254,23 @@ class ControllerUnreachable(Unavailable):
 
     slug, title = "controller-unreachable", "Controller unreachable"
 
+    unheard = False
+    """Whether it is certain that nobody has heard what was said."""
+
 
 class NotLeading(Unavailable):
     """Another controller leads this database."""
 
     slug, title = "not-leading", "Not leading"
+
+    leader: object = None
+    """The URL of the one that leads, if it was said."""
+
+
+class OutcomeUnknown(Unavailable):
+    """It was sent to the database and may or may not have been done."""
+
+    slug, title = "outcome-unknown", "Outcome unknown"
 
 
 class LeaseTimedOut(Unavailable):
@@ -294,4 +308,7 @@ def from_problem(problem: Mapping[str, object]) -> GpoolError:
     slug = str(problem.get("type", "")).removeprefix(_TYPE_PREFIX)
     sentence = str(problem.get("detail") or problem.get("title") or "the controller gave no reason")
     kind = next((kind for kind in _family(GpoolError) if kind.slug == slug), GpoolError)
-    return kind(sentence)
+    error = kind(sentence)
+    if isinstance(error, NotLeading):
+        error.leader = problem.get("leader")
+    return error

@@ -17,7 +17,7 @@ from gpool.model.lease import Lease, LeaseState
 from gpool.model.session import Session
 from gpool.model.token import Role
 from gpool.store.database import Database
-from gpool.store.leadership import lead
+from gpool.store.leadership import Claim, Term
 from gpool.store.pool_store import PoolStore
 from stage.values import FakeClock, make_gpus
 
@@ -105,8 +105,9 @@ async def open_pool(
     """A pool on that database file, as a controller would open it."""
     clock = clock or FakeClock()
     database = await Database.open(file)
-    leadership = await lead(database, "host/test", clock.now.timestamp())
-    pool = LivePool(PoolStore(database, leadership), clock, times or PoolTimes())
+    # Another test pool on the same file may not have given up its leadership: it crashed.
+    term = await Term.begin(database, Claim("stage/test", place="stage", lasts_s=3600.0))
+    pool = LivePool(PoolStore(database, term), clock, times or PoolTimes())
     try:
         await pool.load()
         tokens = {}

@@ -9,7 +9,7 @@ measure.
 import asyncio
 import secrets
 from collections import deque
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -161,14 +161,18 @@ class PoolMemory:
             changes = Changes(self.leases, self.nodes, self.now())
             try:
                 yield changes
-                await self._store_changes(changes)
+                # Whoever gives up waiting for it: what is stored is also shown, or memory and store would part.
+                await _to_its_end(self._store_and_show(changes))
             except BaseException:
                 # The scheduler may have followed what now has not happened.
                 self._forget_scheduling()
                 raise
-            if self._scheduling is not None:
-                changes.tell(self._scheduling)
-            self._show(changes)
+
+    async def _store_and_show(self, changes: Changes) -> None:
+        await self._store_changes(changes)
+        if self._scheduling is not None:
+            changes.tell(self._scheduling)
+        self._show(changes)
 
     def _scheduler(self, now: datetime) -> PoolState:
         if self._scheduling is None:
@@ -260,6 +264,21 @@ class PoolMemory:
             fresh = make_id(prefix, int.from_bytes(self._random_bytes(16)))
             if fresh not in known:
                 return fresh
+
+
+async def _to_its_end(work: Coroutine[object, object, None]) -> None:
+    """Await it even if this task is cancelled meanwhile; the cancellation then comes afterwards."""
+    task = asyncio.create_task(work)
+    cancelled: asyncio.CancelledError | None = None
+    while not task.done():
+        try:
+            await asyncio.wait([task])
+        except asyncio.CancelledError as error:
+            cancelled = error
+    if cancelled is not None:
+        task.exception()
+        raise cancelled
+    task.result()
 
 
 def _durable(lease: Lease | None) -> Lease | None:

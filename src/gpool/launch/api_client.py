@@ -7,42 +7,52 @@ Answers are therefore plain JSON values; the models that describe them are `gpoo
 from __future__ import annotations
 
 import json
-import re
 import socket
 from typing import Any
 
 from gpool.errors import ControllerUnreachable, GpoolError, InvalidInput, from_problem
 from gpool.launch.http_exchange import NotHttpError, Target, exchange
+from gpool.launch.whereabouts import Whereabouts
 
-__all__ = ["ApiClient"]
+__all__ = ["SEVERAL_TIMEOUT_S", "ApiClient"]
 
-_ADDRESS = re.compile(
-    r"(?P<scheme>https?)://(?P<host>[^/:?#@\s\[\]]+|\[[0-9A-Fa-f:.]+\])(?::(?P<port>\d{1,5}))?(?P<path>/[^?#\s]*)?"
-)
+SEVERAL_TIMEOUT_S = 4.0
+"""A controller that does not answer for so long is not waited for when there are others."""
+
 _PLAIN = frozenset(b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._~")
 
 
 class ApiClient:
-    """One controller, one token. Every call opens its own connection, so a client may be used after a fork.
+    """One pool, one token. Every call opens its own connection, so a client may be used after a fork.
+
+    `url`: where the pool's controllers are, with commas in between. The client finds the one that leads and stays with
+    it; with several, it asks the next when one does not answer within `SEVERAL_TIMEOUT_S`.
 
     Its methods raise what `gpool.errors` knows: `ControllerUnreachable` when nobody answers, else the controller's own
     error with its sentence. Raises `InvalidInput` at once when `url` is not an HTTP address.
     """
 
     def __init__(self, url: str, token: str | None, *, timeout_s: float = 10.0) -> None:
-        parts = _ADDRESS.fullmatch(url)
-        if parts is None or int(parts["port"] or 0) > 65535:
-            raise InvalidInput(f"{url!r} is not the address of a controller; it looks like http://HOST:7070")
+        self._whereabouts = Whereabouts(url)
         if token is not None and not (token.isascii() and token.isprintable()):
             raise InvalidInput(
                 "the token holds characters that no token has; check --token, GPOOL_TOKEN and client.toml"
             )
-        self.url = url.rstrip("/")
-        tls = parts["scheme"] == "https"
-        self._target = Target(tls, parts["host"].strip("[]"), int(parts["port"] or (443 if tls else 80)))
-        self._prefix = (parts["path"] or "").rstrip("/")
         self._token = token
-        self._timeout_s = timeout_s
+        self._timeout_s = min(timeout_s, SEVERAL_TIMEOUT_S) if self._whereabouts.several else timeout_s
+
+    @property
+    def url(self) -> str:
+        """The controller that was asked last, or will be asked first."""
+        return self._whereabouts.now.url
+
+    @property
+    def _target(self) -> Target:
+        return self._whereabouts.now.target
+
+    @property
+    def _prefix(self) -> str:
+        return self._whereabouts.now.prefix
 
     def get(self, path: str, *, wait_s: float = 0.0, **query: str | int | float | None) -> Any:
         """GET `path` under `/api/v1`. `wait_s`: how long the controller may hold the answer back (seconds)."""
@@ -66,6 +76,11 @@ class ApiClient:
         return "".join(chr(sign) if sign in _PLAIN else f"%{sign:02X}" for sign in name.encode(errors="replace"))
 
     def _ask(self, method: str, path: str, body: Any, timeout_s: float) -> Any:
+        # A request for a lease that was made twice is held once: the other one is not renewed, and ends by itself.
+        again = method != "POST" or path.startswith("/leases")
+        return self._whereabouts.ask(lambda: self._ask_once(method, path, body, timeout_s), again=again)
+
+    def _ask_once(self, method: str, path: str, body: Any, timeout_s: float) -> Any:
         headers = {"Accept": "application/json"}
         if self._token:
             headers["Authorization"] = f"Bearer {self._token}"
@@ -81,14 +96,18 @@ class ApiClient:
                 "is it overloaded, or is a firewall in between?"
             ) from error
         except ConnectionRefusedError as error:
-            raise ControllerUnreachable(
+            refused = ControllerUnreachable(
                 f"no controller answers at {self.url}; "
                 "start one with `gpool up`, or name another with --api or GPOOL_API"
-            ) from error
+            )
+            refused.unheard = True
+            raise refused from error
         except socket.gaierror as error:
-            raise ControllerUnreachable(
+            unknown = ControllerUnreachable(
                 f"the host name in {self.url} cannot be resolved ({error.strerror}); check --api or GPOOL_API"
-            ) from error
+            )
+            unknown.unheard = True
+            raise unknown from error
         except OSError as error:
             raise ControllerUnreachable(
                 f"the controller at {self.url} cannot be reached ({error.strerror or error}); check --api or GPOOL_API"

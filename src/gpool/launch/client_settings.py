@@ -6,6 +6,7 @@ import os
 
 from gpool.errors import InvalidInput
 from gpool.launch.api_client import ApiClient
+from gpool.launch.whereabouts import same_pool
 from gpool.paths import client_file
 
 __all__ = ["DEFAULT_API", "client_from", "configured_client", "write_client_file"]
@@ -16,6 +17,8 @@ DEFAULT_API = "http://127.0.0.1:7070"
 def client_from(api: str | None, token: str | None, *, timeout_s: float = 10.0) -> ApiClient:
     """A client for the flags `--api` and `--token` (None: not given), the environment and the user's `client.toml`.
 
+    An address may be several, with commas in between: the controllers of one pool.
+
     Raises `InvalidInput` for a `client.toml` that cannot be read, and for an address that is none.
     """
     url = api or os.environ.get("GPOOL_API") or ""
@@ -24,7 +27,7 @@ def client_from(api: str | None, token: str | None, *, timeout_s: float = 10.0) 
         # The file's token belongs to the file's pool: it is not sent to another address than the file's.
         configured = configured_client()
         own = configured.get("api", DEFAULT_API)
-        if not secret and url.rstrip("/") in ("", own.rstrip("/")):
+        if not secret and same_pool(url, own):
             secret = configured.get("token", "")
         url = url or own
     return ApiClient(url, secret or None, timeout_s=timeout_s)

@@ -36,7 +36,7 @@ from gpool.paths import runtime_folder
 __all__ = ["broker_socket", "launch", "request_of", "tell"]
 
 LONGEST_SOCKET_PATH = 107  # sun_path holds 108 bytes, one of them zero
-KEEPER_PATIENCE_S = 15  # a release asks for up to ten seconds
+KEEPER_PATIENCE_S = 35  # a release asks for up to ten seconds, and looks for a leader for up to twenty
 TEXT_LIMIT = 1000  # of what the API takes for information
 
 

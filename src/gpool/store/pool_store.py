@@ -10,7 +10,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Generic, TypeVar
 
-from sqlalchemy import Insert, Table, Update, delete, exists, insert, select, update
+from sqlalchemy import Table, delete, insert, select, update
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gpool.errors import NotLeading, StaleWrite
@@ -22,7 +23,7 @@ from gpool.model.token import Token
 from gpool.store import tables
 from gpool.store.database import Database
 from gpool.store.event_store import EventWriter, last_event_id, load_events
-from gpool.store.leadership import Leadership
+from gpool.store.leadership import Leadership, Term
 from gpool.store.policy_store import PolicyWriter, load_policy, load_queue_use
 
 __all__ = ["KeyedNode", "PoolContents", "PoolStore", "Revised", "Writer"]
@@ -73,11 +74,14 @@ class Writer(PolicyWriter, EventWriter):
     async def check_leadership(self) -> None:
         """Raise `NotLeading` unless the row still names this leadership.
 
-        The transaction holds the write lock, so nobody can take over between this check and the commit.
+        Nobody can take over between this check and the commit: on SQLite the transaction holds the file's write lock,
+        on PostgreSQL it holds the leader's row from here on, as may other writes under the same leadership.
         """
         columns = tables.leader.c
-        query = select(columns.epoch).where(
-            columns.holder == self._leadership.holder, columns.epoch == self._leadership.epoch
+        query = (
+            select(columns.epoch)
+            .where(columns.holder == self._leadership.holder, columns.epoch == self._leadership.epoch)
+            .with_for_update(read=True)
         )
         if (await self._connection.execute(query)).one_or_none() is None:
             raise NotLeading("another controller has taken over this database; this one must stop")
@@ -119,38 +123,49 @@ class Writer(PolicyWriter, EventWriter):
     async def _save(
         self, table: Table, key_name: str, key: str, believed: int | None, values: dict[str, object]
     ) -> int:
-        statement: Insert | Update
         if believed is None:
-            revision = 1
-            taken = (await self._connection.execute(select(exists().where(table.c[key_name] == key)))).scalar_one()
-            if taken:
-                raise StaleWrite(f"{table.name} {key} is there already; look again")
-            statement = insert(table).values({key_name: key, "revision": revision, **values})
-        else:
-            revision = believed + 1
-            statement = update(table).where(table.c[key_name] == key, table.c.revision == believed)
-            statement = statement.values({"revision": revision, **values})
-        result = await self._connection.execute(statement)
+            try:
+                await self._connection.execute(insert(table).values({key_name: key, "revision": 1, **values}))
+            except IntegrityError as error:
+                raise StaleWrite(f"{table.name} {key} is there already; look again") from error
+            return 1
+        statement = update(table).where(table.c[key_name] == key, table.c.revision == believed)
+        result = await self._connection.execute(statement.values({"revision": believed + 1, **values}))
         if result.rowcount != 1:
             raise StaleWrite(f"{table.name} {key} has been changed by somebody else; look again")
-        return revision
+        return believed + 1
 
 
 class PoolStore:
     """The database as the controller sees it."""
 
-    def __init__(self, database: Database, leadership: Leadership) -> None:
+    def __init__(self, database: Database, term: Term) -> None:
         self._database = database
-        self.leadership = leadership
+        self.term = term
         """Under which it writes."""
 
     @asynccontextmanager
     async def write(self) -> AsyncIterator[Writer]:
-        """One transaction: all of it, or nothing. Raises `NotLeading`, `StaleWrite` or `Unavailable`."""
-        async with self._database.write() as connection:
-            writer = Writer(connection, self.leadership)
-            await writer.check_leadership()
-            yield writer
+        """One transaction: all of it, or nothing. Raises `NotLeading`, `StaleWrite` or `Unavailable`.
+
+        When the end of the transaction is not known (`OutcomeUnknown`, or a cancelled commit), the term is over: what
+        is in memory may not be what is in the database, and whoever leads next has to read it.
+        """
+        self.term.check()
+        told = False
+        try:
+            async with self._database.write() as connection:
+                writer = Writer(connection, self.term.leadership)
+                await writer.check_leadership()
+                yield writer
+                told = True
+        except NotLeading as error:
+            self.term.end(str(error))
+            raise
+        except BaseException as error:
+            if told:
+                self.term.end(f"it is not known whether the last write was done: {error}")
+            raise
 
     async def load(self) -> PoolContents:
         """All that is alive."""
