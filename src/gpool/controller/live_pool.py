@@ -11,7 +11,7 @@ It is also the desk of the agents (`gpool.channel.conversation.AgentDesk`).
 import asyncio
 import secrets
 from collections import deque
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncIterator, Callable, Container, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -22,8 +22,11 @@ from gpool.channel.conversation import AgentLink, DesiredState
 from gpool.channel.messages import DesiredLease, Heartbeat, Hello, Observed
 from gpool.controller.changes import Changes
 from gpool.controller.clock import Clock
+from gpool.controller.feed import Feed
+from gpool.controller.gathering import Gathering
+from gpool.controller.lease_index import GpuOwners, LeaseIndex
 from gpool.controller.settings import PoolTimes
-from gpool.errors import InvalidInput, LeaseOver, NodeNameTaken, UnknownLease, UnknownNode, UnknownToken
+from gpool.errors import GpoolError, InvalidInput, LeaseOver, NodeNameTaken, UnknownLease, UnknownNode, UnknownToken
 from gpool.lifecycle.commands import Reschedule, TellNode
 from gpool.lifecycle.lease import (
     ControllerRestarted,
@@ -48,7 +51,7 @@ from gpool.lifecycle.node import (
 from gpool.model.gpu import GpuUse, LeaseUse, SessionUse
 from gpool.model.ids import make_id
 from gpool.model.lease import Lease, LeaseRequest, LeaseState
-from gpool.model.node import Node, NodeState
+from gpool.model.node import Node
 from gpool.model.session import Session
 from gpool.model.token import Role, Token
 from gpool.scheduler.admission import check_possible
@@ -62,9 +65,10 @@ __all__ = ["LivePool", "NodeNow"]
 log = structlog.get_logger("gpool.pool")
 
 _RECENT_ENDS = 10_000
-_ENDED_SHOWN = 1000
 _PLAN_AT_ONCE = 64
 """While fewer requests wait, a new one is answered with its plan."""
+_ASKED_AT_ONCE = 128
+"""So many requests that came at the same time are stored in one transaction."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +108,14 @@ class LivePool:
         """What the scheduler knows between cycles; None when it has to look at everything again."""
         self._recently_ended: deque[Lease] = deque(maxlen=_RECENT_ENDS)
         self._watchers: dict[str, set[asyncio.Event]] = {}
+        self.index = LeaseIndex()
+        self._gpu_owners = GpuOwners()
+        self.feed = Feed(random_bytes(8).hex())
+        """What changes, for those who watch."""
+        self._ask_together = Gathering(self._ask_all, _ASKED_AT_ONCE)
+        self._release_together = Gathering(self._release_all, _ASKED_AT_ONCE)
+        self._next_look: datetime | None = None
+        """When `keep_time` looks at the deadlines next, at the latest."""
         self._lock = asyncio.Lock()
         self.schedule_wanted = asyncio.Event()
         self.deadlines_changed = asyncio.Event()
@@ -119,9 +131,11 @@ class LivePool:
         now = self.now()
         for lease in contents.leases:
             self.leases[lease.value.id], self._lease_revisions[lease.value.id] = lease.value, lease.revision
+            self.index.replace(None, lease.value)
         for keyed in contents.nodes:
             name = keyed.node.name
             self.nodes[name], self.keys[name], self._node_revisions[name] = keyed.node, keyed.key, keyed.revision
+            self._gpu_owners.replace(None, keyed.node)
         self.tokens = dict(contents.tokens)
         valid_since = now - timedelta(seconds=TICKET_LIFETIME_S)
         ended = [
@@ -139,22 +153,32 @@ class LivePool:
 
     async def ask(self, owner: str, request: LeaseRequest) -> Lease:
         """A new lease; it may be active at once. Raises `ImpossibleRequest` or `UnknownNode`."""
+        return await self._ask_together((owner, request))
+
+    async def _ask_all(self, asks: Sequence[tuple[str, LeaseRequest]]) -> list[Lease | GpoolError]:
+        """A new lease for each (owner, request), or why there is none."""
+        made: list[str | GpoolError] = []
         async with self._change() as changes:
-            check_possible(request, self.nodes.values())
-            lease_id = self._fresh_id("l", self.leases)
-            lease, commands = begin_lease(
-                lease_id,
-                owner,
-                request,
-                changes.now,
-                renew_every_s=self.times.renew_every_s,
-                lifetime_s=self.times.lifetime_s,
-            )
-            changes.add_lease(lease, commands)
+            for owner, request in asks:
+                try:
+                    check_possible(request, self.nodes.values())
+                except GpoolError as error:
+                    made.append(error)
+                    continue
+                lease, commands = begin_lease(
+                    self._fresh_id("l", self.leases, changes.leases),
+                    owner,
+                    request,
+                    changes.now,
+                    renew_every_s=self.times.renew_every_s,
+                    lifetime_s=self.times.lifetime_s,
+                )
+                changes.add_lease(lease, commands)
+                made.append(lease.id)
             # Behind a long queue, the next cycle looks at all that came meanwhile, once.
-            if self._scheduling is None or self._scheduling.waiting < _PLAN_AT_ONCE:
+            if changes.leases and (self._scheduling is None or self._scheduling.waiting < _PLAN_AT_ONCE):
                 self._lay_plan(changes)
-        return self.leases[lease_id]
+        return [self.leases[one] if isinstance(one, str) else one for one in made]
 
     async def lease(self, lease_id: str) -> Lease:
         """The lease, alive or ended. Raises `UnknownLease`."""
@@ -164,9 +188,9 @@ class LivePool:
             raise UnknownLease(f"there is no lease '{lease_id}'; `gpool ps` lists those that are alive")
         return found
 
-    async def ended_leases(self) -> Iterable[Lease]:
-        """Leases that have ended, newest first; the last thousand."""
-        return await self._store.ended_leases(_ENDED_SHOWN)
+    async def ended_leases_after(self, after: tuple[float, str] | None, limit: int, owner: str | None) -> list[Lease]:
+        """Leases that have ended, by age: at most `limit` after the one made then (seconds) that has that id."""
+        return await self._store.ended_leases_after(after, limit, owner)
 
     async def renew(self, lease_id: str) -> Lease:
         """The lease with a new expiry. Raises `UnknownLease` or `LeaseOver`."""
@@ -186,10 +210,15 @@ class LivePool:
 
         Nothing happens to a lease that is ending or has ended.
         """
+        return await self._release_together((lease_id, by)) or await self.lease(lease_id)
+
+    async def _release_all(self, releases: Sequence[tuple[str, str]]) -> list[Lease | GpoolError | None]:
+        """Release each (id, by whom); the lease afterwards, None for one that is not alive."""
         async with self._change() as changes:
-            if lease_id in self.leases:
-                changes.apply_to_lease(lease_id, Released(by))
-        return await self.lease(lease_id)
+            for lease_id, by in releases:
+                if lease_id in self.leases:
+                    changes.apply_to_lease(lease_id, Released(by))
+        return [changes.leases.get(lease_id) or self.leases.get(lease_id) for lease_id, _ in releases]
 
     async def wait_while(self, lease_id: str, states: frozenset[LeaseState], timeout_s: float) -> None:
         """Return when the lease is in none of these states, when the time is over, or when the controller stops."""
@@ -219,6 +248,7 @@ class LivePool:
                 changed.set()
         for link in self._links.values():
             link.closing.set()
+        self.feed.wake()
 
     # Time and queue
 
@@ -232,7 +262,8 @@ class LivePool:
         times = self.times
         deadlines = [lease_deadline(lease) for lease in self.leases.values()]
         deadlines += [node_deadline(node, times.lost_after_s, times.node_grace_s) for node in self.nodes.values()]
-        return min((deadline for deadline in deadlines if deadline is not None), default=None)
+        self._next_look = min((deadline for deadline in deadlines if deadline is not None), default=None)
+        return self._next_look
 
     async def pass_time(self) -> None:
         """End what is due: leases that were not renewed, requests that waited too long, nodes that are silent."""
@@ -318,7 +349,7 @@ class LivePool:
 
     def desired_state(self, node: str) -> DesiredState:
         """See `AgentDesk`."""
-        here = [lease for lease in self.leases.values() if lease.holds_vgpus and node in lease.nodes]
+        here = self.index.on_node(node)
         active = (lease for lease in here if lease.state is LeaseState.ACTIVE)
         ending = [lease.id for lease in here if node in lease.unconfirmed_nodes]
         over = [lease.id for lease in here if lease.state is LeaseState.ENDING]
@@ -344,20 +375,18 @@ class LivePool:
             if self._links.get(link.node) is not link:
                 return
             # Two nodes with one GPU would grant it twice, for example two agents on one machine.
-            mine = {gpu.uuid for gpu in observed.gpus}
-            for node in self.nodes.values():
-                twice = mine & {gpu.uuid for gpu in node.gpus} if node.name != link.node else set()
-                if twice and node.state is not NodeState.GONE:
-                    raise InvalidInput(
-                        f"the GPU {min(twice)} of node {link.node} belongs to node {node.name} already; "
-                        "give each GPU to one agent only"
-                    )
+            twice = self._gpu_owners.elsewhere((gpu.uuid for gpu in observed.gpus), link.node)
+            if twice is not None:
+                raise InvalidInput(
+                    f"the GPU {twice[0]} of node {link.node} belongs to node {twice[1]} already; "
+                    "give each GPU to one agent only"
+                )
             confirmed = link.confirmed_ends(observed)
             for lease_id in confirmed:
                 lease = self.leases.get(lease_id)
                 if lease is not None and link.node in lease.unconfirmed_nodes:
                     changes.apply_to_lease(lease_id, NodeConfirmed(link.node))
-            held = {lease.id for lease in self.leases.values() if lease.holds_vgpus and link.node in lease.nodes}
+            held = {lease.id for lease in self.index.on_node(link.node)}
             reachable = observed.unix_path is not None or observed.tcp is not None
             strays = {session.lease for session in observed.sessions} - held
             settled = observed.desired_counter > 0 and reachable and not strays
@@ -413,14 +442,13 @@ class LivePool:
                 changes.apply_to_lease(wait.lease_id, KeptWaiting(wait.reason))
 
     async def _store_changes(self, changes: Changes) -> None:
-        leases = [lease for lease in changes.leases.values() if _durable(lease) != _durable(self.leases.get(lease.id))]
+        leases = [lease for lease in changes.leases.values() if _to_be_stored(self.leases.get(lease.id), lease)]
         nodes = [node for node in changes.nodes.values() if node != self.nodes.get(node.name)]
         if not leases and not nodes:
             return
-        lease_revisions, node_revisions = {}, {}
+        node_revisions = {}
         async with self._store.write() as writer:
-            for lease in leases:
-                lease_revisions[lease.id] = await writer.save_lease(lease, self._lease_revisions.get(lease.id))
+            lease_revisions = await writer.save_leases(leases, self._lease_revisions)
             for node in nodes:
                 believed = self._node_revisions.get(node.name)
                 node_revisions[node.name] = await writer.save_node(node, self.keys[node.name], believed)
@@ -432,6 +460,9 @@ class LivePool:
             before = self.leases.get(lease.id)
             if before is None or before.state is not lease.state:
                 _log_lease(lease)
+            self.index.replace(before, lease)
+            if _differ(before, lease, "expires_at"):
+                self.feed.publish(lease)
             if lease.state is LeaseState.ENDED:
                 self.leases.pop(lease.id, None)
                 self._lease_revisions.pop(lease.id, None)
@@ -445,7 +476,10 @@ class LivePool:
             known = self.nodes.get(node.name)
             if known is None or known.state is not node.state:
                 log.info("node", node=node.name, state=str(node.state), gpus=len(node.gpus))
+            self._gpu_owners.replace(known, node)
             self.nodes[node.name] = node
+            if node != known:
+                self.feed.publish(node)
         for command in changes.commands:
             match command:
                 case TellNode(name):
@@ -453,25 +487,36 @@ class LivePool:
                         self._links[name].dirty.set()
                 case Reschedule():
                     self.schedule_wanted.set()
-        if changes.leases or changes.nodes:
+        if changes.nodes or any(self._is_sooner(lease_deadline(lease)) for lease in changes.leases.values()):
             self.deadlines_changed.set()
 
-    def _fresh_id(self, prefix: str, taken: Iterable[str]) -> str:
-        known = set(taken)
+    def _is_sooner(self, deadline: datetime | None) -> bool:
+        """Whether `keep_time` must look sooner than it would. A renewal puts a deadline off, which it need not know."""
+        return deadline is not None and (self._next_look is None or deadline < self._next_look)
+
+    def _fresh_id(self, prefix: str, *taken: Container[str]) -> str:
         while True:
             fresh = make_id(prefix, int.from_bytes(self._random_bytes(16)))
-            if fresh not in known:
+            if not any(fresh in known for known in taken):
                 return fresh
 
 
-def _durable(lease: Lease | None) -> Lease | None:
-    """The lease without what is kept in memory only."""
-    if lease is None:
-        return None
-    volatile: dict[str, object] = {"expires_at": lease.created_at}
-    if lease.state is LeaseState.PENDING:
-        volatile["reason"] = None
-    return lease.model_copy(update=volatile)
+def _differ(before: Lease | None, after: Lease, *apart_from: str) -> bool:
+    """Whether the two differ in anything but these fields."""
+    if before is None:
+        return True
+    # A new value of a model shares with the old one what has not changed.
+    return any(
+        value is not (old := getattr(before, name)) and value != old
+        for name, value in after.__dict__.items()
+        if name not in apart_from
+    )
+
+
+def _to_be_stored(before: Lease | None, after: Lease) -> bool:
+    """Whether the change is more than what is kept in memory only."""
+    waiting = before is not None and before.state is after.state is LeaseState.PENDING
+    return _differ(before, after, "expires_at", *(("reason",) if waiting else ()))
 
 
 def _log_lease(lease: Lease) -> None:

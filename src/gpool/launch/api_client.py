@@ -7,8 +7,10 @@ Answers are therefore plain JSON values; the models that describe them are `gpoo
 from __future__ import annotations
 
 import json
+import os
 import re
 import socket
+from collections.abc import Mapping
 from typing import Any
 
 from gpool.errors import ControllerUnreachable, GpoolError, InvalidInput, from_problem
@@ -45,7 +47,22 @@ class ApiClient:
         self._timeout_s = timeout_s
 
     def get(self, path: str, *, wait_s: float = 0.0, **query: str | int | float | None) -> Any:
-        """GET `path` under `/api/v1`. `wait_s`: how long the controller may hold the answer back (seconds)."""
+        """GET `path` under `/api/v1`. `wait_s`: how long the controller may hold the answer back (seconds).
+
+        A list comes as a list, whole: its pages are asked for one after the other.
+        """
+        answer = self._get(path, wait_s, query)
+        if not _is_page(answer):
+            return answer
+        items = answer["items"]
+        while answer["next"] is not None:
+            answer = self._get(path, wait_s, {**query, "limit": 1000, "cursor": answer["next"]})
+            if not _is_page(answer):
+                raise ControllerUnreachable(f"what answers at {self.url} does not page its lists; check --api")
+            items += answer["items"]
+        return items
+
+    def _get(self, path: str, wait_s: float, query: Mapping[str, str | int | float | None]) -> Any:
         given = {name: value for name, value in query.items() if value is not None}
         if wait_s > 0:
             given["wait_s"] = f"{wait_s:g}"
@@ -53,7 +70,10 @@ class ApiClient:
         return self._ask("GET", f"{path}?{suffix}" if suffix else path, None, self._timeout_s + wait_s)
 
     def post(self, path: str, body: Any = None) -> Any:
-        """POST a JSON body to `path` under `/api/v1`; returns the decoded answer."""
+        """POST a JSON body to `path` under `/api/v1`; returns the decoded answer.
+
+        It carries an Idempotency-Key: should it be sent again, it is carried out once.
+        """
         return self._ask("POST", path, body, self._timeout_s)
 
     def delete(self, path: str) -> Any:
@@ -70,6 +90,8 @@ class ApiClient:
         if self._token:
             headers["Authorization"] = f"Bearer {self._token}"
         payload = None
+        if method == "POST":
+            headers["Idempotency-Key"] = os.urandom(16).hex()
         if body is not None:
             payload = json.dumps(body).encode()
             headers["Content-Type"] = "application/json"
@@ -115,3 +137,7 @@ class ApiClient:
         if isinstance(value, dict) and ("detail" in value or "title" in value):
             raise from_problem(value)
         raise GpoolError(f"the controller at {self.url} answered with HTTP status {status} and no explanation")
+
+
+def _is_page(answer: Any) -> bool:
+    return isinstance(answer, dict) and answer.keys() == {"items", "next"}
