@@ -50,7 +50,12 @@ async def test_who_comes_too_late_gets_everything_anew(stage: PoolStage) -> None
     stage.pool.feed.__init__("run", kept=3)  # type: ignore[misc]
     ann = stage.as_("ann")
     ids = [(await stage.http.post("/api/v1/leases", json={}, headers=ann)).json()["id"] for _ in range(5)]
-    for last, words in (("run-1", "not remembered"), ("run-99", "not remembered"), ("other-4", "another controller")):
+    for last, words in (
+        ("run-1", "not remembered"),
+        ("run-99", "not remembered"),
+        ("other-4", "another controller"),
+        ("²-²", "another controller"),
+    ):
         async with watching(stage, headers={"Last-Event-ID": last}) as watch:
             reset, *present, _ = await watch.until("synced")
             assert reset.kind == "reset"
@@ -92,15 +97,13 @@ async def test_heartbeats_and_the_end(stage: PoolStage) -> None:
 
 
 async def test_what_cannot_be_watched(stage: PoolStage) -> None:
-    for headers, query, status, words in (
-        ({"Last-Event-ID": "tuesday"}, "", 422, "none of this watch"),
-        ({"Last-Event-ID": "run-²"}, "", 422, "none of this watch"),
-        ({}, "?kind=queue", 422, "kind"),
-        ({}, "?timeout_s=0", 422, "timeout_s"),
+    for query, words in (
+        ("?kind=queue", "kind"),
+        ("?timeout_s=0", "timeout_s"),
+        ("?timeout_s=inf", "timeout_s"),
     ):
-        given = {name: value.encode() for name, value in (stage.as_("ann") | headers).items()}
-        answer = await stage.http.get(f"/api/v1/watch{query}", headers=given)
-        assert answer.status_code == status
+        answer = await stage.http.get(f"/api/v1/watch{query}", headers=stage.as_("ann"))
+        assert answer.status_code == 422
         assert words in answer.json()["detail"]
     stage.pool.feed.watching = 1000
     answer = await stage.http.get("/api/v1/watch", headers=stage.as_("ann"))

@@ -47,7 +47,25 @@ def _describe_problems(app: FastAPI) -> None:
         if app.openapi_schema is None:
             document = get_openapi(title=app.title, version=app.version, description=app.description, routes=app.routes)
             document["components"]["schemas"][Problem.__name__] = Problem.model_json_schema()
+            _name_bounds(document)
             app.openapi_schema = document
         return app.openapi_schema
 
     app.openapi = openapi  # type: ignore[method-assign]
+
+
+# pydantic leaves its own names for the bounds of a union of numbers, which JSON Schema does not know.
+_BOUNDS = {"gt": "exclusiveMinimum", "ge": "minimum", "lt": "exclusiveMaximum", "le": "maximum"}
+
+
+def _name_bounds(schema: Any) -> None:
+    if isinstance(schema, list):
+        for part in schema:
+            _name_bounds(part)
+    elif isinstance(schema, dict):
+        if "anyOf" in schema:
+            for ours, known in _BOUNDS.items():
+                if isinstance(schema.get(ours), int | float):
+                    schema[known] = schema.pop(ours)
+        for part in schema.values():
+            _name_bounds(part)

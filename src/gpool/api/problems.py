@@ -84,8 +84,12 @@ def install_problems(app: FastAPI) -> None:
             404: f"there is nothing at {request.url.path}; the API is described at /api/v1/openapi.json",
             405: f"{request.url.path} does not answer {request.method}; the API is described at /api/v1/openapi.json",
         }.get(error.status_code, str(error.detail))
+        headers = dict(error.headers or {})
+        if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
+            # The framework names the methods of the first of its routes at this path only.
+            headers["Allow"] = ", ".join(sorted(_methods_at(app, request)))
         body = {"type": "about:blank", "title": phrase, "status": error.status_code, "detail": sentence}
-        return JSONResponse(body, error.status_code, headers=error.headers, media_type=_MEDIA_TYPE)
+        return JSONResponse(body, error.status_code, headers=headers, media_type=_MEDIA_TYPE)
 
     @app.exception_handler(Exception)
     async def _unknown(request: Request, error: Exception) -> JSONResponse:
@@ -93,6 +97,20 @@ def install_problems(app: FastAPI) -> None:
         return answer_problem(
             GpoolError("the controller failed at this request; its log says where, please report it with that")
         )
+
+
+def _methods_at(app: FastAPI, request: Request) -> set[str]:
+    """What can be asked for at the path of the request."""
+    document = app.openapi()["paths"]
+    path = request.url.path.split("/")
+    return {
+        method.upper()
+        for known, operations in document.items()
+        if len(parts := known.split("/")) == len(path)
+        and all(part == given or part.startswith("{") for part, given in zip(parts, path, strict=True))
+        for method in operations
+        if method in ("get", "put", "post", "delete", "patch", "head", "options")
+    }
 
 
 def _why_not_json(faults: object) -> str:

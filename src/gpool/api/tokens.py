@@ -7,6 +7,7 @@ from fastapi import APIRouter, Query
 from gpool.api.access import Admin, Pool
 from gpool.api.pages import Asked, page_of, timed_key
 from gpool.api.problems import PROBLEMS
+from gpool.errors import Conflict
 from gpool.model.pages import Page
 from gpool.model.token import Role, Token, TokenName
 from gpool.model.views import TokenCreated, TokenRequest
@@ -36,7 +37,12 @@ async def list_tokens(
     return page_of(asked, found, lambda token: timed_key(token.created_at.timestamp(), token.id), lambda token: token)
 
 
-@router.delete("/{token_id}", operation_id="revokeToken", responses=PROBLEMS(404))
-async def revoke_token(token_id: str, pool: Pool, _admin: Admin) -> Token:
-    """Take a token back. It stays listed, so that its bearer can be told what happened."""
+@router.delete("/{token_id}", operation_id="revokeToken", responses=PROBLEMS(404, 409))
+async def revoke_token(token_id: str, pool: Pool, admin: Admin) -> Token:
+    """Take a token back. It stays listed, so that its bearer can be told what happened.
+
+    409 for the token of this very request: nobody locks himself out by mistake.
+    """
+    if token_id == admin.id:
+        raise Conflict(f"token {token_id} is the one that you show; revoke it with another administrator's token")
     return await pool.revoke_token(token_id)

@@ -23,7 +23,7 @@ from gpool.api.problems import PROBLEMS
 from gpool.controller.feed import Change, TooLate
 from gpool.controller.live_pool import LivePool
 from gpool.controller.views import lease_view
-from gpool.errors import InvalidInput, Unavailable
+from gpool.errors import Unavailable
 from gpool.model.lease import Lease
 from gpool.model.node import Node
 from gpool.model.token import TokenName
@@ -42,7 +42,19 @@ router = APIRouter(prefix="/api/v1/watch", tags=["watch"])
 _STREAM: dict[int | str, dict[str, object]] = {
     200: {
         "description": "Events `lease`, `node`, `reset` and `synced`, until the controller or the client ends it.",
-        "content": {"text/event-stream": {"schema": {"type": "string"}}},
+        "content": {
+            "text/event-stream": {
+                "schema": {
+                    "type": "object",
+                    "description": "One event.",
+                    "properties": {
+                        "id": {"type": "string"},
+                        "event": {"enum": ["lease", "node", "reset", "synced"]},
+                        "data": {"type": "string", "contentMediaType": "application/json"},
+                    },
+                }
+            }
+        },
     }
 }
 
@@ -157,9 +169,6 @@ class _Watcher:
 
 
 def _parse(last_event_id: str) -> tuple[str, int]:
-    run, dash, number = last_event_id.strip().rpartition("-")
-    if not dash or not run or not number.isascii() or not number.isdecimal():
-        raise InvalidInput(
-            f"Last-Event-ID {last_event_id[:60]!r} is none of this watch; leave it out for a fresh start"
-        )
-    return run, int(number)
+    """The feed and the number in it. An id that none of ours can be is of another feed, which gets a fresh start."""
+    run, _, number = last_event_id.strip().rpartition("-")
+    return (run, int(number)) if number.isascii() and number.isdecimal() else ("", 0)
