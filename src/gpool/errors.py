@@ -17,9 +17,12 @@
     ├── NotFound                   404 not-found
     │   ├── UnknownLease           404 unknown-lease
     │   ├── UnknownNode            404 unknown-node
+    │   ├── UnknownQueue           404 unknown-queue
+    │   ├── UnknownPriorityClass   404 unknown-priority-class
     │   └── UnknownToken           404 unknown-token
     ├── Conflict                   409 conflict
     │   ├── LeaseOver              409 lease-over           the lease is ending or has ended
+    │   ├── PolicyInUse            409 policy-in-use        a queue or class that leases still name
     │   ├── StaleWrite             409 stale-write          what the writer believed is no longer so
     │   ├── KeyInUse               409 key-in-use           the first request with that key is still under way
     │   └── NodeNameTaken          409 node-name-taken
@@ -65,6 +68,7 @@ __all__ = [
     "NotAuthenticated",
     "NotFound",
     "NotLeading",
+    "PolicyInUse",
     "PortInUse",
     "StaleWrite",
     "TokenExpired",
@@ -75,6 +79,8 @@ __all__ = [
     "Unavailable",
     "UnknownLease",
     "UnknownNode",
+    "UnknownPriorityClass",
+    "UnknownQueue",
     "UnknownToken",
     "UnsupportedBody",
     "from_problem",
@@ -207,6 +213,18 @@ class UnknownNode(NotFound):
     slug, title = "unknown-node", "Unknown node"
 
 
+class UnknownQueue(NotFound):
+    """No queue has this name."""
+
+    slug, title = "unknown-queue", "Unknown queue"
+
+
+class UnknownPriorityClass(NotFound):
+    """No priority class has this name."""
+
+    slug, title = "unknown-priority-class", "Unknown priority class"
+
+
 class UnknownToken(NotFound):
     """No token has this id."""
 
@@ -223,6 +241,12 @@ class LeaseOver(Conflict):
     """The lease is ending or has ended; it cannot be renewed."""
 
     slug, title = "lease-over", "Lease over"
+
+
+class PolicyInUse(Conflict):
+    """Leases, or queues below it, still need what was to be removed."""
+
+    slug, title = "policy-in-use", "Policy in use"
 
 
 class StaleWrite(Conflict):

@@ -65,6 +65,7 @@ async def test_the_description_names_every_operation_and_its_problems(stage: Poo
     assert operations.keys() == {
         "getHealth", "getVersion", "listNodes", "getNode", "listGpus", "createLease", "listLeases", "getLease",
         "renewLease", "releaseLease", "createToken", "listTokens", "revokeToken", "watch",
+        "listQueues", "getQueue", "putQueue", "deleteQueue", "getPolicy", "putPolicy",
     }  # fmt: skip
     for name, operation in operations.items():
         if name not in ("getHealth", "getVersion"):

@@ -5,7 +5,7 @@ from typing import Any
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
-from gpool.api import agents, leases, nodes, service, tokens, watch
+from gpool.api import agents, leases, nodes, queues, service, tokens, watch
 from gpool.api.body_limit import BodyLimit
 from gpool.api.problems import install_problems
 from gpool.channel.conversation import ChannelTimes
@@ -34,7 +34,7 @@ def create_app(pool: LivePool, channel_times: ChannelTimes) -> FastAPI:
     app.state.heartbeat_s = watch.HEARTBEAT_S
     app.add_middleware(BodyLimit, limit_bytes=MAX_BODY_BYTES)
     install_problems(app)
-    for room in (service, nodes, leases, tokens, watch, agents):
+    for room in (service, nodes, leases, queues, tokens, watch, agents):
         app.include_router(room.router)
     _describe_problems(app)
     return app

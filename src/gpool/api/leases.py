@@ -32,9 +32,9 @@ router = APIRouter(prefix="/api/v1/leases", tags=["leases"])
 async def create_lease(request: LeaseRequest, pool: Pool, user: User) -> LeaseView:
     """Ask for vGPUs. The lease is active at once if they are free, else pending, with the reason.
 
-    409 for what this pool could never grant, 404 for a node that it does not have.
+    409 for what this pool could never grant, 404 for a node, queue or priority class that it does not have.
     """
-    return lease_view(pool, await pool.ask(user.name, request))
+    return lease_view(pool, await pool.ask(user.name, request, default_queue=user.queue))
 
 
 @router.get("", operation_id="listLeases", responses=PROBLEMS())

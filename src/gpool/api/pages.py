@@ -6,7 +6,7 @@ a page nor repeat in it: what was there all the time is seen exactly once.
 
 import base64
 import binascii
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Annotated, TypeVar
 
 from fastapi import Depends, Query
@@ -14,7 +14,16 @@ from fastapi import Depends, Query
 from gpool.errors import InvalidInput
 from gpool.model.pages import Page
 
-__all__ = ["DEFAULT_LIMIT", "MAX_LIMIT", "Asked", "AskedPage", "page_of", "timed_key", "timed_key_parts"]
+__all__ = [
+    "DEFAULT_LIMIT",
+    "MAX_LIMIT",
+    "Asked",
+    "AskedPage",
+    "page_in_order",
+    "page_of",
+    "timed_key",
+    "timed_key_parts",
+]
 
 DEFAULT_LIMIT = 100
 MAX_LIMIT = 1000
@@ -54,6 +63,16 @@ def page_of(asked: AskedPage, things: Iterable[T], key: Callable[[T], str], view
     )
     shown = rest[: asked.limit]
     return asked.page((view(thing) for _, thing in shown), shown[-1][0] if len(rest) > len(shown) else None)
+
+
+def page_in_order(asked: AskedPage, things: Sequence[T], key: Callable[[T], str]) -> Page[T]:
+    """One page of `things` in the order that they have. Raises `InvalidInput` when the one to go on behind is gone."""
+    keys = [key(thing) for thing in things]
+    if asked.after is not None and asked.after not in keys:
+        raise InvalidInput("what the last page ended with is no longer in the list; begin anew, without the cursor")
+    start = 0 if asked.after is None else keys.index(asked.after) + 1
+    end = start + asked.limit
+    return asked.page(things[start:end], keys[end - 1] if end < len(things) else None)
 
 
 def timed_key(at_s: float, name: str) -> str:

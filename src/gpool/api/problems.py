@@ -17,7 +17,7 @@ from gpool.errors import (
     TooManyRequests,
     UnsupportedBody,
 )
-from gpool.model.ids import NODE_NAME_PATTERN, TOKEN_NAME_PATTERN
+from gpool.model.ids import NODE_NAME_PATTERN, POLICY_NAME_PATTERN, TOKEN_NAME_PATTERN
 from gpool.model.views import Problem
 
 __all__ = ["PROBLEMS", "answer_problem", "install_problems"]
@@ -30,6 +30,7 @@ _SHOWN_FAULTS = 3
 # What a text should have looked like, for people who do not read regular expressions.
 _SHAPES = {
     NODE_NAME_PATTERN: "is no node name; use up to 31 small letters, digits, '-' and '.', such as node-a",
+    POLICY_NAME_PATTERN: "is no name for this; use up to 63 small letters, digits, '-', '_' and '.', such as vision",
     TOKEN_NAME_PATTERN: "is no name of a token; use up to 63 letters, digits, '.', '_', '@' and '-', such as alice",
 }
 

@@ -20,7 +20,7 @@ router = APIRouter(prefix="/api/v1/tokens", tags=["tokens"])
 @router.post("", status_code=201, operation_id="createToken", responses=PROBLEMS())
 async def create_token(request: TokenRequest, pool: Pool, _admin: Admin) -> TokenCreated:
     """Make a token. Its text is in this answer and nowhere else."""
-    token, secret = await pool.make_token(request.name, request.role, request.expires_in_s)
+    token, secret = await pool.make_token(request.name, request.role, request.expires_in_s, request.queue)
     return TokenCreated(token=token, secret=secret)
 
 

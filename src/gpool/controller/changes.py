@@ -3,12 +3,14 @@
 from collections.abc import Mapping
 from datetime import datetime
 
+from gpool.controller.events import Note
 from gpool.lifecycle.commands import Command, EndLeasesOnGpus, EndLeasesOnNode
 from gpool.lifecycle.lease import NodeGone, Revoked, apply_to_lease
 from gpool.lifecycle.node import apply_to_node
 from gpool.lifecycle.transitions import Event
 from gpool.model.lease import Lease
 from gpool.model.node import Node
+from gpool.model.policy import Policy
 from gpool.scheduler.cycle import schedule_pool
 from gpool.scheduler.pool_state import PoolState
 from gpool.scheduler.snapshot import Plan
@@ -28,6 +30,10 @@ class Changes:
         self.nodes: dict[str, Node] = {}
         self.commands: list[Command] = []
         """What remains to be done outside, after the changes are stored."""
+        self.policy: Policy | None = None
+        """How the pool is shared from now on; None: as before."""
+        self.notes: list[Note] = []
+        """Events that do not follow from the values alone."""
 
     def add_lease(self, lease: Lease, commands: tuple[Command, ...]) -> None:
         """A lease that is new."""
@@ -56,6 +62,10 @@ class Changes:
         self.nodes[node.name] = after
         self._take_on(commands)
 
+    def note(self, kind: str, name: str, word: str, sentence: str) -> None:
+        """Tell, with the changes, what has happened to an object."""
+        self.notes.append((kind, name, word, sentence))
+
     def schedule(self, pool: PoolState) -> Plan:
         """Run a scheduling cycle over the pool as it would be. `pool` has followed it up to now, and follows on."""
         self.tell(pool)
@@ -63,6 +73,8 @@ class Changes:
 
     def tell(self, pool: PoolState) -> None:
         """Let the scheduler's state follow these changes."""
+        if self.policy is not None and pool.policy_now.policy is not self.policy:
+            pool.follow_policy(self.policy, self.now)
         pool.follow(self.nodes.values(), self.leases.values(), self.now)
 
     def _take_on(self, commands: tuple[Command, ...]) -> None:

@@ -3,12 +3,23 @@
 from enum import StrEnum
 from typing import Annotated, Literal
 
-from pydantic import Field, StrictFloat, StrictInt
+from pydantic import Field, StrictBool, StrictFloat, StrictInt
 
-from gpool.model.base import Bytes, GpuUuid, Instant, LeaseId, Model, NodeName, Permille, Text
+from gpool.model.base import Bytes, GpuUuid, Instant, LeaseId, Model, NodeName, Permille, PolicyName, Text
+from gpool.model.queue import ROOT
 from gpool.model.session import Session
 
-__all__ = ["MAX_VGPUS", "Lease", "LeaseRequest", "LeaseState", "LeaseView", "Transport", "Vgpu"]
+__all__ = [
+    "MAX_VGPUS",
+    "Eviction",
+    "GpuPlace",
+    "Lease",
+    "LeaseRequest",
+    "LeaseState",
+    "LeaseView",
+    "Transport",
+    "Vgpu",
+]
 
 MAX_VGPUS = 1024
 
@@ -37,6 +48,12 @@ class LeaseRequest(Model):
     """The only node that will do; null for any."""
     timeout_s: Annotated[StrictFloat | StrictInt, Field(gt=0, le=31_536_000)] | None = None
     """How long to wait for the grant; null for ever."""
+    queue: PolicyName | None = None
+    """In which queue; null for the one of the token, else for the whole pool."""
+    priority: PolicyName | None = None
+    """A priority class; null for `normal`."""
+    preemptible: StrictBool | None = None
+    """Whether the lease may be ended to make room for others; null: as its priority class says."""
     transport: Transport = "auto"
     command: Text = ""
     host: Text = ""
@@ -59,6 +76,24 @@ class Vgpu(Model):
     compute_permille: Annotated[Permille, Field(gt=0)]
 
 
+class GpuPlace(Model):
+    """A GPU, by its node and its name."""
+
+    node: NodeName
+    gpu_uuid: GpuUuid
+
+
+class Eviction(Model):
+    """A lease has to give way: it is as good as ever until `ends_at`."""
+
+    beneficiary: LeaseId
+    """The lease that gets the room."""
+    reason: str
+    """A sentence."""
+    warned_at: Instant
+    ends_at: Instant
+
+
 class Lease(Model):
     """A granted or queued request, as the store keeps it."""
 
@@ -67,6 +102,8 @@ class Lease(Model):
     owner: Text
     """Name of the token that asked."""
     request: LeaseRequest
+    queue: PolicyName = ROOT
+    """In which it was asked for."""
     vgpus: tuple[Vgpu, ...] = ()
     reason: str | None = None
     """Why it waits or why it ended, a sentence."""
@@ -81,11 +118,20 @@ class Lease(Model):
     """How long a renewal lasts, in seconds."""
     unconfirmed_nodes: tuple[NodeName, ...] = ()
     """While ending: the nodes that have not yet confirmed that its sessions are gone."""
+    eviction: Eviction | None = None
+    """Set while it is warned that it has to give way, and after it had to."""
+    room: tuple[GpuPlace, ...] = ()
+    """While pending: the GPUs that others give up for it. Nobody else gets them meanwhile."""
 
     @property
     def nodes(self) -> tuple[str, ...]:
         """Names of its nodes, in the order of the vGPUs."""
         return tuple(dict.fromkeys(vgpu.node for vgpu in self.vgpus))
+
+    @property
+    def warned(self) -> bool:
+        """Whether it is active, and has to give way."""
+        return self.state is LeaseState.ACTIVE and self.eviction is not None
 
     @property
     def holds_vgpus(self) -> bool:

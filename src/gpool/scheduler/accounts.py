@@ -1,6 +1,6 @@
 """What each queue uses, and has used: the numbers that fairness rests on."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import NamedTuple
@@ -15,6 +15,8 @@ HALF_LIFE_S = 86_400.0
 """After a day, what a queue has used counts half."""
 
 _ROUNDING = 1e-6
+_FORGOTTEN = 1e-3
+"""GPUs: who has used less on average starts anew."""
 
 
 class Amount(NamedTuple):
@@ -106,11 +108,15 @@ class Accounts:
         finally:
             self._accounts = before
 
-    def take_averages(self, earlier: "Accounts", now: float) -> None:
+    def take_averages(self, averages: Mapping[str, float], now: float) -> None:
         """Go on with what queues have used until now, though what the pool has, or the tree, is another."""
         for name, account in self._accounts.items():
-            if name in earlier.tree.queues:
-                account.average, account.since = earlier.average(name, now), now
+            account.average, account.since = averages.get(name, 0.0), now
+
+    def averages(self, now: float) -> dict[str, float]:
+        """GPUs that queues have used over time, of those where it is worth a word."""
+        found = {name: self._average(account, now) for name, account in self._accounts.items()}
+        return {name: average for name, average in found.items() if average > _FORGOTTEN}
 
     def _average(self, account: _Account, now: float) -> float:
         kept: float = 0.5 ** (max(0.0, now - account.since) / self._half_life_s)

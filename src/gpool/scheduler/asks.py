@@ -22,6 +22,8 @@ class Ask:
     """Within its queue the larger comes first, and may make the smaller give way."""
     preemptible: bool = False
     """Whether it can be ended, after it was granted, to make room for another."""
+    preempts: bool = True
+    """Whether it may make the less urgent of its queue give way."""
 
     @property
     def turn(self) -> tuple[int, float, str]:

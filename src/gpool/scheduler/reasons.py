@@ -9,8 +9,16 @@ from gpool.scheduler.actions.place import Blocked
 from gpool.scheduler.asks import Ask
 from gpool.scheduler.index import Spot
 from gpool.scheduler.pool_state import PoolState
+from gpool.scheduler.tree import declared
 
-__all__ = ["count_of", "describe_blocked", "describe_wait", "describe_wish", "largest_memory_bytes"]
+__all__ = [
+    "count_of",
+    "describe_blocked",
+    "describe_eviction",
+    "describe_wait",
+    "describe_wish",
+    "largest_memory_bytes",
+]
 
 _NAMED_LEASES = 3
 
@@ -66,10 +74,21 @@ def describe_blocked(pool: PoolState, blocked: Blocked) -> str:
     """Why an ask waits."""
     if blocked.over_limit is None:
         return blocked.why
-    queue, used = pool.state.tree.queues[blocked.over_limit], pool.state.accounts.used(blocked.over_limit)
+    queue = pool.state.tree.queues[blocked.over_limit]
     most = queue.limit if queue.weight else queue.guarantee
     wish = describe_wish(pool.leases[blocked.ask.id].request)
-    return f"wants {wish}; queue {queue.name} uses {used:g} of the {most:g} GPUs that it may use"
+    name = queue.name
+    if queue.derived and not name.endswith("/*"):
+        above, _, user = name.partition("/")
+        name = f"{above} for {user}"
+    return f"wants {wish}; queue {name} uses {blocked.used_gpus:g} of the {most:g} GPUs that it may use"
+
+
+def describe_eviction(beneficiary: Ask, victim: Ask) -> str:
+    """Why a lease has to go, for its holder."""
+    if beneficiary.queue == victim.queue:
+        return f"lease {beneficiary.id} is more urgent and needs its GPU"
+    return f"queue {declared(beneficiary.queue)} takes back for lease {beneficiary.id} what it is guaranteed"
 
 
 def _nothing_there(pool: PoolState, request: LeaseRequest) -> str:

@@ -15,12 +15,16 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gpool.errors import NotLeading, StaleWrite
+from gpool.model.event import Event
 from gpool.model.lease import Lease, LeaseState
 from gpool.model.node import Node
+from gpool.model.policy import Policy
 from gpool.model.token import Token
 from gpool.store import tables
 from gpool.store.database import Database
+from gpool.store.event_store import EventWriter, last_event_id, load_events
 from gpool.store.leadership import Leadership
+from gpool.store.policy_store import PolicyWriter, load_policy, load_queue_use
 
 __all__ = ["KeyedNode", "PoolContents", "PoolStore", "Revised", "Writer"]
 
@@ -53,9 +57,14 @@ class PoolContents:
     nodes: tuple[KeyedNode, ...]
     tokens: dict[str, Token]
     """By hash."""
+    policy: Policy
+    queue_use: dict[str, tuple[float, float]]
+    """Queue → GPUs that it had used over time, and when that was (seconds since the epoch)."""
+    last_event: int
+    """Id of the last event; 0 when there is none."""
 
 
-class Writer:
+class Writer(PolicyWriter, EventWriter):
     """One transaction, under one leadership."""
 
     def __init__(self, connection: AsyncConnection, leadership: Leadership) -> None:
@@ -200,7 +209,22 @@ class PoolStore:
                 row.hash: Token.model_validate_json(row.document)
                 for row in await connection.execute(select(tables.token))
             }
-        return PoolContents(tuple(leases), tuple(nodes), tokens)
+            policy, queue_use = await load_policy(connection), await load_queue_use(connection)
+            last_event = await last_event_id(connection)
+        return PoolContents(tuple(leases), tuple(nodes), tokens, policy, queue_use, last_event)
+
+    async def events(
+        self,
+        *,
+        kind: str | None = None,
+        name: str | None = None,
+        after: int = 0,
+        limit: int = 100,
+        newest: bool = False,
+    ) -> list[Event]:
+        """Events of an object, or of all, as `load_events` tells."""
+        async with self._database.read() as connection:
+            return await load_events(connection, kind=kind, name=name, after=after, limit=limit, newest=newest)
 
     async def ended_lease(self, lease_id: str) -> Lease | None:
         """A lease that has ended and has not been forgotten yet."""

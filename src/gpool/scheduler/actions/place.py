@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from gpool.scheduler.actions.find import find_spots
-from gpool.scheduler.actions.make_room import Eviction, MakeRoom, make_room, may_ask
+from gpool.scheduler.actions.make_room import Eviction, MakeRoom, keep_room, make_room, may_ask
 from gpool.scheduler.asks import Ask
 from gpool.scheduler.demand import Demand
 from gpool.scheduler.index import Spot
@@ -31,6 +31,8 @@ class Blocked:
     """What is kept for it."""
     over_limit: str | None = None
     """The queue that has no more to give, when it is not the GPUs that are missing."""
+    used_gpus: float = 0.0
+    """By that queue, with all that has been placed before."""
     why: str = ""
     """A sentence for its holder, when one was asked for."""
 
@@ -42,6 +44,9 @@ class Placed:
     placements: list[tuple[Ask, tuple[Spot, ...]]] = field(default_factory=list)
     blocked: list[Blocked] = field(default_factory=list)
     evictions: list[Eviction] = field(default_factory=list)
+    """Those that begin, and those that go on."""
+    lapsed: list[Ask] = field(default_factory=list)
+    """Asks for which nobody has to go any more, though they still wait."""
 
 
 Explain = Callable[[Ask, tuple[Spot, ...], list[Ask]], str]
@@ -54,22 +59,21 @@ def place(state: SchedulerState, now: float, explain: Explain | None = None, roo
     When it returns, the state's index and accounts carry all of it: call it in a trial.
     """
     result = Placed()
-    for ask_id, spots in state.nominated.items():
-        chosen = state.waiting.asks[ask_id]
-        found = find_spots(state, chosen)
-        if found:
-            _lay(state, chosen, found, now)
-            result.placements.append((chosen, found))
-        else:
-            _claim(state, chosen, spots)
+    kept = _review(state, now, room, result)
     done = {ask.id for ask, _ in result.placements}
     line = Line(state.waiting, state.accounts, now)
     hopeless: dict[Demand, None] = {}
-    gone: set[str] = set()
     claimed_queues: set[str] = set()
     claimants: list[Ask] = []
     while (ask := line.next()) is not None:
         if ask.id in done:
+            line.served(ask)
+            continue
+        if ask.id in kept:
+            # Its room is being made. It stops nobody, not even those who want the same.
+            spots = kept[ask.id]
+            why = explain(ask, spots, claimants) if explain else ""
+            result.blocked.append(Blocked(ask, (), spots, why=why))
             line.served(ask)
             continue
         over = state.accounts.over_limit(ask.queue, state.amount(ask))
@@ -80,17 +84,19 @@ def place(state: SchedulerState, now: float, explain: Explain | None = None, roo
             result.placements.append((ask, found))
             line.served(ask)
             continue
-        if room is not None and not over and ask.id not in state.nominated and may_ask(state, ask):
-            eviction = make_room(state, ask, now, room, gone)
+        if room is not None and not over and may_ask(state, ask):
+            eviction = make_room(state, ask, now, room)
             if eviction is not None:
                 result.evictions.append(eviction)
-                gone.update(victim.ask.id for victim in eviction.victims)
+                state.leaving.update((victim.ask.id, ask.id) for victim in eviction.victims)
+                why = explain(ask, eviction.spots, claimants) if explain else ""
+                result.blocked.append(Blocked(ask, (), eviction.spots, why=why))
                 line.served(ask)
                 continue
         claims: tuple[Spot, ...] = ()
         # Where nothing is left, nobody behind can take anything, and a claim would change nothing but the sentence.
         worth = explain or (ask.queue not in claimed_queues and state.index.idle.any())
-        if worth and not over and ask.id not in state.nominated:
+        if worth and not over:
             claims = _soonest(state, ask)
         why = explain(ask, claims, claimants) if explain and not over else ""
         if claims and ask.queue not in claimed_queues:
@@ -99,12 +105,55 @@ def place(state: SchedulerState, now: float, explain: Explain | None = None, roo
             _claim(state, ask, claims)
         else:
             claims = ()
-        blocked = Blocked(ask, tuple(line.behind(ask)) if explain else (), claims, over, why)
+        used = state.accounts.used(over) if over else 0.0
+        blocked = Blocked(ask, tuple(line.behind(ask)) if explain else (), claims, over, used, why)
         if not over:
             hopeless.setdefault(ask.demand)
         result.blocked.append(blocked)
         line.close(ask)
     return result
+
+
+def _review(state: SchedulerState, now: float, room: MakeRoom | None, result: Placed) -> dict[str, tuple[Spot, ...]]:
+    """Look again at those for whom others were told to go; returns who goes on waiting for that, and their GPUs.
+
+    All of their claims are laid first, so that none of them takes what another was promised.
+    """
+    asks = sorted((state.waiting.asks[ask_id] for ask_id in state.nominated), key=lambda ask: ask.turn)
+    kept: dict[str, tuple[Spot, ...]] = {}
+    for ask in asks:
+        _promise(state, ask, now, +1)
+    for ask in asks:
+        told = sorted(victim for victim, whose in state.leaving.items() if whose == ask.id)
+        _promise(state, ask, now, -1)
+        over = state.accounts.over_limit(ask.queue, state.amount(ask))
+        eviction = None
+        if not over and (found := find_spots(state, ask)):
+            _lay(state, ask, found, now)
+            result.placements.append((ask, found))
+        elif not over and (room is None or state.away(state.nominated[ask.id])):
+            # What a node that is away for a moment gives up cannot be looked at; nothing changes until it is back.
+            _promise(state, ask, now, +1)
+            victims = tuple(state.held[victim] for victim in told if victim not in state.ending)
+            eviction = Eviction(ask, victims, state.nominated[ask.id])
+        elif not over:
+            eviction = keep_room(state, ask, now)
+        if eviction is not None:
+            kept[ask.id] = eviction.spots
+            result.evictions.append(eviction)
+        elif ask.id not in {placed.id for placed, _ in result.placements}:
+            result.lapsed.append(ask)
+        staying = {victim.ask.id for victim in eviction.victims} if eviction else set()
+        for victim in told:
+            if victim not in staying and not (eviction and victim in state.ending):
+                del state.leaving[victim]
+    return kept
+
+
+def _promise(state: SchedulerState, ask: Ask, now: float, times: int) -> None:
+    """Let it count as if the ask had come, to where others are still in its way; `times` -1 undoes it."""
+    state.index.claim(ask.demand, state.nominated[ask.id], times)
+    state.accounts.charge(ask.queue, state.amount(ask), now, times)
 
 
 def _lay(state: SchedulerState, ask: Ask, spots: tuple[Spot, ...], now: float) -> None:

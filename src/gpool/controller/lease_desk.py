@@ -1,0 +1,143 @@
+"""Leases of the live pool: asked for, waited for, renewed, given back, ended in time, forgotten."""
+
+import asyncio
+import secrets
+from collections.abc import Callable, Sequence
+from datetime import timedelta
+
+from gpool.controller.clock import Clock
+from gpool.controller.gathering import Gathering
+from gpool.controller.pool_scheduling import PoolScheduling
+from gpool.controller.settings import PoolTimes
+from gpool.errors import GpoolError, LeaseOver, UnknownLease
+from gpool.lifecycle.lease import Released, Renewed, begin_lease
+from gpool.model.lease import Lease, LeaseRequest, LeaseState
+from gpool.scheduler.admission import check_possible
+from gpool.scheduler.entry import queue_for
+from gpool.store.pool_store import PoolStore
+
+__all__ = ["LeaseDesk"]
+
+_PLAN_AT_ONCE = 64
+"""While fewer requests wait, a new one is answered with its plan."""
+_TOGETHER = 128
+"""So many requests, or releases, that came at the same time are stored in one transaction."""
+
+_Ask = tuple[str, LeaseRequest, str | None]
+"""Owner, request, default queue."""
+
+
+class LeaseDesk(PoolScheduling):
+    """What holders ask of the pool."""
+
+    def __init__(
+        self,
+        store: PoolStore,
+        clock: Clock,
+        times: PoolTimes,
+        random_bytes: Callable[[int], bytes] = secrets.token_bytes,
+    ) -> None:
+        super().__init__(store, clock, times, random_bytes)
+        self._ask_together = Gathering(self._ask_all, _TOGETHER)
+        self._release_together = Gathering(self._release_all, _TOGETHER)
+
+    async def ask(self, owner: str, request: LeaseRequest, *, default_queue: str | None = None) -> Lease:
+        """A new lease; it may be active at once. `default_queue`: for a request that names none.
+
+        Raises `ImpossibleRequest`, `UnknownNode`, `UnknownQueue`, `UnknownPriorityClass` or `NotAllowed`.
+        """
+        return await self._ask_together((owner, request, default_queue))
+
+    async def _ask_all(self, asks: Sequence[_Ask]) -> list[Lease | GpoolError]:
+        """A new lease for each, or why there is none."""
+        made: list[str | GpoolError] = []
+        async with self._change() as changes:
+            for owner, request, default_queue in asks:
+                try:
+                    queue = queue_for(self.policy, request, owner, default_queue)
+                    check_possible(request, self.nodes.values())
+                except GpoolError as error:
+                    made.append(error)
+                    continue
+                lease, commands = begin_lease(
+                    self._fresh_id("l", self.leases, changes.leases),
+                    owner,
+                    request,
+                    changes.now,
+                    queue=queue,
+                    renew_every_s=self.times.renew_every_s,
+                    lifetime_s=self.times.lifetime_s,
+                )
+                changes.add_lease(lease, commands)
+                made.append(lease.id)
+            # Behind a long queue, the next cycle looks at all that came meanwhile, once.
+            if changes.leases and (self._scheduling is None or self._scheduling.waiting < _PLAN_AT_ONCE):
+                self._lay_plan(changes)
+        return [changes.lease(one) if isinstance(one, str) else one for one in made]
+
+    async def lease(self, lease_id: str) -> Lease:
+        """The lease, alive or ended. Raises `UnknownLease`."""
+        alive = self.leases.get(lease_id)
+        found = alive or await self._store.ended_lease(lease_id)
+        if found is None:
+            raise UnknownLease(f"there is no lease '{lease_id}'; `gpool ps` lists those that are alive")
+        return found
+
+    async def ended_leases_after(self, after: tuple[float, str] | None, limit: int, owner: str | None) -> list[Lease]:
+        """Leases that have ended, by age: at most `limit` after the one made then (seconds) that has that id."""
+        return await self._store.ended_leases_after(after, limit, owner)
+
+    async def renew(self, lease_id: str) -> Lease:
+        """The lease with a new expiry. Raises `UnknownLease` or `LeaseOver`."""
+        async with self._change() as changes:
+            lease = self.leases.get(lease_id)
+            if lease is not None and lease.state in (LeaseState.PENDING, LeaseState.ACTIVE):
+                changes.apply_to_lease(lease_id, Renewed())
+        if lease is None or lease.state is LeaseState.ENDING:
+            over = await self.lease(lease_id)
+            raise LeaseOver(
+                f"lease {lease_id} is {over.state} ({over.reason}); start the program again for a new lease"
+            )
+        return self.leases[lease_id]
+
+    async def release(self, lease_id: str, by: str) -> Lease:
+        """Give the lease back; it may take its nodes a moment to confirm. Raises `UnknownLease`.
+
+        Nothing happens to a lease that is ending or has ended.
+        """
+        return await self._release_together((lease_id, by)) or await self.lease(lease_id)
+
+    async def _release_all(self, releases: Sequence[tuple[str, str]]) -> list[Lease | GpoolError | None]:
+        """Release each (id, by whom); the lease afterwards, None for one that is not alive."""
+        async with self._change() as changes:
+            for lease_id, by in releases:
+                if lease_id in self.leases:
+                    changes.apply_to_lease(lease_id, Released(by))
+        return [changes.leases.get(lease_id) or self.leases.get(lease_id) for lease_id, _ in releases]
+
+    async def wait_while(self, lease_id: str, states: frozenset[LeaseState], timeout_s: float) -> None:
+        """Return when the lease is in none of these states, when the time is over, or when the controller stops."""
+        changed = asyncio.Event()
+        watchers = self._watchers.setdefault(lease_id, set())
+        watchers.add(changed)
+        try:
+            async with asyncio.timeout(timeout_s):
+                while not self.stopping.is_set():
+                    lease = self.leases.get(lease_id)
+                    if lease is None or lease.state not in states:
+                        return
+                    await changed.wait()
+                    changed.clear()
+        except TimeoutError:
+            pass
+        finally:
+            watchers.discard(changed)
+            if not watchers:
+                self._watchers.pop(lease_id, None)
+
+    async def forget_old(self) -> int:
+        """Delete leases that ended long ago; returns how many."""
+        before = self.now() - timedelta(seconds=self.times.keep_ended_s)
+        async with self._store.write() as writer:
+            await writer.forget_events(before, 0)
+            return await writer.forget_ended_leases(before)

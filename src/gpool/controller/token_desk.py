@@ -1,0 +1,55 @@
+"""Tokens of the live pool."""
+
+from datetime import timedelta
+
+import structlog
+
+from gpool.controller.pool_memory import PoolMemory
+from gpool.errors import UnknownToken
+from gpool.model.token import Role, Token
+from gpool.security.tokens import TOKEN_BYTES, authenticate, hash_token, token_text
+
+__all__ = ["TokenDesk"]
+
+log = structlog.get_logger("gpool.pool")
+
+
+class TokenDesk(PoolMemory):
+    """Who may speak to the pool."""
+
+    def authenticate(self, text: str | None) -> Token:
+        """Who bears this token. Raises a `NotAuthenticated`."""
+        return authenticate(text, self.tokens, self.now())
+
+    async def make_token(
+        self, name: str, role: Role, expires_in_s: float | None = None, queue: str | None = None
+    ) -> tuple[Token, str]:
+        """A new token and its text, which is not kept. `queue`: of requests that name none."""
+        text = token_text(self._random_bytes(TOKEN_BYTES))
+        now = self.now()
+        expires_at = None if expires_in_s is None else now + timedelta(seconds=expires_in_s)
+        taken = {token.id for token in self.tokens.values()}
+        token = Token(
+            id=self._fresh_id("t", taken), name=name, role=role, created_at=now, expires_at=expires_at, queue=queue
+        )
+        async with self._lock, self._store.write() as writer:
+            await writer.add_token(token, hash_token(text))
+        self.tokens[hash_token(text)] = token
+        log.info("token made", token=token.id, name=name, role=str(role))
+        return token, text
+
+    async def revoke_token(self, token_id: str) -> Token:
+        """Take a token back; it stays listed. Raises `UnknownToken`."""
+        async with self._lock:
+            token_hash, token = next(
+                ((token_hash, token) for token_hash, token in self.tokens.items() if token.id == token_id), ("", None)
+            )
+            if token is None:
+                raise UnknownToken(f"there is no token '{token_id}'; `gpool token ls` lists them")
+            if token.revoked_at is None:
+                token = token.model_copy(update={"revoked_at": self.now()})
+                async with self._store.write() as writer:
+                    await writer.replace_token(token)
+                self.tokens[token_hash] = token
+                log.info("token revoked", token=token.id, name=token.name)
+        return token
