@@ -37,13 +37,7 @@ V = TypeVar("V")
 class AskedPage:
     """Which page somebody wants."""
 
-    def __init__(
-        self,
-        limit: Annotated[int, Query(ge=1, le=MAX_LIMIT, description="At most so many items.")] = DEFAULT_LIMIT,
-        cursor: Annotated[
-            str | None, Query(max_length=512, description="`next` of the page before; without it, the first page.")
-        ] = None,
-    ) -> None:
+    def __init__(self, limit: int, cursor: str | None) -> None:
         self.limit = limit
         self.after = None if cursor is None else _opened(cursor)
         """The key of the last thing on the page before; None for the first page."""
@@ -53,7 +47,16 @@ class AskedPage:
         return Page(items=tuple(items), next=None if last is None else _sealed(last))
 
 
-Asked = Annotated[AskedPage, Depends()]
+async def _asked(
+    limit: Annotated[int, Query(ge=1, le=MAX_LIMIT, description="At most so many items.")] = DEFAULT_LIMIT,
+    cursor: Annotated[
+        str | None, Query(max_length=512, description="`next` of the page before; without it, the first page.")
+    ] = None,
+) -> AskedPage:
+    return AskedPage(limit, cursor)
+
+
+Asked = Annotated[AskedPage, Depends(_asked)]
 
 
 def page_of(asked: AskedPage, things: Iterable[T], key: Callable[[T], str], view: Callable[[T], V]) -> Page[V]:

@@ -23,6 +23,10 @@ _PLAN_AT_ONCE = 64
 _TOGETHER = 128
 """So many requests, or releases, that came at the same time are stored in one transaction."""
 
+_KINDS_KNOWN = 1000
+_NO_KIND = {"command", "host", "user", "timeout_s"}
+"""Fields of a request that do not matter to whether it is possible."""
+
 _Ask = tuple[str, LeaseRequest, str | None]
 """Owner, request, default queue."""
 
@@ -40,6 +44,9 @@ class LeaseDesk(PoolScheduling):
         super().__init__(store, clock, times, random_bytes)
         self._ask_together = Gathering(self._ask_all, _TOGETHER)
         self._release_together = Gathering(self._release_all, _TOGETHER)
+        self._possible: set[str] = set()
+        """Kinds of requests that the nodes of version `_possible_in` could grant."""
+        self._possible_in = -1
 
     async def ask(self, owner: str, request: LeaseRequest, *, default_queue: str | None = None) -> Lease:
         """A new lease; it may be active at once. `default_queue`: for a request that names none.
@@ -55,7 +62,7 @@ class LeaseDesk(PoolScheduling):
             for owner, request, default_queue in asks:
                 try:
                     queue = queue_for(self.policy, request, owner, default_queue)
-                    check_possible(request, self.nodes.values())
+                    self._check_possible(request)
                 except GpoolError as error:
                     made.append(error)
                     continue
@@ -74,6 +81,16 @@ class LeaseDesk(PoolScheduling):
             if changes.leases and (self._scheduling is None or self._scheduling.waiting < _PLAN_AT_ONCE):
                 self._lay_plan(changes)
         return [changes.lease(one) if isinstance(one, str) else one for one in made]
+
+    def _check_possible(self, request: LeaseRequest) -> None:
+        """Raise unless the pool could grant such a request. A walk over all GPUs, once for requests of one kind."""
+        if self._possible_in != self.nodes_version or len(self._possible) > _KINDS_KNOWN:
+            self._possible.clear()
+            self._possible_in = self.nodes_version
+        kind = request.model_dump_json(exclude=_NO_KIND)
+        if kind not in self._possible:
+            check_possible(request, self.nodes.values())
+            self._possible.add(kind)
 
     async def lease(self, lease_id: str) -> Lease:
         """The lease, alive or ended. Raises `UnknownLease`."""

@@ -97,6 +97,8 @@ class PoolMemory:
         """What the scheduler knows between cycles; None when it has to look at everything again."""
         self._recently_ended: deque[Lease] = deque(maxlen=_RECENT_ENDS)
         self._watchers: dict[str, set[asyncio.Event]] = {}
+        self.nodes_version = 0
+        """Counts the changes of nodes."""
         self.index = LeaseIndex()
         self._gpu_owners = GpuOwners()
         self.feed = Feed(random_bytes(8).hex())
@@ -256,6 +258,7 @@ class PoolMemory:
             self._gpu_owners.replace(known, node)
             self.nodes[node.name] = node
             if node != known:
+                self.nodes_version += 1
                 self.feed.publish(node)
         if changes.policy is not None:
             self.policy = changes.policy
