@@ -8,6 +8,7 @@ all of them; a figure is the median over the rounds. Nothing but the standard li
 the instruction counts (left out where it is absent).
 """
 
+# ruff: noqa: T201 (a program that talks to people)
 from __future__ import annotations
 
 import argparse

@@ -6,6 +6,7 @@ Wall time is the best of some runs; CPU time is of the same run, and says more w
 Results are checked. Needs NumPy and nvcc.
 """
 
+# ruff: noqa: T201 (a program that talks to people)
 from __future__ import annotations
 
 import ctypes

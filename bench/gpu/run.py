@@ -9,6 +9,7 @@ driver's behaviour, what single calls cost, and PyTorch. Prints tables and write
 the folder `--out`, under the name of the device. What fails is listed and the rest goes on; the exit status is then 1.
 """
 
+# ruff: noqa: T201 (a program that talks to people)
 from __future__ import annotations
 
 import argparse

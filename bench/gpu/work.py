@@ -7,6 +7,7 @@ run), and, where the driver is gpool's, `wire_operations` and `round_trips` of a
 and the next one is tried.
 """
 
+# ruff: noqa: T201 (a program that talks to people)
 from __future__ import annotations
 
 import argparse
