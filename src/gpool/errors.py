@@ -4,6 +4,8 @@
     ├── InvalidInput               422 invalid-input        a value that cannot be understood
     │   ├── MalformedBody          400 malformed-body       not JSON at all
     │   ├── InvalidSize            422 invalid-size         `--memory 8GG`
+    │   ├── KeyReused              422 key-reused           one Idempotency-Key for two different requests
+    │   ├── UnsupportedBody        415 unsupported-body     a body that does not say that it is JSON
     │   └── BodyTooLarge           413 body-too-large
     ├── ImpossibleRequest          409 impossible-request   understood, but this pool could never grant it
     ├── NotAuthenticated           401 not-authenticated
@@ -22,7 +24,9 @@
     │   ├── LeaseOver              409 lease-over           the lease is ending or has ended
     │   ├── PolicyInUse            409 policy-in-use        a queue or class that leases still name
     │   ├── StaleWrite             409 stale-write          what the writer believed is no longer so
+    │   ├── KeyInUse               409 key-in-use           the first request with that key is still under way
     │   └── NodeNameTaken          409 node-name-taken
+    ├── TooManyRequests            429 too-many-requests    faster than this token may ask
     ├── Unavailable                503 unavailable
     │   ├── ControllerUnreachable  503 controller-unreachable
     │   ├── NotLeading             503 not-leading          another controller leads this database
@@ -55,6 +59,8 @@ __all__ = [
     "ImpossibleRequest",
     "InvalidInput",
     "InvalidSize",
+    "KeyInUse",
+    "KeyReused",
     "LeaseOver",
     "LeaseTimedOut",
     "MalformedBody",
@@ -71,12 +77,14 @@ __all__ = [
     "TokenMissing",
     "TokenRevoked",
     "TokenWrong",
+    "TooManyRequests",
     "Unavailable",
     "UnknownLease",
     "UnknownNode",
     "UnknownPriorityClass",
     "UnknownQueue",
     "UnknownToken",
+    "UnsupportedBody",
     "from_problem",
 ]
 
@@ -127,6 +135,18 @@ class InvalidSize(InvalidInput):
     """A memory size or compute share in a form that gpool does not know."""
 
     slug, title = "invalid-size", "Invalid size"
+
+
+class KeyReused(InvalidInput):
+    """An Idempotency-Key that came with another request before."""
+
+    slug, title = "key-reused", "Idempotency key reused"
+
+
+class UnsupportedBody(InvalidInput):
+    """A body of a kind that the API does not read."""
+
+    slug, title, http_status = "unsupported-body", "Unsupported body", 415
 
 
 class BodyTooLarge(InvalidInput):
@@ -237,10 +257,26 @@ class StaleWrite(Conflict):
     slug, title = "stale-write", "Stale write"
 
 
+class KeyInUse(Conflict):
+    """The first request with this Idempotency-Key has not been answered yet."""
+
+    slug, title = "key-in-use", "Idempotency key in use"
+
+
 class NodeNameTaken(Conflict):
     """Another agent is connected under this node name."""
 
     slug, title = "node-name-taken", "Node name taken"
+
+
+class TooManyRequests(GpoolError):
+    """The bearer of a token asks faster than it may."""
+
+    slug, title, http_status = "too-many-requests", "Too many requests", 429
+
+    def __init__(self, sentence: str, retry_after_s: int = 1) -> None:
+        super().__init__(sentence)
+        self.retry_after_s = retry_after_s
 
 
 class Unavailable(GpoolError):

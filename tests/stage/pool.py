@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import httpx2
+from fastapi import FastAPI
 
 from gpool.api.app import create_app
 from gpool.channel.conversation import AgentLink, ChannelTimes
@@ -78,6 +79,7 @@ class PoolStage:
 
     pool: LivePool
     clock: FakeClock
+    app: FastAPI
     http: httpx2.AsyncClient
     """Without a token."""
     tokens: dict[str, str]
@@ -115,9 +117,10 @@ async def open_pool(
             people = (("root", Role.ADMIN), ("ann", Role.USER), ("bob", Role.USER), ("nodes", Role.NODE))
             for name, role in people:
                 _, tokens[name] = await pool.make_token(name, role)
-        transport = httpx2.ASGITransport(app=create_app(pool, ChannelTimes()), raise_app_exceptions=False)
+        app = create_app(pool, ChannelTimes())
+        transport = httpx2.ASGITransport(app=app, raise_app_exceptions=False)
         async with httpx2.AsyncClient(transport=transport, base_url="http://pool") as http:
-            yield PoolStage(pool, clock, http, tokens)
+            yield PoolStage(pool, clock, app, http, tokens)
     finally:
         pool.stop()
         await database.close()

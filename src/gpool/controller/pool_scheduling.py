@@ -29,7 +29,8 @@ class PoolScheduling(PoolMemory):
         deadlines += [node_deadline(node, times.lost_after_s, times.node_grace_s) for node in self.nodes.values()]
         if self._scheduling is not None:
             deadlines.append(self._scheduling.policy_now.changes_at)
-        return min((deadline for deadline in deadlines if deadline is not None), default=None)
+        self._next_look = min((deadline for deadline in deadlines if deadline is not None), default=None)
+        return self._next_look
 
     async def pass_time(self) -> None:
         """End what is due: leases that were not renewed or have to give way, requests that waited too long, nodes that

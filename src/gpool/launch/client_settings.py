@@ -30,11 +30,19 @@ def client_from(api: str | None, token: str | None, *, timeout_s: float = 10.0) 
         if not secret and same_pool(url, own):
             secret = configured.get("token", "")
         url = url or own
-    return ApiClient(url, secret or None, timeout_s=timeout_s)
+    ca = ""
+    if "https:" in url:
+        # An authority vouches for names, not for one pool: the file's may be used for another address too.
+        ca = os.environ.get("GPOOL_CA") or configured_client().get("ca", "")
+        if ca and not os.path.isfile(ca):
+            raise InvalidInput(
+                f"{ca!r}, the ca file of GPOOL_CA or client.toml, is not there; copy it from the controller"
+            )
+    return ApiClient(url, secret or None, timeout_s=timeout_s, ca=ca)
 
 
 def configured_client() -> dict[str, str]:
-    """`api` and `token` of the user's `client.toml`, those that it has.
+    """`api`, `token` and `ca` of the user's `client.toml`, those that it has.
 
     Raises `InvalidInput` when it cannot be read.
     """
@@ -52,20 +60,20 @@ def configured_client() -> dict[str, str]:
         values = tomllib.loads(raw.decode())
     except ValueError as error:
         raise InvalidInput(f"{path!r} is not TOML ({error}); mend it, or remove it and run `gpool up` again") from error
-    for name in ("api", "token"):
+    for name in ("api", "token", "ca"):
         if not isinstance(values.get(name, ""), str):
             raise InvalidInput(f"{name!r} in {path!r} is not a text in quotes; mend it")
-    return {name: values[name] for name in ("api", "token") if values.get(name)}
+    return {name: values[name] for name in ("api", "token", "ca") if values.get(name)}
 
 
-def write_client_file(api: str, token: str) -> str:
-    """Write `client.toml` (mode 0600) in one step and return its path. Both values must be free of quotes."""
+def write_client_file(api: str, token: str, ca: str = "") -> str:
+    """Write `client.toml` (mode 0600) in one step and return its path. All values must be free of quotes."""
     path = client_file()
     os.makedirs(os.path.dirname(path), mode=0o700, exist_ok=True)
     passing = f"{path}.new"
     descriptor = os.open(passing, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     with open(descriptor, "w") as file:
         os.fchmod(file.fileno(), 0o600)
-        file.write(f'api = "{api}"\ntoken = "{token}"\n')
+        file.write(f'api = "{api}"\ntoken = "{token}"\n' + (f'ca = "{ca}"\n' if ca else ""))
     os.replace(passing, path)
     return path

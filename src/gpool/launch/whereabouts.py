@@ -35,13 +35,13 @@ class Place(NamedTuple):
     """What stands before `/api` in its paths."""
 
     @classmethod
-    def at(cls, url: str) -> Place:
-        """The controller at that URL. Raises `InvalidInput`."""
+    def at(cls, url: str, ca: str = "") -> Place:
+        """The controller at that URL, vouched for by `ca` (see `ApiClient`). Raises `InvalidInput`."""
         parts = _ADDRESS.fullmatch(url)
         if parts is None or int(parts["port"] or 0) > 65535:
             raise InvalidInput(f"{url!r} is not the address of a controller; it looks like http://HOST:7070")
         tls = parts["scheme"] == "https"
-        target = Target(tls, parts["host"].strip("[]"), int(parts["port"] or (443 if tls else 80)))
+        target = Target(tls, parts["host"].strip("[]"), int(parts["port"] or (443 if tls else 80)), ca)
         return cls(url.rstrip("/"), target, (parts["path"] or "").rstrip("/"))
 
 
@@ -56,10 +56,14 @@ def same_pool(some: str, configured: str) -> bool:
 
 
 class Whereabouts:
-    """The controllers of a pool. `text`: their URLs, with commas in between. Raises `InvalidInput`."""
+    """The controllers of a pool. `text`: their URLs, with commas in between; `ca` vouches for those with TLS.
 
-    def __init__(self, text: str) -> None:
-        self._places = [Place.at(url) for url in _urls(text)] or [Place.at(text)]
+    Raises `InvalidInput`.
+    """
+
+    def __init__(self, text: str, ca: str = "") -> None:
+        self._ca = ca
+        self._places = [Place.at(url, ca) for url in _urls(text)] or [Place.at(text, ca)]
         self.now = self._places[0]
         """Whom to ask."""
 
@@ -112,7 +116,7 @@ class Whereabouts:
         if not isinstance(leader, str):
             return
         try:
-            place = Place.at(leader)
+            place = Place.at(leader, self._ca)
         except InvalidInput:
             return
         if place.target.tls or not self.now.target.tls:

@@ -4,13 +4,13 @@ Every write says what it believes: that this controller leads (the epoch), and w
 write whose belief is wrong changes nothing and raises.
 """
 
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Generic, TypeVar
 
-from sqlalchemy import Table, delete, insert, select, update
+from sqlalchemy import BigInteger, Table, bindparam, delete, insert, select, tuple_, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -88,14 +88,28 @@ class Writer(PolicyWriter, EventWriter):
 
     async def save_lease(self, lease: Lease, believed: int | None) -> int:
         """Insert (`believed` None) or replace the lease; returns its new revision. Raises `StaleWrite`."""
-        values = {
-            "state": str(lease.state),
-            "owner": lease.owner,
-            "created_at": lease.created_at.timestamp(),
-            "ended_at": lease.ended_at.timestamp() if lease.ended_at else None,
-            "document": lease.model_dump_json(),
-        }
-        return await self._save(tables.lease, "id", lease.id, believed, values)
+        return (await self.save_leases([lease], {} if believed is None else {lease.id: believed}))[lease.id]
+
+    async def save_leases(self, leases: Sequence[Lease], believed: Mapping[str, int]) -> dict[str, int]:
+        """Insert or replace leases of different ids; their new revisions. Raises `StaleWrite`.
+
+        believed: the revision of each that is there already.
+        """
+        fresh = [lease for lease in leases if lease.id not in believed]
+        known = [lease for lease in leases if lease.id in believed]
+        if fresh:
+            rows = [{"id": lease.id, "revision": 1, **_lease_columns(lease)} for lease in fresh]
+            try:
+                await self._connection.execute(insert(tables.lease), rows)
+            except IntegrityError as error:
+                raise StaleWrite(f"{_one_of(fresh)} is there already; look again") from error
+        if known:
+            rows = [
+                {"believed_id": lease.id, "believed": believed[lease.id], **_lease_columns(lease)} for lease in known
+            ]
+            if (await self._connection.execute(_REPLACE_LEASE, rows)).rowcount != len(rows):
+                raise StaleWrite(f"{_one_of(known)} has been changed by somebody else; look again")
+        return {lease.id: believed.get(lease.id, 0) + 1 for lease in leases}
 
     async def save_node(self, node: Node, key: bytes, believed: int | None) -> int:
         """Insert (`believed` None) or replace the node; returns its new revision. Raises `StaleWrite`."""
@@ -134,6 +148,31 @@ class Writer(PolicyWriter, EventWriter):
         if result.rowcount != 1:
             raise StaleWrite(f"{table.name} {key} has been changed by somebody else; look again")
         return believed + 1
+
+
+_REPLACE_LEASE = (
+    update(tables.lease)
+    .where(tables.lease.c.id == bindparam("believed_id"), tables.lease.c.revision == bindparam("believed"))
+    .values(
+        {"revision": bindparam("believed", type_=BigInteger) + 1}
+        | {name: bindparam(name) for name in ("state", "owner", "created_at", "ended_at", "document")}
+    )
+)
+
+
+def _lease_columns(lease: Lease) -> dict[str, object]:
+    return {
+        "state": str(lease.state),
+        "owner": lease.owner,
+        "created_at": lease.created_at.timestamp(),
+        "ended_at": lease.ended_at.timestamp() if lease.ended_at else None,
+        "document": lease.model_dump_json(),
+    }
+
+
+def _one_of(leases: Sequence[Lease]) -> str:
+    ids = [lease.id for lease in leases]
+    return f"lease {ids[0]}" if len(ids) == 1 else f"one of the leases {', '.join(ids)}"
 
 
 class PoolStore:
@@ -208,6 +247,18 @@ class PoolStore:
         async with self._database.read() as connection:
             document = (await connection.execute(query)).scalar_one_or_none()
         return None if document is None else Lease.model_validate_json(document)
+
+    async def ended_leases_after(self, after: tuple[float, str] | None, limit: int, owner: str | None) -> list[Lease]:
+        """Ended leases of that owner (None: of all), by age; those after one that was made at `after[0]` (seconds)."""
+        columns = tables.lease.c
+        query = select(columns.document).where(columns.state == str(LeaseState.ENDED))
+        if after is not None:
+            query = query.where(tuple_(columns.created_at, columns.id) > tuple_(*after))
+        if owner is not None:
+            query = query.where(columns.owner == owner)
+        async with self._database.read() as connection:
+            rows = await connection.execute(query.order_by(columns.created_at, columns.id).limit(limit))
+            return [Lease.model_validate_json(document) for document in rows.scalars()]
 
     async def ended_leases(self, limit: int) -> Iterable[Lease]:
         """The leases that ended last, newest first."""
