@@ -17,7 +17,7 @@ from typing import Any
 
 import hypothesis.strategies as st
 from hypothesis import HealthCheck, Phase, settings
-from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 from structlog.testing import capture_logs
 
 from gpool.channel.conversation import AgentLink
@@ -120,6 +120,14 @@ class Pool(RuleBasedStateMachine):
         except GpoolError:
             pass
         return None
+
+    @initialize()
+    def begin_with_a_pool_at_work(self) -> None:
+        for name in NODES:
+            self.connect(name)
+            self.obey(name)
+        self.ask(gib=None, vgpus=2, owner="ann")
+        self.ask(gib=8, vgpus=1, owner="bob")
 
     # What users do
 
