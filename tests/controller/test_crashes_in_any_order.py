@@ -17,7 +17,7 @@ from typing import Any
 
 import hypothesis.strategies as st
 from hypothesis import HealthCheck, Phase, settings
-from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 from structlog.testing import capture_logs
 
 from gpool.channel.conversation import AgentLink
@@ -121,6 +121,17 @@ class Pool(RuleBasedStateMachine):
             pass
         return None
 
+    @initialize()
+    def begin_with_a_pool_at_work(self) -> None:
+        for name in NODES:
+            self.connect(name)
+            self.obey(name)
+        self.ask(gib=None, vgpus=2, owner="ann")
+        self.ask(gib=8, vgpus=1, owner="bob")
+        for lease in self.pool.leases.values():
+            for name in lease.nodes:
+                self.nodes[name].sessions[lease.id] = Session(id=1, node=name, lease=lease.id)
+
     # What users do
 
     @rule(gib=st.sampled_from([None, 2, 5, 8]), vgpus=st.integers(1, 2), owner=st.sampled_from(["ann", "bob"]))
@@ -135,6 +146,8 @@ class Pool(RuleBasedStateMachine):
         lease = data.draw(st.sampled_from(sorted(self.held)))
         self.held.discard(lease)
         self.attempt(self.pool.release(lease, "ann"))
+        for name in NODES:
+            self.tell(name)
 
     @precondition(lambda self: self.held)
     @rule(data=st.data())
@@ -169,13 +182,13 @@ class Pool(RuleBasedStateMachine):
             node.link.dirty.clear()
             node.told.append(node.link.next_desired(self.pool.desired_state(name)))
 
-    @rule(name=st.sampled_from(sorted(NODES)))
-    def obey(self, name: str) -> None:
-        """The node hears what it was told, ends what it should not have, and reports."""
+    @rule(name=st.sampled_from(sorted(NODES)), listens=st.booleans())
+    def obey(self, name: str, listens: bool = True) -> None:
+        """The node hears what it was told, ends what it should not have, and reports; or it reports before that."""
         node = self.nodes[name]
         if node.link is None:
             return
-        if node.told:
+        if node.told and listens:
             desired = node.told.pop(0)
             wanted = {lease.id for lease in desired.leases}
             node.sessions = {lease: session for lease, session in node.sessions.items() if lease in wanted}
