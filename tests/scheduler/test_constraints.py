@@ -292,6 +292,13 @@ def test_the_first_in_line_claims_gpus_within_its_scope() -> None:
     assert "waiting for l-3" in plan.waits[1].reason
 
 
+def test_a_gang_stays_off_nodes_that_it_may_not_use_though_some_gpu_there_is_barred() -> None:
+    keeper = make_request(placement={"affinity": ["other-gpu app=db"]})
+    some = make_request(vgpus=2, min_vgpus=1, labels={"app": "db"}, placement={"affinity": ["same-node app=web"]})
+    plan = plan_of(active("l-1", ("b", 0), request=keeper), pending("l-2", some))
+    assert places(plan) == {}
+
+
 def test_words_of_a_model_are_words() -> None:
     assert is_model("a100", "NVIDIA A100-SXM4-80GB")
     assert is_model("A100 80GB", "NVIDIA A100-SXM4-80GB")

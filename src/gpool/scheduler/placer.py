@@ -61,8 +61,7 @@ class Placer:
             return []
         if demand.scope == "spread":
             return self._one_each(demand)
-        fitting = np.where(self.index.rows_for(demand), self._look(demand).fitting, 0)
-        self._leave_out(demand, fitting)
+        fitting = self._fitting_on_rows(demand)
         parts = []
         count = demand.vgpus
         if (near := self._near(demand)) is not None:
@@ -78,8 +77,7 @@ class Placer:
 
     def most(self, demand: Demand) -> int:
         """How many vGPUs of the demand could be placed now, `demand.vgpus` at most."""
-        fitting = np.where(self.index.rows_for(demand), self._look(demand).fitting, 0)
-        self._leave_out(demand, fitting)
+        fitting = self._fitting_on_rows(demand)
         if demand.scope == "node":
             most = fitting.max(initial=0)
         else:
@@ -98,7 +96,7 @@ class Placer:
         index = self.index
         seen = self._look(demand)
         fitting = seen.fitting
-        if index.barred(demand):
+        if demand.where is not None:
             fitting = fitting.copy()
             self._leave_out(demand, fitting)
         feasible = fitting >= demand.vgpus
@@ -133,14 +131,22 @@ class Placer:
             return None
         return self.index.traits.local(demand.where.host_id)
 
+    def _fitting_on_rows(self, demand: Demand) -> Ints:
+        """How many GPUs of each node can take a vGPU of the demand now."""
+        fitting = self._look(demand).fitting.copy()
+        self._leave_out(demand, fitting)
+        return np.where(self.index.rows_for(demand), fitting, 0)
+
     def _leave_out(self, demand: Demand, fitting: Ints) -> None:
         """Count the GPUs anew, in `fitting`, of nodes where some must not be taken."""
-        index = self.index
-        barred = index.barred(demand)
-        for row in {row for row, _ in barred}:
-            fits = index.fitting(demand, slice(row, row + 1))[0]
-            fits[[column for barred_row, column in barred if barred_row == row]] = False
-            fitting[row] = min(int(fits.sum()), MAX_VGPUS_PER_NODE)
+        barred = list(self.index.barred(demand))
+        if not barred:
+            return
+        places = np.array(barred, dtype=np.int64)
+        rows, position = np.unique(places[:, 0], return_inverse=True)
+        fits = self.index.fitting(demand, rows)
+        fits[position, places[:, 1]] = False
+        fitting[rows] = np.minimum(fits.sum(axis=1), MAX_VGPUS_PER_NODE)
 
     def _look(self, demand: Demand) -> _Seen:
         index = self.index
