@@ -34,7 +34,7 @@ from gpool.model.node import Node
 from gpool.model.policy import Policy
 from gpool.model.session import Session
 from gpool.model.token import Token
-from gpool.scheduler.accounts import HALF_LIFE_S
+from gpool.scheduler.accounts import part_kept
 from gpool.scheduler.pool_state import PoolState
 from gpool.security.tickets import TICKET_LIFETIME_S
 from gpool.store.pool_store import PoolStore
@@ -129,7 +129,7 @@ class PoolMemory:
         self.policy, self._last_event = contents.policy, contents.last_event
         self._averages_at = now.timestamp()
         self._averages = {
-            name: average * 0.5 ** (max(0.0, self._averages_at - as_of) / HALF_LIFE_S)
+            name: average * part_kept(self._averages_at - as_of)
             for name, (average, as_of) in contents.queue_use.items()
         }
         valid_since = now - timedelta(seconds=TICKET_LIFETIME_S)
@@ -189,7 +189,7 @@ class PoolMemory:
 
     def _scheduler(self, now: datetime) -> PoolState:
         if self._scheduling is None:
-            kept = 0.5 ** (max(0.0, now.timestamp() - self._averages_at) / HALF_LIFE_S)
+            kept = part_kept(now.timestamp() - self._averages_at)
             averages = {name: average * kept for name, average in self._averages.items()}
             self._scheduling = PoolState(self.policy, now, averages)
             self._scheduling.follow(self.nodes.values(), self.leases.values(), now)

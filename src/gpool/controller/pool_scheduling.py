@@ -52,13 +52,14 @@ class PoolScheduling(PoolMemory):
                     changes.apply_to_node(node, event)
 
     def _lay_plan(self, changes: Changes) -> None:
-        plan = changes.schedule(self._scheduler(changes.now))
+        scheduler = self._scheduler(changes.now)
+        plan = changes.schedule(scheduler)
         for lease_id in plan.let_off:
             changes.apply_to_lease(lease_id, LetOff())
         for room in plan.rooms:
             self._make_room(changes, room)
         held = {room.lease_id for room in plan.rooms} | {placement.lease_id for placement in plan.placements}
-        for lease_id in list(self._scheduler(changes.now).state.nominated):
+        for lease_id in list(scheduler.state.nominated):
             if lease_id not in held and changes.lease(lease_id).room:
                 changes.apply_to_lease(lease_id, RoomMade(()))
         for placement in plan.placements:

@@ -130,7 +130,8 @@ def _review(state: SchedulerState, now: float, room: MakeRoom | None, result: Pl
         _promise(state, ask, now, -1)
         over = state.accounts.over_limit(ask.queue, state.least_amount(ask))
         eviction = None
-        if not over and (found := find_spots(state, ask)):
+        found = () if over else find_spots(state, ask)
+        if found:
             _lay(state, ask, found, now)
             result.placements.append((ask, found))
         elif not over and (room is None or state.away(state.nominated[ask.id])):
@@ -143,7 +144,7 @@ def _review(state: SchedulerState, now: float, room: MakeRoom | None, result: Pl
         if eviction is not None:
             kept[ask.id] = eviction.spots
             result.evictions.append(eviction)
-        elif ask.id not in {placed.id for placed, _ in result.placements}:
+        elif not found:
             result.lapsed.append(ask)
         staying = {victim.ask.id for victim in eviction.victims} if eviction else set()
         for victim in told:
