@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from gpool.agent.agent import Agent
+from gpool.agent.connection import SILENCE_S
 from gpool.agent.workerd import WorkerdSettings
 from gpool.errors import AlreadyRunning, CannotStart, InvalidInput
 from gpool.hardware.emulated import EmulatedGpus
@@ -45,7 +46,7 @@ def data_address(wanted: str | None, join: str) -> str:
     Raises `InvalidInput` for something that is neither `HOST:PORT` nor `off`.
     """
     if wanted is None:
-        local = re.match(r"\w+://(127\.|localhost[:/]|localhost$|\[::1\])", join)
+        local = all(re.match(r"\s*\w+://(127\.|localhost[:/]|localhost$|\[::1\])", url) for url in join.split(","))
         return LOCAL_DATA_ADDRESS if local else DATA_ADDRESS
     host, separator, port = wanted.rpartition(":")
     if wanted != "off" and not (separator and host and port.isdecimal() and int(port) <= 65535):
@@ -74,11 +75,13 @@ def serve_agent(
     state: Path,
     keeping: NodeKeeping,
     grace_s: int = GRACE_S,
+    silence_s: float = SILENCE_S,
 ) -> None:
     """Run the agent of `node` until SIGTERM or SIGINT.
 
     data: workerd's `HOST:PORT`, or `off`. state: folder of workerd's sockets and ledgers, made with mode 0700.
-    grace_s: how many seconds a program's lost TCP connection may be resumed; 0: not at all. Raises `GpoolError`.
+    grace_s: how many seconds a program's lost TCP connection may be resumed; 0: not at all. silence_s: how long a
+    controller may be silent. Raises `GpoolError`.
     """
     with contextlib.suppress(OSError):  # workerd says what is wrong with it
         keeping.image_folder.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -92,7 +95,7 @@ def serve_agent(
     command += ["--image-cache", str(keeping.image_folder), "--image-cache-bytes", str(keeping.image_bytes)]
     command += ["--warm-workers", str(keeping.warm_workers)]
     settings = WorkerdSettings(command, source.environment(), state)
-    agent = Agent(node=node, join=join, token=token, gpus=source, workerd=settings)
+    agent = Agent(node=node, join=join, token=token, gpus=source, workerd=settings, silence_s=silence_s)
     with _own(state):
         asyncio.run(_serve(agent))
 

@@ -3,9 +3,11 @@
 from fastapi import APIRouter
 
 from gpool.api.access import Admin, Pool, User
+from gpool.api.pages import Asked, page_in_order
 from gpool.api.problems import PROBLEMS
 from gpool.controller.policy_desk import policy_revision
 from gpool.errors import InvalidInput
+from gpool.model.pages import Page
 from gpool.model.queue import QueueSettings
 from gpool.model.queue_views import PolicyAnswer, PolicyUpdate, QueueView
 
@@ -15,9 +17,9 @@ router = APIRouter(prefix="/api/v1", tags=["queues"])
 
 
 @router.get("/queues", operation_id="listQueues", responses=PROBLEMS())
-async def list_queues(pool: Pool, _user: User) -> list[QueueView]:
+async def list_queues(pool: Pool, _user: User, asked: Asked) -> Page[QueueView]:
     """All queues, the whole pool first, each before those below it."""
-    return pool.queue_views()
+    return page_in_order(asked, pool.queue_views(), lambda view: view.settings.name)
 
 
 @router.get("/queues/{name}", operation_id="getQueue", responses=PROBLEMS(404))

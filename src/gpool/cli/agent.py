@@ -12,7 +12,12 @@ __all__ = ["command"]
 
 
 @click.command()
-@click.option("--join", required=True, metavar="URL", help="Address of the controller, such as http://HOST:7070.")
+@click.option(
+    "--join",
+    required=True,
+    metavar="URL[,URL…]",
+    help="Address of the controller, such as http://HOST:7070, or of all that share the pool.",
+)
 @click.option(
     "--token",
     envvar="GPOOL_TOKEN",
@@ -34,6 +39,13 @@ __all__ = ["command"]
     default=30,
     metavar="SECONDS",
     help="How long a program's lost TCP connection may be resumed; 0: it ends the program's use of the GPU. [30]",
+)
+@click.option(
+    "--silence",
+    type=click.FloatRange(1, 3600),
+    default=15.0,
+    metavar="SECONDS",
+    help="How long the controller may be silent before the agent looks for another. [15]",
 )
 @click.option("--state", type=click.Path(path_type=Path), metavar="DIR", help="Folder of sockets and ledgers.")
 @click.option(
@@ -60,6 +72,7 @@ def command(
     emulate_memory: str,
     listen_data: str | None,
     grace: int,
+    silence: float,
     state: Path | None,
     image_cache: Path | None,
     image_cache_size: str,
@@ -100,5 +113,6 @@ def command(
         data=data,
         state=folder.absolute(),
         grace_s=grace,
+        silence_s=silence,
         keeping=NodeKeeping(images.absolute(), image_bytes, warm_workers),
     )

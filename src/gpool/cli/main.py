@@ -34,6 +34,8 @@ COMMANDS = {
     "agent": "Run the agent of a node in the foreground.",
     "simulate": "Run the scheduler on recorded workloads.",
     "token": "Make, list and revoke tokens.",
+    "backup": "Write all that a pool remembers to a file.",
+    "restore": "Make a pool from its backup.",
 }
 """Name of each command, with the line that `gpool --help` shows for it."""
 

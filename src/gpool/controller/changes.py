@@ -58,8 +58,11 @@ class Changes:
 
     def apply_to_node(self, node: Node, event: Event) -> None:
         """Let an event happen to a node, with all that follows from it. `node` may be new."""
-        after, commands = apply_to_node(self.nodes.get(node.name, node), event, self.now)
-        self.nodes[node.name] = after
+        before = self.nodes.get(node.name, node)
+        after, commands = apply_to_node(before, event, self.now)
+        # An agent says again and again what it has said before.
+        if after != before or node.name not in self._nodes_before:
+            self.nodes[node.name] = after
         self._take_on(commands)
 
     def note(self, kind: str, name: str, word: str, sentence: str) -> None:

@@ -1,17 +1,16 @@
-"""The loops that run beside the API. Each ends only by being cancelled, or by raising."""
+"""The loops that run beside the API while this controller leads. Each ends by being cancelled, or with the leadership.
+
+What cannot be done because the database is away is tried again; that the term is over is for others to notice.
+"""
 
 import asyncio
-from datetime import UTC, datetime
 
 import structlog
 
 from gpool.controller.live_pool import LivePool
 from gpool.errors import NotLeading, Unavailable
-from gpool.store.database import Database
-from gpool.store.leadership import LEADERSHIP_LASTS_S, extend_leadership
-from gpool.store.pool_store import PoolStore
 
-__all__ = ["forget_old_leases", "keep_leading", "keep_queue_use", "keep_scheduling", "keep_time"]
+__all__ = ["forget_old_leases", "keep_queue_use", "keep_scheduling", "keep_time"]
 
 log = structlog.get_logger("gpool.controller")
 
@@ -28,6 +27,8 @@ async def keep_scheduling(pool: LivePool) -> None:
         pool.schedule_wanted.clear()
         try:
             await pool.run_cycle()
+        except NotLeading:
+            return
         except Unavailable as error:
             log.warning("scheduling failed", reason=str(error))
             pool.schedule_wanted.set()
@@ -49,21 +50,11 @@ async def keep_time(pool: LivePool) -> None:
             pass
         try:
             await pool.pass_time()
+        except NotLeading:
+            return
         except Unavailable as error:
             log.warning("ending what is due failed", reason=str(error))
             await asyncio.sleep(_PAUSE_AFTER_FAILURE_S)
-
-
-async def keep_leading(database: Database, store: PoolStore) -> None:
-    """Extend the leadership in good time. Raises `NotLeading` when it is lost."""
-    while True:
-        await asyncio.sleep(LEADERSHIP_LASTS_S / 3)
-        try:
-            store.leadership = await extend_leadership(database, store.leadership, datetime.now(UTC).timestamp())
-        except Unavailable as error:
-            if isinstance(error, NotLeading):
-                raise
-            log.warning("extending the leadership failed", reason=str(error))
 
 
 async def forget_old_leases(pool: LivePool) -> None:
@@ -73,6 +64,8 @@ async def forget_old_leases(pool: LivePool) -> None:
             forgotten = await pool.forget_old()
             if forgotten:
                 log.info("old leases forgotten", leases=forgotten)
+        except NotLeading:
+            return
         except Unavailable as error:
             log.warning("forgetting old leases failed", reason=str(error))
         await asyncio.sleep(_FORGET_EVERY_S)
@@ -84,7 +77,7 @@ async def keep_queue_use(pool: LivePool) -> None:
         await asyncio.sleep(_SAVE_USE_EVERY_S)
         try:
             await pool.save_queue_use()
+        except NotLeading:
+            return
         except Unavailable as error:
-            if isinstance(error, NotLeading):
-                raise
             log.warning("storing what queues have used failed", reason=str(error))

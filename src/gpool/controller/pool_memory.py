@@ -9,7 +9,7 @@ measure.
 import asyncio
 import secrets
 from collections import deque
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncIterator, Callable, Container, Coroutine, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -20,9 +20,11 @@ from gpool.channel.conversation import AgentLink
 from gpool.controller.changes import Changes
 from gpool.controller.clock import Clock
 from gpool.controller.events import lease_notes, node_notes
+from gpool.controller.feed import Feed
+from gpool.controller.lease_index import GpuOwners, LeaseIndex
 from gpool.controller.settings import PoolTimes
 from gpool.lifecycle.commands import Reschedule, TellNode
-from gpool.lifecycle.lease import ControllerRestarted
+from gpool.lifecycle.lease import ControllerRestarted, lease_deadline
 from gpool.lifecycle.node import ControllerBack
 from gpool.model.event import Event
 from gpool.model.gpu import GpuUse, LeaseUse, SessionUse
@@ -32,7 +34,7 @@ from gpool.model.node import Node
 from gpool.model.policy import Policy
 from gpool.model.session import Session
 from gpool.model.token import Token
-from gpool.scheduler.accounts import HALF_LIFE_S
+from gpool.scheduler.accounts import part_kept
 from gpool.scheduler.pool_state import PoolState
 from gpool.security.tickets import TICKET_LIFETIME_S
 from gpool.store.pool_store import PoolStore
@@ -95,6 +97,14 @@ class PoolMemory:
         """What the scheduler knows between cycles; None when it has to look at everything again."""
         self._recently_ended: deque[Lease] = deque(maxlen=_RECENT_ENDS)
         self._watchers: dict[str, set[asyncio.Event]] = {}
+        self.nodes_version = 0
+        """Counts the changes of nodes."""
+        self.index = LeaseIndex()
+        self._gpu_owners = GpuOwners()
+        self.feed = Feed(random_bytes(8).hex())
+        """What changes, for those who watch."""
+        self._next_look: datetime | None = None
+        """When `keep_time` looks at the deadlines next, at the latest."""
         self._lock = asyncio.Lock()
         self.schedule_wanted = asyncio.Event()
         self.deadlines_changed = asyncio.Event()
@@ -110,14 +120,16 @@ class PoolMemory:
         now = self.now()
         for lease in contents.leases:
             self.leases[lease.value.id], self._lease_revisions[lease.value.id] = lease.value, lease.revision
+            self.index.replace(None, lease.value)
         for keyed in contents.nodes:
             name = keyed.node.name
             self.nodes[name], self.keys[name], self._node_revisions[name] = keyed.node, keyed.key, keyed.revision
+            self._gpu_owners.replace(None, keyed.node)
         self.tokens = dict(contents.tokens)
         self.policy, self._last_event = contents.policy, contents.last_event
         self._averages_at = now.timestamp()
         self._averages = {
-            name: average * 0.5 ** (max(0.0, self._averages_at - as_of) / HALF_LIFE_S)
+            name: average * part_kept(self._averages_at - as_of)
             for name, (average, as_of) in contents.queue_use.items()
         }
         valid_since = now - timedelta(seconds=TICKET_LIFETIME_S)
@@ -154,6 +166,7 @@ class PoolMemory:
                 changed.set()
         for link in self._links.values():
             link.closing.set()
+        self.feed.wake()
 
     @asynccontextmanager
     async def _change(self) -> AsyncIterator[Changes]:
@@ -161,18 +174,22 @@ class PoolMemory:
             changes = Changes(self.leases, self.nodes, self.now())
             try:
                 yield changes
-                await self._store_changes(changes)
+                # Whoever gives up waiting for it: what is stored is also shown, or memory and store would part.
+                await _to_its_end(self._store_and_show(changes))
             except BaseException:
                 # The scheduler may have followed what now has not happened.
                 self._forget_scheduling()
                 raise
-            if self._scheduling is not None:
-                changes.tell(self._scheduling)
-            self._show(changes)
+
+    async def _store_and_show(self, changes: Changes) -> None:
+        await self._store_changes(changes)
+        if self._scheduling is not None:
+            changes.tell(self._scheduling)
+        self._show(changes)
 
     def _scheduler(self, now: datetime) -> PoolState:
         if self._scheduling is None:
-            kept = 0.5 ** (max(0.0, now.timestamp() - self._averages_at) / HALF_LIFE_S)
+            kept = part_kept(now.timestamp() - self._averages_at)
             averages = {name: average * kept for name, average in self._averages.items()}
             self._scheduling = PoolState(self.policy, now, averages)
             self._scheduling.follow(self.nodes.values(), self.leases.values(), now)
@@ -185,15 +202,14 @@ class PoolMemory:
             self._scheduling = None
 
     async def _store_changes(self, changes: Changes) -> None:
-        leases = [lease for lease in changes.leases.values() if _durable(lease) != _durable(self.leases.get(lease.id))]
+        leases = [lease for lease in changes.leases.values() if _to_be_stored(self.leases.get(lease.id), lease)]
         nodes = [node for node in changes.nodes.values() if node != self.nodes.get(node.name)]
         events = self._events(changes, leases, nodes)
         if not leases and not nodes and not events and changes.policy is None:
             return
-        lease_revisions, node_revisions = {}, {}
+        node_revisions = {}
         async with self._store.write() as writer:
-            for lease in leases:
-                lease_revisions[lease.id] = await writer.save_lease(lease, self._lease_revisions.get(lease.id))
+            lease_revisions = await writer.save_leases(leases, self._lease_revisions)
             for node in nodes:
                 believed = self._node_revisions.get(node.name)
                 node_revisions[node.name] = await writer.save_node(node, self.keys[node.name], believed)
@@ -227,6 +243,9 @@ class PoolMemory:
             before = self.leases.get(lease.id)
             if before is None or before.state is not lease.state:
                 _log_lease(lease)
+            self.index.replace(before, lease)
+            if _differ(before, lease, "expires_at"):
+                self.feed.publish(lease)
             if lease.state is LeaseState.ENDED:
                 self.leases.pop(lease.id, None)
                 self._lease_revisions.pop(lease.id, None)
@@ -240,7 +259,11 @@ class PoolMemory:
             known = self.nodes.get(node.name)
             if known is None or known.state is not node.state:
                 log.info("node", node=node.name, state=str(node.state), gpus=len(node.gpus))
+            self._gpu_owners.replace(known, node)
             self.nodes[node.name] = node
+            if node != known:
+                self.nodes_version += 1
+                self.feed.publish(node)
         if changes.policy is not None:
             self.policy = changes.policy
             self.schedule_wanted.set()
@@ -251,25 +274,56 @@ class PoolMemory:
                         self._links[name].dirty.set()
                 case Reschedule():
                     self.schedule_wanted.set()
-        if changes.leases or changes.nodes or changes.policy is not None:
+        if (
+            changes.nodes
+            or changes.policy is not None
+            or (self._scheduling is not None and self._is_sooner(self._scheduling.policy_now.changes_at))
+            or any(self._is_sooner(lease_deadline(lease)) for lease in changes.leases.values())
+        ):
             self.deadlines_changed.set()
 
-    def _fresh_id(self, prefix: str, taken: Iterable[str]) -> str:
-        known = set(taken)
+    def _is_sooner(self, deadline: datetime | None) -> bool:
+        """Whether `keep_time` must look sooner than it would. A renewal puts a deadline off, which it need not know."""
+        return deadline is not None and (self._next_look is None or deadline < self._next_look)
+
+    def _fresh_id(self, prefix: str, *taken: Container[str]) -> str:
         while True:
             fresh = make_id(prefix, int.from_bytes(self._random_bytes(16)))
-            if fresh not in known:
+            if not any(fresh in known for known in taken):
                 return fresh
 
 
-def _durable(lease: Lease | None) -> Lease | None:
-    """The lease without what is kept in memory only."""
-    if lease is None:
-        return None
-    volatile: dict[str, object] = {"expires_at": lease.created_at}
-    if lease.state is LeaseState.PENDING:
-        volatile["reason"] = None
-    return lease.model_copy(update=volatile)
+async def _to_its_end(work: Coroutine[object, object, None]) -> None:
+    """Await it even if this task is cancelled meanwhile; the cancellation then comes afterwards."""
+    task = asyncio.create_task(work)
+    cancelled: asyncio.CancelledError | None = None
+    while not task.done():
+        try:
+            await asyncio.wait([task])
+        except asyncio.CancelledError as error:
+            cancelled = error
+    if cancelled is not None:
+        task.exception()
+        raise cancelled
+    task.result()
+
+
+def _differ(before: Lease | None, after: Lease, *apart_from: str) -> bool:
+    """Whether the two differ in anything but these fields."""
+    if before is None:
+        return True
+    # A new value of a model shares with the old one what has not changed.
+    return any(
+        value is not (old := getattr(before, name)) and value != old
+        for name, value in after.__dict__.items()
+        if name not in apart_from
+    )
+
+
+def _to_be_stored(before: Lease | None, after: Lease) -> bool:
+    """Whether the change is more than what is kept in memory only."""
+    waiting = before is not None and before.state is after.state is LeaseState.PENDING
+    return _differ(before, after, "expires_at", *(("reason",) if waiting else ()))
 
 
 def _log_lease(lease: Lease) -> None:

@@ -36,7 +36,8 @@ class PoolScheduling(PoolMemory):
         deadlines += [node_deadline(node, times.lost_after_s, times.node_grace_s) for node in self.nodes.values()]
         if self._scheduling is not None:
             deadlines.append(self._scheduling.policy_now.changes_at)
-        return min((deadline for deadline in deadlines if deadline is not None), default=None)
+        self._next_look = min((deadline for deadline in deadlines if deadline is not None), default=None)
+        return self._next_look
 
     async def pass_time(self) -> None:
         """End what is due: leases that were not renewed or have to give way, requests that waited too long, nodes that
@@ -58,13 +59,14 @@ class PoolScheduling(PoolMemory):
                     changes.apply_to_node(node, event)
 
     def _lay_plan(self, changes: Changes) -> None:
-        plan = changes.schedule(self._scheduler(changes.now))
+        scheduler = self._scheduler(changes.now)
+        plan = changes.schedule(scheduler)
         for lease_id in plan.let_off:
             changes.apply_to_lease(lease_id, LetOff())
         for room in plan.rooms:
             self._make_room(changes, room)
         held = {room.lease_id for room in plan.rooms} | {placement.lease_id for placement in plan.placements}
-        for lease_id in list(self._scheduler(changes.now).state.nominated):
+        for lease_id in list(scheduler.state.nominated):
             if lease_id not in held and changes.lease(lease_id).room:
                 changes.apply_to_lease(lease_id, RoomMade(()))
         for placement in plan.placements:

@@ -149,7 +149,8 @@ def apply_to_lease(lease: Lease, event: Event, now: datetime) -> Outcome[Lease]:
 def lease_deadline(lease: Lease) -> datetime | None:
     """When `TimePassed` will next change this lease, if nothing else happens before; None for never."""
     if lease.state is LeaseState.ACTIVE:
-        return min(lease.expires_at, lease.eviction.ends_at) if lease.eviction else lease.expires_at
+        ends = (lease.expires_at, lease.over_at, lease.eviction.ends_at if lease.eviction else None)
+        return min(end for end in ends if end is not None)
     if lease.state is not LeaseState.PENDING:
         return None
     give_up_at = _give_up_at(lease)
@@ -241,6 +242,8 @@ def _end_revoked(lease: Lease, event: Revoked, now: datetime) -> Outcome[Lease]:
 def _end_when_due(lease: Lease, _event: TimePassed, now: datetime) -> Outcome[Lease]:
     if lease.eviction is not None and now >= lease.eviction.ends_at:
         return _end(lease, f"had to give way: {lease.eviction.reason}", now)
+    if lease.over_at is not None and now >= lease.over_at:
+        return _end(lease, f"its maximum duration of {lease.request.max_duration_s:g} s is over", now)
     if now < lease.expires_at:
         return lease, ()
     return _end(lease, f"expired: its holder did not renew it for {lease.lifetime_s:g} s", now)

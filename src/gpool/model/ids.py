@@ -2,6 +2,8 @@
 
 __all__ = [
     "ID_ALPHABET",
+    "LABEL_KEY_PATTERN",
+    "LABEL_VALUE_PATTERN",
     "LEASE_ID_PATTERN",
     "NODE_NAME_PATTERN",
     "POLICY_NAME_PATTERN",
@@ -24,6 +26,10 @@ POLICY_NAME_PATTERN = r"^[a-z0-9]([a-z0-9._-]{0,61}[a-z0-9])?$"
 
 # At most 31 characters: the ticket keeps 32 bytes for the name, and one stays zero.
 NODE_NAME_PATTERN = r"^[a-z0-9]([a-z0-9.-]{0,29}[a-z0-9])?$"
+
+# As in Kubernetes, so that a node's labels there can be its labels here.
+LABEL_KEY_PATTERN = r"^[A-Za-z0-9]([A-Za-z0-9._/-]{0,124}[A-Za-z0-9])?$"
+LABEL_VALUE_PATTERN = r"^([A-Za-z0-9]([A-Za-z0-9._-]{0,61}[A-Za-z0-9])?)?$"
 
 
 def make_id(prefix: str, randomness: int) -> str:

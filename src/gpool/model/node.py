@@ -1,14 +1,20 @@
 """Nodes: machines with an agent."""
 
 from enum import StrEnum
-from typing import Annotated
+from typing import Annotated, Literal
 
-from pydantic import Field, StrictInt
+from pydantic import Field, StrictInt, StringConstraints
 
 from gpool.model.base import Instant, Model, NodeName, Text
 from gpool.model.gpu import Gpu
+from gpool.model.ids import LABEL_KEY_PATTERN, LABEL_VALUE_PATTERN
 
-__all__ = ["Node", "NodeState"]
+__all__ = ["LabelKey", "LabelValue", "Labels", "Node", "NodeState", "Taint"]
+
+LabelKey = Annotated[str, StringConstraints(pattern=LABEL_KEY_PATTERN)]
+LabelValue = Annotated[str, StringConstraints(pattern=LABEL_VALUE_PATTERN)]
+Labels = Annotated[dict[LabelKey, LabelValue], Field(max_length=64)]
+"""What is said of a node, for requests to choose by."""
 
 
 class NodeState(StrEnum):
@@ -19,6 +25,17 @@ class NodeState(StrEnum):
     DISCONNECTED = "disconnected"
     LOST = "lost"
     GONE = "gone"
+
+
+class Taint(Model):
+    """Keeps requests away from a node that do not tolerate it."""
+
+    key: LabelKey
+    value: LabelValue = ""
+    effect: Literal["NoSchedule"] = "NoSchedule"
+
+    def __str__(self) -> str:
+        return f"{self.key}={self.value}:{self.effect}" if self.value else f"{self.key}:{self.effect}"
 
 
 class Node(Model):
@@ -37,3 +54,6 @@ class Node(Model):
     tcp: Text | None = None
     """workerd's `host:port`; null when it does not listen."""
     gpus: tuple[Gpu, ...] = ()
+    labels: Labels = Field(default_factory=dict)
+    """Those that its agent says of itself, as an administrator has changed them."""
+    taints: tuple[Taint, ...] = ()

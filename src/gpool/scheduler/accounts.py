@@ -9,7 +9,7 @@ from gpool.scheduler.demand import WHOLE, Demand
 from gpool.scheduler.index import PoolIndex
 from gpool.scheduler.queues import ROOT, QueueTree
 
-__all__ = ["HALF_LIFE_S", "Accounts", "Amount", "Capacity", "amount_of"]
+__all__ = ["HALF_LIFE_S", "Accounts", "Amount", "Capacity", "amount_of", "part_kept"]
 
 HALF_LIFE_S = 86_400.0
 """After a day, what a queue has used counts half."""
@@ -17,6 +17,12 @@ HALF_LIFE_S = 86_400.0
 _ROUNDING = 1e-6
 _FORGOTTEN = 1e-3
 """GPUs: who has used less on average starts anew."""
+
+
+def part_kept(seconds: float, half_life_s: float = HALF_LIFE_S) -> float:
+    """How much of what a queue has used counts after so long; a time that went back counts as none."""
+    kept: float = 0.5 ** (max(0.0, seconds) / half_life_s)
+    return kept
 
 
 class Amount(NamedTuple):
@@ -119,7 +125,7 @@ class Accounts:
         return {name: average for name, average in found.items() if average > _FORGOTTEN}
 
     def _average(self, account: _Account, now: float) -> float:
-        kept: float = 0.5 ** (max(0.0, now - account.since) / self._half_life_s)
+        kept = part_kept(now - account.since, self._half_life_s)
         return account.used_gpus + (account.average - account.used_gpus) * kept
 
     def used(self, queue: str) -> float:

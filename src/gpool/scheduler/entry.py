@@ -4,7 +4,7 @@ from gpool.errors import ImpossibleRequest, NotAllowed, UnknownPriorityClass, Un
 from gpool.model.lease import LeaseRequest
 from gpool.model.policy import Policy
 from gpool.model.queue import ROOT, QueueSettings
-from gpool.scheduler.demand import WHOLE, reserved_permille
+from gpool.scheduler.demand import WHOLE
 
 __all__ = ["queue_for"]
 
@@ -25,8 +25,8 @@ def queue_for(policy: Policy, request: LeaseRequest, owner: str, default_queue: 
         names = ", ".join(sorted(queues.keys() | {ROOT}))
         whose = "" if request.queue else f" (the one of the token of {owner})"
         raise UnknownQueue(f"there is no queue '{name}'{whose}; the pool's queues are: {names}")
-    whole = WHOLE if request.whole_gpus else reserved_permille(request)
-    wanted = request.vgpus * whole / WHOLE
+    whole = WHOLE if request.whole_gpus else request.reserved_permille
+    wanted = request.enough_vgpus * whole / WHOLE
     members: tuple[str, ...] = ()
     above: str | None = name
     while above is not None and above in queues:

@@ -13,6 +13,7 @@ from gpool.scheduler.asks import Ask
 from gpool.scheduler.demand import demand_of
 from gpool.scheduler.index import GpuSlot, PoolIndex, Spot
 from gpool.scheduler.state import SchedulerState
+from gpool.scheduler.traits import NodeTraits
 from gpool.scheduler.tree import PolicyNow
 
 __all__ = ["PoolState"]
@@ -93,7 +94,7 @@ class PoolState:
                 ordinal=ordinal,
                 node=name,
                 gpu_uuid=gpu.uuid,
-                memory_bytes=request.memory_bytes or gpu.memory_bytes,
+                memory_bytes=gpu.memory_bytes if request.whole_gpus else request.memory_bytes or 0,
                 compute_permille=request.compute_permille,
             )
             for ordinal, (name, gpu) in enumerate(found)
@@ -134,6 +135,7 @@ class PoolState:
                 rebuilt.append(node)
             else:
                 self.index.set_ready(node.name, node.state is NodeState.READY)
+                self.index.set_traits(node.name, _traits(node))
         if not rebuilt:
             return
         names = {node.name for node in rebuilt}
@@ -141,6 +143,8 @@ class PoolState:
         for ask_id in there:
             self._stop(ask_id)
         self.index.put_nodes((node.name, _slots(node), node.state is NodeState.READY) for node in rebuilt)
+        for node in rebuilt:
+            self.index.set_traits(node.name, _traits(node))
         for ask_id in there:
             self._start(self.leases[ask_id])
         for lease in self.leases.values():
@@ -174,7 +178,7 @@ class PoolState:
                 self.state.waiting.add(ask)
         elif lease.holds_vgpus and not holds:
             if before is None:
-                self.state.sightings.see(demand_of(lease.request))
+                self.state.sightings.see(demand_of(lease.request, lease.owner))
             self._start(lease)
         elif lease.holds_vgpus:
             self._follow_end(lease)
@@ -238,17 +242,23 @@ def _seen(lease: Lease) -> tuple[object, ...]:
 def _ask(lease: Lease, leaf: str, policy_now: PolicyNow) -> Ask:
     request = lease.request
     urgency = policy_now.classes.get(request.priority) or policy_now.classes[NORMAL]
-    return Ask(
+    ask = Ask(
         lease.id,
-        demand_of(request),
+        demand_of(request, lease.owner),
         lease.created_at.timestamp(),
         leaf,
         urgency.value,
         urgency.preemptible if request.preemptible is None else request.preemptible,
         urgency.preempts,
     )
+    # One that may begin with fewer has what it was granted.
+    return ask.of_size(len(lease.vgpus)) if lease.vgpus else ask
 
 
 def _slots(node: Node) -> list[GpuSlot]:
     gpus = sorted(node.gpus, key=lambda gpu: (gpu.index, gpu.uuid))
     return [GpuSlot(gpu.uuid, gpu.memory_bytes, gpu.name) for gpu in gpus]
+
+
+def _traits(node: Node) -> NodeTraits:
+    return NodeTraits(node.labels, node.taints, node.boot_id)

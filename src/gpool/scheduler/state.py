@@ -131,6 +131,15 @@ class SchedulerState:
             amount = self._charged[ask_id] = amount_of(held.ask.demand, self.accounts.capacity)
             self.accounts.charge(held.ask.queue, amount, now)
 
+    def amount_at(self, ask: Ask, spots: tuple[Spot, ...]) -> Amount:
+        """What an ask takes on these GPUs; on none, at least."""
+        vgpus = sum(len(spot.columns) for spot in spots)
+        return self.amount(ask.of_size(vgpus)) if vgpus else self.least_amount(ask)
+
+    def least_amount(self, ask: Ask) -> Amount:
+        """What an ask takes at least."""
+        return self.amount(ask.of_size(ask.demand.least) if ask.demand.enough else ask)
+
     def settle(self, now: float) -> None:
         """Before a cycle: take up a pool that has become another, and what has become typical."""
         index = self.index

@@ -61,7 +61,7 @@ def keep_room(state: SchedulerState, ask: Ask, now: float) -> Eviction | None:
 
 def may_ask(state: SchedulerState, ask: Ask) -> bool:
     """Whether anybody might have to give way to this ask: a quick answer, mostly no."""
-    amount = state.amount(ask)
+    amount = state.least_amount(ask)
     if state.accounts.over_limit(ask.queue, amount):
         return False
     owed = next(name for name in state.tree.paths[ask.queue] if not state.tree.queues[name].derived)
@@ -76,7 +76,6 @@ def harm(held: Held, now: float) -> float:
 
 
 def _clear(state: SchedulerState, ask: Ask, now: float, candidates: list[Held]) -> Eviction | None:
-    amount = state.amount(ask)
     may_go = {held.ask.id for held in candidates}
     # Who goes already is counted on by nobody's guarantee, and who ends without having been told to is in nobody's way.
     absent = [state.held[ask_id] for ask_id in sorted({*state.leaving, *state.ending} - may_go)]
@@ -95,7 +94,7 @@ def _clear(state: SchedulerState, ask: Ask, now: float, candidates: list[Held]) 
     if not spots:
         return None
     state.index.claim(ask.demand, spots)
-    state.accounts.charge(ask.queue, amount, now)
+    state.accounts.charge(ask.queue, state.amount_at(ask, spots), now)
     return Eviction(ask, tuple(gone), spots)
 
 
@@ -107,7 +106,7 @@ def _find_victims(
     Who is returned has been sent away. `spots`: GPUs that are free without anybody's going.
     """
     gone: list[Held] = []
-    missing = ask.demand.vgpus - int(state.placer.fitting(ask.demand).sum())
+    missing = ask.demand.least - int(state.placer.fitting(ask.demand).sum())
     for victim in sorted(candidates, key=lambda held: (held.ask.priority, harm(held, now), held.ask.id)):
         if spots:
             break
@@ -143,14 +142,14 @@ def _candidates(state: SchedulerState, ask: Ask) -> list[Held]:
         # Every queue that would grow, up to where both are under one roof, must be owed it, and this one have too much.
         growing, shrinking = state.tree.path_below(ask.queue, queue), state.tree.path_below(queue, ask.queue)
         growing = tuple(name for name in growing if not state.tree.queues[name].derived)
-        owed = growing and state.accounts.within_guarantee(growing, state.amount(ask))
+        owed = growing and state.accounts.within_guarantee(growing, state.least_amount(ask))
         if owed and all(state.accounts.used(name) > state.tree.queues[name].guarantee for name in shrinking):
             found += state.held_in(queue)
     return [held for held in found if held.ask.preemptible and _in_reach(state, held, ask)]
 
 
 def _in_reach(state: SchedulerState, held: Held, ask: Ask) -> bool:
-    if ask.demand.node is None:
+    if ask.demand.node is None and ask.demand.where is None:
         return True
     usable = state.index.rows_for(ask.demand)
     return any(usable[spot.row] for spot in held.spots)

@@ -6,19 +6,20 @@ for, and the rest of the pool is never idle for its sake.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
 from gpool.scheduler.actions.find import find_spots
 from gpool.scheduler.actions.make_room import Eviction, MakeRoom, keep_room, make_room, may_ask
+from gpool.scheduler.arrays import Ints
 from gpool.scheduler.asks import Ask
 from gpool.scheduler.demand import Demand
 from gpool.scheduler.index import Spot
 from gpool.scheduler.state import SchedulerState
 from gpool.scheduler.waiting import Line
 
-__all__ = ["Blocked", "Placed", "place"]
+__all__ = ["Blocked", "Placed", "place", "within_scope"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +77,7 @@ def place(state: SchedulerState, now: float, explain: Explain | None = None, roo
             result.blocked.append(Blocked(ask, (), spots, why=why))
             line.served(ask)
             continue
-        over = state.accounts.over_limit(ask.queue, state.amount(ask))
+        over = state.accounts.over_limit(ask.queue, state.least_amount(ask))
         in_vain = over or any(ask.demand.needs_all_of(demand) for demand in hopeless)
         found = () if in_vain else find_spots(state, ask)
         if found:
@@ -111,6 +112,7 @@ def place(state: SchedulerState, now: float, explain: Explain | None = None, roo
             hopeless.setdefault(ask.demand)
         result.blocked.append(blocked)
         line.close(ask)
+    _place_followers(state, result, now)
     return result
 
 
@@ -126,9 +128,10 @@ def _review(state: SchedulerState, now: float, room: MakeRoom | None, result: Pl
     for ask in asks:
         told = sorted(victim for victim, whose in state.leaving.items() if whose == ask.id)
         _promise(state, ask, now, -1)
-        over = state.accounts.over_limit(ask.queue, state.amount(ask))
+        over = state.accounts.over_limit(ask.queue, state.least_amount(ask))
         eviction = None
-        if not over and (found := find_spots(state, ask)):
+        found = () if over else find_spots(state, ask)
+        if found:
             _lay(state, ask, found, now)
             result.placements.append((ask, found))
         elif not over and (room is None or state.away(state.nominated[ask.id])):
@@ -141,7 +144,7 @@ def _review(state: SchedulerState, now: float, room: MakeRoom | None, result: Pl
         if eviction is not None:
             kept[ask.id] = eviction.spots
             result.evictions.append(eviction)
-        elif ask.id not in {placed.id for placed, _ in result.placements}:
+        elif not found:
             result.lapsed.append(ask)
         staying = {victim.ask.id for victim in eviction.victims} if eviction else set()
         for victim in told:
@@ -152,11 +155,29 @@ def _review(state: SchedulerState, now: float, room: MakeRoom | None, result: Pl
 
 def _promise(state: SchedulerState, ask: Ask, now: float, times: int) -> None:
     """Let it count as if the ask had come, to where others are still in its way; `times` -1 undoes it."""
-    state.index.claim(ask.demand, state.nominated[ask.id], times)
-    state.accounts.charge(ask.queue, state.amount(ask), now, times)
+    spots = state.nominated[ask.id]
+    state.index.claim(ask.demand, spots, times)
+    state.accounts.charge(ask.queue, state.amount_at(ask, spots), now, times)
+
+
+def _place_followers(state: SchedulerState, result: Placed, now: float) -> None:
+    """Those who want to be beside somebody who was placed after they were looked at."""
+    left: list[Blocked | None] = list(result.blocked)
+    for number, blocked in enumerate(result.blocked):
+        where = blocked.ask.demand.where
+        if where is None or not where.follows_others or blocked.over_limit or blocked.claims:
+            continue
+        alike = [blocked.ask, *blocked.behind]
+        while alike and (found := find_spots(state, alike[0])):
+            ask = alike.pop(0)
+            _lay(state, ask, found, now)
+            result.placements.append((ask, found))
+        left[number] = replace(blocked, ask=alike[0], behind=tuple(alike[1:])) if alike else None
+    result.blocked = [blocked for blocked in left if blocked is not None]
 
 
 def _lay(state: SchedulerState, ask: Ask, spots: tuple[Spot, ...], now: float) -> None:
+    ask = ask.of_size(sum(len(spot.columns) for spot in spots))
     for spot in spots:
         state.index.take(ask.id, ask.demand, spot)
     state.index.take_host(ask.demand, spots[0].row)
@@ -173,14 +194,37 @@ def _soonest(state: SchedulerState, ask: Ask) -> tuple[Spot, ...]:
     A request that the ready nodes cannot satisfy however long it waits would claim them for nothing.
     """
     index, demand = state.index, ask.demand
-    possible = index.fitting_empty(demand) & index.rows_for(demand)[:, None]
+    possible = index.fitting_empty(demand) & index.usable(demand)
     rows, columns = np.nonzero(possible)
-    if len(rows) < demand.vgpus:
+    if len(rows) < demand.least:
         return ()
     fits = index.fitting(demand)[rows, columns]
     there, claims, left = (array[rows, columns] for array in (index.there, index.claims, index.left))
-    best = np.lexsort((columns, index.order[rows], -left, claims, there, ~fits))[: demand.vgpus]
+    order = np.lexsort((columns, index.order[rows], -left, claims, there, ~fits))
+    best = within_scope(demand, rows[order], order)
     spots: dict[int, list[int]] = {}
     for position in best:
         spots.setdefault(int(rows[position]), []).append(int(columns[position]))
     return tuple(Spot(row, tuple(sorted(chosen))) for row, chosen in spots.items())
+
+
+def within_scope(demand: Demand, rows: Ints, positions: Ints) -> Ints:
+    """Of GPUs in the order of how soon they can be had (`rows`: their nodes), the first that make up the demand.
+
+    The node of which all can be had soonest is the one whose last GPU comes first in the order.
+    """
+    if demand.scope == "pool":
+        return positions[: demand.least]
+    # How many GPUs of the same node come before each.
+    before = np.zeros(len(rows), dtype=np.int64)
+    by_row = np.argsort(rows, kind="stable")
+    starts = np.flatnonzero(np.diff(rows[by_row], prepend=-1))
+    before[by_row] = np.arange(len(rows)) - np.repeat(starts, np.diff(np.append(starts, len(rows))))
+    if demand.scope == "spread":
+        first: Ints = positions[before == 0]
+        return first[: demand.least] if len(first) >= demand.least else first[:0]
+    last = np.flatnonzero(before == demand.least - 1)
+    if not len(last):
+        return positions[:0]
+    together: Ints = positions[(rows == rows[last[0]]) & (before < demand.least)]
+    return together
