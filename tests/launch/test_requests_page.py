@@ -15,7 +15,7 @@ SENT_BY_THE_LAUNCHER = {"command", "host", "host_id", "user"}
 
 
 def test_the_table_is_as_it_would_be_written_now() -> None:
-    check = [sys.executable, str(ROOT / "scripts/requests_page"), "--check"]
+    check = [sys.executable, str(ROOT / "scripts/requests_page.py"), "--check"]
     subprocess.run(check, check=True, env={"PYTHONPATH": str(ROOT / "src")})
 
 

@@ -1,4 +1,3 @@
-#!/usr/bin/env python3
 """Writes the table of docs/reference/requests.md from what the code knows; a test compares."""
 
 import sys
@@ -8,7 +7,7 @@ from gpool.launch.asking import WAYS
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGE = ROOT / "docs/reference/requests.md"
-BEGIN, END = "<!-- table: scripts/requests_page -->", "<!-- end of the table -->"
+BEGIN, END = "<!-- table: scripts/requests_page.py -->", "<!-- end of the table -->"
 
 
 def table() -> str:
