@@ -246,7 +246,7 @@ def test_an_agent_goes_on_looking_for_its_controller_and_says_so_once(pool: Gpoo
         assert agent.stderr is not None
         entry = json.loads(agent.stderr.readline())
         assert entry["event"] == "no connection to the controller; trying again"
-        assert entry["at"] == url
+        assert entry["at"] == f"{url.replace('http', 'ws')}/api/v1/agents/connect"
         agent.send_signal(signal.SIGTERM)
         _, rest = agent.communicate(timeout=PATIENCE_S)
         assert agent.returncode == 0
