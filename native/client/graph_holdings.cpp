@@ -49,10 +49,14 @@ GraphFunction::~GraphFunction() {
   (void)session.post(wire::Message::graph_function_end, nullptr, wire::HostFunctionDone{id});
 }
 
-std::shared_ptr<GraphFunction> find_graph_function(uint64_t id) {
-  std::lock_guard lock(registry().mutex);
-  auto at = registry().functions.find(id);
-  return at != registry().functions.end() ? at->second.lock() : nullptr;
+std::shared_ptr<GraphFunction> find_graph_function(const Session& session, uint64_t id) {
+  std::shared_ptr<GraphFunction> found;
+  {
+    std::lock_guard lock(registry().mutex);
+    if (auto at = registry().functions.find(id); at != registry().functions.end()) found = at->second.lock();
+  }
+  // What is given up here may be the last of it, and its end takes the mutex.
+  return found != nullptr && &found->session == &session ? found : nullptr;
 }
 
 // -- staging

@@ -29,8 +29,8 @@ struct GraphFunction {
   const CUhostFn function;
   void* const data;
 };
-// Null: the worker speaks of one that nothing holds.
-std::shared_ptr<GraphFunction> find_graph_function(uint64_t id);
+// Null: the worker of this session speaks of one that nothing holds, or that is another session's.
+std::shared_ptr<GraphFunction> find_graph_function(const Session& session, uint64_t id);
 
 // Pinned memory in place of pageable memory that a graph copies from or to. The program's bytes go there when the
 // graph is launched, and what the graph has written there comes back wherever the program may see it.

@@ -260,8 +260,8 @@ CUDA_MEMSET_NODE_PARAMS say_memset(const wire::GraphMemset& memset) {
   return {memset.address, memset.pitch, memset.value, memset.element_bytes, memset.width, memset.height};
 }
 
-CUDA_HOST_NODE_PARAMS say_host(uint64_t id) {
-  const std::shared_ptr<GraphFunction> function = find_graph_function(id);
+CUDA_HOST_NODE_PARAMS say_host(const Session& session, uint64_t id) {
+  const std::shared_ptr<GraphFunction> function = find_graph_function(session, id);
   return function != nullptr ? CUDA_HOST_NODE_PARAMS{function->function, function->data} : CUDA_HOST_NODE_PARAMS{};
 }
 
@@ -536,7 +536,7 @@ extern "C" CUresult cuGraphHostNodeGetParams(CUgraphNode hNode, CUDA_HOST_NODE_P
   uint64_t id = 0;
   if (call.required(nodeParams) == nullptr || !call.ok()) return call.result();
   const CUresult status = ask(call, hNode, wire::GraphNode::host, id);
-  if (status == CUDA_SUCCESS) *nodeParams = say_host(id);
+  if (status == CUDA_SUCCESS) *nodeParams = say_host(*call.session(), id);
   return status;
 }
 
@@ -724,7 +724,7 @@ extern "C" CUresult cuGraphNodeGetParams(CUgraphNode hNode, CUgraphNodeParams* n
     case wire::GraphNode::host: {
       to.type = CU_GRAPH_NODE_TYPE_HOST;
       read = said.read(id);
-      const CUDA_HOST_NODE_PARAMS host = say_host(id);
+      const CUDA_HOST_NODE_PARAMS host = say_host(*call.session(), id);
       to.host.fn = host.fn, to.host.userData = host.userData;
       break;
     }

@@ -41,7 +41,11 @@ struct Jobs {
   std::unordered_map<uint64_t, Job> waiting;
   std::unordered_map<Session*, bool> has_thread;
   // What is let go of when the worker says that work is done, by the number that it was told.
-  std::unordered_map<uint64_t, std::shared_ptr<void>> held;
+  struct Held {
+    const Session* session = nullptr;
+    std::shared_ptr<void> what;
+  };
+  std::unordered_map<uint64_t, Held> held;
 };
 Jobs& jobs() {
   static Jobs& all = *new Jobs;  // never destroyed: the threads outlive static destructors
@@ -74,7 +78,7 @@ void run_function(Session& session, const Reached& reached) {
 }
 
 void run_graph_function(Session& session, const Reached& reached) {
-  const std::shared_ptr<GraphFunction> one = find_graph_function(reached.id);
+  const std::shared_ptr<GraphFunction> one = find_graph_function(session, reached.id);
   land_staged(session);
   g_host_functions_running++;
   if (one != nullptr) one->function(one->data);
@@ -178,7 +182,7 @@ uint64_t expect_done(Session& session, std::shared_ptr<void> held) {
   std::lock_guard lock(jobs().mutex);
   if (session.lost() || !has_thread(session)) return 0;
   const uint64_t id = jobs().next++;
-  jobs().held[id] = std::move(held);
+  jobs().held[id] = {&session, std::move(held)};
   session.expect_host_function();
   return id;
 }
@@ -188,8 +192,8 @@ void expect_no_more(Session& session, uint64_t id) {
   {
     std::lock_guard lock(jobs().mutex);
     auto at = jobs().held.find(id);
-    if (at == jobs().held.end()) return;
-    held = std::move(at->second);
+    if (at == jobs().held.end() || at->second.session != &session) return;
+    held = std::move(at->second.what);
     jobs().held.erase(at);
   }
   // It may be the last one: destructors of user objects, which may make no driver calls either.

@@ -16,7 +16,9 @@ namespace gpool::client {
 namespace {
 
 constexpr size_t kMaxAnswerBytes = size_t{1} << 20;
+// For its next word. A broker that is still waiting for GPUs says so every few seconds, for as long as that takes.
 constexpr auto kBrokerPatience = std::chrono::seconds(30);
+constexpr std::string_view kStillWaiting = "wait\n";
 constexpr size_t kMaxSessions = 64;
 constexpr size_t kMaxGpus = 1024;
 
@@ -173,6 +175,8 @@ Status ask_broker(const std::string& path, std::string& answer) {
     if (n < 0) return broker_failed(path, std::string("hung up: ") + std::strerror(errno));
     if (n == 0) return Status::ok();
     answer.append(piece, static_cast<size_t>(n));
+    while (answer.starts_with(kStillWaiting)) answer.erase(0, kStillWaiting.size());
+    deadline = std::chrono::steady_clock::now() + kBrokerPatience;
     if (answer.ends_with("\nend\n")) return Status::ok();
   }
   return broker_failed(path, "gave an answer without an end");

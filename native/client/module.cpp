@@ -110,7 +110,11 @@ class Loading {
     wire::ModuleRecordHead head{};
     if (record.size() < sizeof head) return CUDA_SUCCESS;  // reading it will say so
     std::memcpy(&head, record.data(), sizeof head);
-    while (record.size() < wire::record_bytes(head)) {
+    const uint64_t bytes = wire::record_bytes(head);
+    if (bytes > wire::kMaxRecordBytes) return CUDA_ERROR_UNKNOWN;
+    // Every piece but the last is full, or a worker could be asked for ever.
+    if (record.size() < std::min<uint64_t>(bytes, wire::kBulkPieceBytes)) return CUDA_ERROR_UNKNOWN;
+    while (record.size() < bytes) {
       const wire::ModuleRecord arguments{arguments_.module, record.size()};
       std::vector<std::byte> piece;
       Pending pending;
@@ -119,7 +123,7 @@ class Loading {
                                        std::as_bytes(std::span(&arguments, 1)), {}, {});
       if (status == CUDA_SUCCESS) status = session_.wait(pending);
       if (status != CUDA_SUCCESS) return status;
-      if (piece.empty()) break;
+      if (piece.size() < std::min<uint64_t>(bytes - record.size(), wire::kBulkPieceBytes)) return CUDA_ERROR_UNKNOWN;
       record.insert(record.end(), piece.begin(), piece.end());
     }
     return CUDA_SUCCESS;

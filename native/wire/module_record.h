@@ -12,6 +12,8 @@ namespace gpool::wire {
 
 inline constexpr uint32_t kFunctionAttributes = 16;  // CUfunction_attribute 0…15
 
+inline constexpr uint64_t kMaxRecordBytes = uint64_t{256} << 20;  // a million kernels; the client takes no longer one
+
 struct ModuleRecordHead {
   uint32_t kernels;
   uint32_t parameters;

@@ -183,8 +183,8 @@ std::string driver_identity(const calls::DriverTable& driver, CUdevice device) {
   struct stat info{};
   if (dladdr(reinterpret_cast<void*>(driver.cuInit), &where) != 0 && where.dli_fname != nullptr &&
       stat(where.dli_fname, &info) == 0)
-    identity += " " + std::to_string(info.st_size) + " " + std::to_string(info.st_mtim.tv_sec) + "." +
-                std::to_string(info.st_mtim.tv_nsec);
+    for (const long part : {info.st_size, info.st_mtim.tv_sec, info.st_mtim.tv_nsec})
+      identity.append(1, ' ').append(std::to_string(part));
   return identity;
 }
 

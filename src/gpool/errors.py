@@ -4,6 +4,8 @@
     ├── InvalidInput               422 invalid-input        a value that cannot be understood
     │   ├── MalformedBody          400 malformed-body       not JSON at all
     │   ├── InvalidSize            422 invalid-size         `--memory 8GG`
+    │   ├── KeyReused              422 key-reused           one Idempotency-Key for two different requests
+    │   ├── UnsupportedBody        415 unsupported-body     a body that does not say that it is JSON
     │   └── BodyTooLarge           413 body-too-large
     ├── ImpossibleRequest          409 impossible-request   understood, but this pool could never grant it
     ├── NotAuthenticated           401 not-authenticated
@@ -16,15 +18,21 @@
     │   ├── UnknownLease           404 unknown-lease
     │   ├── UnknownGpu             404 unknown-gpu
     │   ├── UnknownNode            404 unknown-node
+    │   ├── UnknownQueue           404 unknown-queue
+    │   ├── UnknownPriorityClass   404 unknown-priority-class
     │   └── UnknownToken           404 unknown-token
     ├── Conflict                   409 conflict
     │   ├── LeaseOver              409 lease-over           the lease is ending or has ended
+    │   ├── PolicyInUse            409 policy-in-use        a queue or class that leases still name
     │   ├── StaleWrite             409 stale-write          what the writer believed is no longer so
     │   ├── NodeInUse              409 node-in-use          leases hold vGPUs of it
+    │   ├── KeyInUse               409 key-in-use           the first request with that key is still under way
     │   └── NodeNameTaken          409 node-name-taken
+    ├── TooManyRequests            429 too-many-requests    faster than this token may ask
     ├── Unavailable                503 unavailable
     │   ├── ControllerUnreachable  503 controller-unreachable
     │   ├── NotLeading             503 not-leading          another controller leads this database
+    │   ├── OutcomeUnknown         503 outcome-unknown      the database went away during the commit
     │   └── LeaseTimedOut          503 lease-timed-out      a request waited longer than it wanted to
     └── CannotStart                500 cannot-start         a process of gpool cannot begin its work
         ├── PortInUse              500 port-in-use
@@ -53,6 +61,8 @@ __all__ = [
     "ImpossibleRequest",
     "InvalidInput",
     "InvalidSize",
+    "KeyInUse",
+    "KeyReused",
     "LeaseOver",
     "LeaseTimedOut",
     "MalformedBody",
@@ -62,17 +72,23 @@ __all__ = [
     "NotAuthenticated",
     "NotFound",
     "NotLeading",
+    "OutcomeUnknown",
+    "PolicyInUse",
     "PortInUse",
     "StaleWrite",
     "TokenExpired",
     "TokenMissing",
     "TokenRevoked",
     "TokenWrong",
+    "TooManyRequests",
     "Unavailable",
     "UnknownGpu",
     "UnknownLease",
     "UnknownNode",
+    "UnknownPriorityClass",
+    "UnknownQueue",
     "UnknownToken",
+    "UnsupportedBody",
     "from_problem",
 ]
 
@@ -123,6 +139,18 @@ class InvalidSize(InvalidInput):
     """A memory size or compute share in a form that gpool does not know."""
 
     slug, title = "invalid-size", "Invalid size"
+
+
+class KeyReused(InvalidInput):
+    """An Idempotency-Key that came with another request before."""
+
+    slug, title = "key-reused", "Idempotency key reused"
+
+
+class UnsupportedBody(InvalidInput):
+    """A body of a kind that the API does not read."""
+
+    slug, title, http_status = "unsupported-body", "Unsupported body", 415
 
 
 class BodyTooLarge(InvalidInput):
@@ -197,6 +225,18 @@ class UnknownNode(NotFound):
     slug, title = "unknown-node", "Unknown node"
 
 
+class UnknownQueue(NotFound):
+    """No queue has this name."""
+
+    slug, title = "unknown-queue", "Unknown queue"
+
+
+class UnknownPriorityClass(NotFound):
+    """No priority class has this name."""
+
+    slug, title = "unknown-priority-class", "Unknown priority class"
+
+
 class UnknownToken(NotFound):
     """No token has this id."""
 
@@ -215,6 +255,12 @@ class LeaseOver(Conflict):
     slug, title = "lease-over", "Lease over"
 
 
+class PolicyInUse(Conflict):
+    """Leases, or queues below it, still need what was to be removed."""
+
+    slug, title = "policy-in-use", "Policy in use"
+
+
 class StaleWrite(Conflict):
     """Somebody else has changed what this write wanted to change."""
 
@@ -227,10 +273,26 @@ class NodeInUse(Conflict):
     slug, title = "node-in-use", "Node in use"
 
 
+class KeyInUse(Conflict):
+    """The first request with this Idempotency-Key has not been answered yet."""
+
+    slug, title = "key-in-use", "Idempotency key in use"
+
+
 class NodeNameTaken(Conflict):
     """Another agent is connected under this node name."""
 
     slug, title = "node-name-taken", "Node name taken"
+
+
+class TooManyRequests(GpoolError):
+    """The bearer of a token asks faster than it may."""
+
+    slug, title, http_status = "too-many-requests", "Too many requests", 429
+
+    def __init__(self, sentence: str, retry_after_s: int = 1) -> None:
+        super().__init__(sentence)
+        self.retry_after_s = retry_after_s
 
 
 class Unavailable(GpoolError):
@@ -244,11 +306,23 @@ class ControllerUnreachable(Unavailable):
 
     slug, title = "controller-unreachable", "Controller unreachable"
 
+    unheard = False
+    """Whether it is certain that nobody has heard what was said."""
+
 
 class NotLeading(Unavailable):
     """Another controller leads this database."""
 
     slug, title = "not-leading", "Not leading"
+
+    leader: object = None
+    """The URL of the one that leads, if it was said."""
+
+
+class OutcomeUnknown(Unavailable):
+    """It was sent to the database and may or may not have been done."""
+
+    slug, title = "outcome-unknown", "Outcome unknown"
 
 
 class LeaseTimedOut(Unavailable):
@@ -286,4 +360,7 @@ def from_problem(problem: Mapping[str, object]) -> GpoolError:
     slug = str(problem.get("type", "")).removeprefix(_TYPE_PREFIX)
     sentence = str(problem.get("detail") or problem.get("title") or "the controller gave no reason")
     kind = next((kind for kind in _family(GpoolError) if kind.slug == slug), GpoolError)
-    return kind(sentence)
+    error = kind(sentence)
+    if isinstance(error, NotLeading):
+        error.leader = problem.get("leader")
+    return error

@@ -164,29 +164,31 @@ async def test_the_audit_log_says_who_did_what(stage: PoolStage) -> None:
     await care(stage, "POST", "/nodes/b/cordon", {}, status=404)
     made = await care(stage, "POST", "/tokens", {"name": "eve", "role": "user"}, status=201)
     await care(stage, "DELETE", f"/tokens/{made['token']['id']}")
-    entries = await care(stage, "GET", "/audit")
+    entries = (await care(stage, "GET", "/audit"))["items"]
     said = [(entry["actor"], entry["action"], entry["object"], entry["before"], entry["after"]) for entry in entries]
     assert said == [
         ("root", "token.revoke", made["token"]["id"], "user eve", "revoked"),
         ("root", "token.create", made["token"]["id"], "", "user eve"),
         ("root", "node.cordon", "a", "ready", "ready, cordoned"),
         ("ann", "lease.release", lease["id"], "active", "ending"),
-        ("ann", "lease.request", lease["id"], "", "1 whole GPU"),
+        ("ann", "lease.request", lease["id"], "", "1 whole GPU in queue pool"),
     ]
     assert {entry["remote"] for entry in entries} == {"127.0.0.1"}
     ann_id = next(token.id for token in stage.pool.tokens.values() if token.name == "ann")
     assert (entries[-1]["token_id"], entries[-1]["role"]) == (ann_id, "user")
     # In pages, and of one kind.
     first = await care(stage, "GET", "/audit?limit=2")
-    second = await care(stage, "GET", f"/audit?limit=1000&before={first[-1]['id']}")
-    assert first + second == entries
-    assert await care(stage, "GET", "/audit?action=token") == entries[:2]
-    assert await care(stage, "GET", f"/audit?action=lease.release&object={lease['id']}&actor=ann") == entries[3:4]
+    second = await care(stage, "GET", f"/audit?limit=1000&cursor={first['next']}")
+    assert first["items"] + second["items"] == entries
+    assert second["next"] is None
+    assert (await care(stage, "GET", "/audit?action=token"))["items"] == entries[:2]
+    of_ann = await care(stage, "GET", f"/audit?action=lease.release&object={lease['id']}&actor=ann")
+    assert of_ann["items"] == entries[3:4]
     # What is too old is forgotten.
     stage.clock.advance(stage.pool.times.keep_audit_s + 1)
     await care(stage, "POST", "/nodes/a/uncordon")
     assert await stage.pool.forget_old_audit() == len(entries)
-    assert [entry["action"] for entry in await care(stage, "GET", "/audit")] == ["node.uncordon"]
+    assert [entry["action"] for entry in (await care(stage, "GET", "/audit"))["items"]] == ["node.uncordon"]
 
 
 NOT_AUDITED = {"renewLease"}
@@ -212,6 +214,9 @@ async def test_no_write_escapes_the_audit_log(stage: PoolStage) -> None:
         ("taintNode", "PATCH", "/nodes/a/taints", {"add": [{"key": "x"}]}, 200),
         ("disableGpu", "POST", f"/gpus/{uuid}/disable", {}, 200),
         ("enableGpu", "POST", f"/gpus/{uuid}/enable", None, 200),
+        ("putQueue", "PUT", "/queues/vision", {"name": "vision", "guarantee": 1}, 200),
+        ("deleteQueue", "DELETE", "/queues/vision", None, 204),
+        ("putPolicy", "PUT", "/policy", {"policy": {"settings": {"grace_s": 17}}}, 200),
         ("removeNode", "DELETE", "/nodes/b?force=true", None, 204),
     ):
         before = await care(stage, "GET", "/audit?limit=1")

@@ -49,7 +49,7 @@ async def test_lists_show_the_living_unless_asked_otherwise(stage: PoolStage) ->
     await stage.http.delete(f"/api/v1/leases/{first}", headers=ann)
 
     async def ids(query: str) -> set[str]:
-        return {lease["id"] for lease in (await stage.http.get(f"/api/v1/leases{query}", headers=ann)).json()}
+        return {lease["id"] for lease in (await stage.http.get(f"/api/v1/leases{query}", headers=ann)).json()["items"]}
 
     assert await ids("") == {second}
     assert await ids("?state=ended") == {first}

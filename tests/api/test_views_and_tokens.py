@@ -18,7 +18,7 @@ async def test_gpus_show_who_shares_them_and_what_they_use(stage: PoolStage) -> 
     await stage.pool.heartbeat(node.link, Heartbeat(gpu_use=(use,), lease_use=(lease_use,)))
 
     answer = await stage.http.get("/api/v1/gpus", headers=stage.as_("ann"))
-    idle, shared = (GpuView.model_validate(view) for view in answer.json())
+    idle, shared = (GpuView.model_validate(view) for view in answer.json()["items"])
     assert (idle.node, idle.memory_granted_bytes, idle.vgpus) == ("a", 0, ())
     assert (shared.memory_granted_bytes, shared.memory_used_bytes) == (6 * GIB, GIB)
     assert (shared.compute_reserved_permille, shared.compute_busy_permille) == (300, 420)
@@ -28,7 +28,7 @@ async def test_gpus_show_who_shares_them_and_what_they_use(stage: PoolStage) -> 
     }
     views = [
         NodeView.model_validate(view)
-        for view in (await stage.http.get("/api/v1/nodes", headers=stage.as_("ann"))).json()
+        for view in (await stage.http.get("/api/v1/nodes", headers=stage.as_("ann"))).json()["items"]
     ]
     assert [view.name for view in views] == ["a", "b"]
     assert views[1].gpu_views == (shared,)
@@ -46,7 +46,7 @@ async def test_tokens_are_made_listed_and_revoked_by_administrators(stage: PoolS
     eve = {"Authorization": f"Bearer {secret}"}
     assert (await stage.http.get("/api/v1/gpus", headers=eve)).status_code == 200
     listed = await stage.http.get("/api/v1/tokens", headers=root)
-    assert token in listed.json()
+    assert token in listed.json()["items"]
     assert secret not in listed.text
     assert (await stage.http.delete(f"/api/v1/tokens/{token['id']}", headers=root)).json()["revoked_at"] is not None
     assert (await stage.http.get("/api/v1/gpus", headers=eve)).status_code == 401
@@ -64,12 +64,14 @@ async def test_the_description_names_every_operation_and_its_problems(stage: Poo
     }
     assert operations.keys() == {
         "getHealth", "getVersion", "listNodes", "getNode", "listGpus", "createLease", "listLeases", "getLease",
-        "renewLease", "releaseLease", "createToken", "listTokens", "revokeToken", "cordonNode", "uncordonNode",
-        "drainNode", "cancelDrain", "labelNode", "taintNode", "removeNode", "disableGpu", "enableGpu", "listAudit",
+        "renewLease", "releaseLease", "createToken", "listTokens", "revokeToken", "watch",
+        "listQueues", "getQueue", "putQueue", "deleteQueue", "getPolicy", "putPolicy", "explainLease", "listEvents",
+        "cordonNode", "uncordonNode", "drainNode", "cancelDrain", "labelNode", "taintNode", "removeNode",
+        "disableGpu", "enableGpu", "listAudit",
     }  # fmt: skip
     for name, operation in operations.items():
         if name not in ("getHealth", "getVersion"):
-            for status in ("400", "401", "403", "413", "422", "500", "503"):
+            for status in ("400", "401", "403", "413", "415", "422", "429", "500", "503"):
                 assert "application/problem+json" in operation["responses"][status]["content"], (name, status)
             assert operation["security"], name
     assert "Problem" in document["components"]["schemas"]

@@ -15,7 +15,7 @@ from gpool.cli.main import main
         (["--listen", "127.0.0.1:http"], "is no address to listen on"),
         (["--listen", "127.0.0.1:70700"], "is no address to listen on"),
         (["--listen", "192.0.2.1:7070"], "cannot listen on 192.0.2.1:7070"),
-        (["--database", "mysql://x/y"], "keeps its state in SQLite, not in mysql"),
+        (["--database", "mysql://x/y"], "a pool is kept in SQLite or in PostgreSQL, not in mysql"),
         (["--database", "sqlite:////proc/gpool/db"], "cannot make the folder /proc/gpool"),
         (["--state", "/proc/gpool"], "cannot make the folder /proc/gpool"),
         (["--colour"], "no such option '--colour'"),

@@ -10,7 +10,7 @@ from gpool.errors import InvalidInput, LeaseOver, NodeNameTaken, NotLeading, Unk
 from gpool.model.lease import LeaseState
 from gpool.model.node import NodeState
 from gpool.model.session import Session
-from gpool.store.leadership import lead
+from gpool.store.leadership import Claim, lead
 from stage.pool import PoolStage, ScriptedNode, open_pool
 from stage.values import FakeClock, make_request
 
@@ -138,7 +138,7 @@ async def test_a_restarted_controller_knows_everything_that_matters(tmp_path: Pa
 
 async def test_a_controller_that_was_replaced_changes_nothing_any_more(stage: PoolStage) -> None:
     await ScriptedNode.join(stage.pool, "a", 8)
-    await lead(stage.pool._store._database, "other/controller", stage.clock.now.timestamp() + 1000)
+    await lead(stage.pool._store._database, Claim("other/controller"), now_s=1e12)
     with pytest.raises(NotLeading, match="taken over"):
         await stage.pool.ask("ann", make_request())
     assert stage.pool.leases == {}

@@ -242,14 +242,18 @@ def test_an_agent_goes_on_looking_for_its_controller_and_says_so_once(pool: Gpoo
         stderr=subprocess.PIPE,
         text=True,
     )
-    assert agent.stderr is not None
-    entry = json.loads(agent.stderr.readline())
-    assert entry["event"] == "no connection to the controller; trying again"
-    assert entry["join"] == url
-    agent.send_signal(signal.SIGTERM)
-    _, rest = agent.communicate(timeout=PATIENCE_S)
-    assert agent.returncode == 0
-    assert "no connection" not in rest
+    try:
+        assert agent.stderr is not None
+        entry = json.loads(agent.stderr.readline())
+        assert entry["event"] == "no connection to the controller; trying again"
+        assert entry["at"] == f"{url.replace('http', 'ws')}/api/v1/agents/connect"
+        agent.send_signal(signal.SIGTERM)
+        _, rest = agent.communicate(timeout=PATIENCE_S)
+        assert agent.returncode == 0
+        assert "no connection" not in rest
+    finally:
+        agent.kill()
+        agent.wait(PATIENCE_S)
 
 
 def test_two_agents_of_one_node(pool: GpoolHome) -> None:

@@ -79,6 +79,7 @@ class FakeController:
             self.requests.append(body)
             self.leases[lease_id] = {
                 "id": lease_id,
+                "request": body,
                 "state": "pending",
                 "vgpus": [],
                 "reason": "all 1 GPUs are taken",

@@ -88,7 +88,7 @@ for question in (b"open version=2 pid=1\\n", b"open\\n", *garbage):
 
 def test_a_client_that_says_nothing_keeps_nobody_waiting(tmp_path: Path) -> None:
     path = str(tmp_path / "b.sock")
-    broker = Broker(bind_broker(path), lambda: "end\n")
+    broker = Broker(bind_broker(path), lambda _asker: "end\n")
     broker.start()
     try:
         with socket.socket(socket.AF_UNIX) as silent, socket.socket(socket.AF_UNIX) as client:

@@ -60,6 +60,17 @@ def test_a_lease_lives_as_long_as_it_is_renewed() -> None:
     assert "did not renew" in str(lease.reason)
 
 
+def test_a_lease_ends_when_its_maximum_duration_is_over_however_often_it_is_renewed() -> None:
+    lease = active("l-2", ("a", 0), request=make_request(max_duration_s=50))
+    for second in range(5, 50, 5):
+        lease, _ = apply_to_lease(lease, Renewed(), after(second))
+    assert lease_deadline(lease) == after(50)
+    lease, _ = apply_to_lease(lease, TimePassed(), after(49.9))
+    assert lease.state is LeaseState.ACTIVE
+    lease, _ = apply_to_lease(lease, TimePassed(), after(50))
+    assert (lease.state, lease.reason) == (LeaseState.ENDING, "its maximum duration of 50 s is over")
+
+
 def test_a_clock_that_goes_back_does_not_shorten_a_lease() -> None:
     lease, _ = apply_to_lease(active("l-2", ("a", 0)), Renewed(), after(100))
     again, _ = apply_to_lease(lease, Renewed(), after(50))

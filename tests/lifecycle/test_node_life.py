@@ -47,7 +47,7 @@ def test_a_silent_node_is_lost_after_15_s_and_given_up_after_60_more() -> None:
     node, commands = apply_to_node(node, LOOK, after(75))
     assert node.state is NodeState.GONE
     assert commands[0] == EndLeasesOnNode("a", "node a was not heard of for 75 s")
-    assert [note.kind for note in commands if isinstance(note, NoteOfNode)] == ["node-gone"]
+    assert [note.kind for note in commands if isinstance(note, NoteOfNode)] == ["gone"]
     assert node_deadline(node, 15, 60) is None
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import httpx2
+from fastapi import FastAPI
 
 from gpool.api.app import create_app
 from gpool.channel.conversation import AgentLink, ChannelTimes
@@ -18,7 +19,7 @@ from gpool.model.lease import Lease, LeaseState
 from gpool.model.session import Session
 from gpool.model.token import Role, Token
 from gpool.store.database import Database
-from gpool.store.leadership import lead
+from gpool.store.leadership import Claim, Term
 from gpool.store.pool_store import PoolStore
 from stage.values import FakeClock, make_gpus
 
@@ -85,6 +86,7 @@ class PoolStage:
 
     pool: LivePool
     clock: FakeClock
+    app: FastAPI
     http: httpx2.AsyncClient
     """Without a token."""
     tokens: dict[str, str]
@@ -112,8 +114,9 @@ async def open_pool(
     """A pool on that database file, as a controller would open it."""
     clock = clock or FakeClock()
     database = await Database.open(file)
-    leadership = await lead(database, "host/test", clock.now.timestamp())
-    pool = LivePool(PoolStore(database, leadership), clock, times or PoolTimes())
+    # Another test pool on the same file may not have given up its leadership: it crashed.
+    term = await Term.begin(database, Claim("stage/test", place="stage", lasts_s=3600.0))
+    pool = LivePool(PoolStore(database, term), clock, times or PoolTimes())
     try:
         await pool.load()
         tokens = {}
@@ -121,9 +124,10 @@ async def open_pool(
             people = (("root", Role.ADMIN), ("ann", Role.USER), ("bob", Role.USER), ("nodes", Role.NODE))
             for name, role in people:
                 _, tokens[name] = await pool.make_token(name, role)
-        transport = httpx2.ASGITransport(app=create_app(pool, ChannelTimes()), raise_app_exceptions=False)
+        app = create_app(pool, ChannelTimes())
+        transport = httpx2.ASGITransport(app=app, raise_app_exceptions=False)
         async with httpx2.AsyncClient(transport=transport, base_url="http://pool") as http:
-            yield PoolStage(pool, clock, http, tokens)
+            yield PoolStage(pool, clock, app, http, tokens)
     finally:
         pool.stop()
         await database.close()

@@ -14,7 +14,16 @@ import httpx2
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 
-from gpool.channel.messages import CONNECT_PATH, Desired, Hello, Observed, Refused, Welcome, controller_message
+from gpool.channel.messages import (
+    CONNECT_PATH,
+    Desired,
+    Heartbeat,
+    Hello,
+    Observed,
+    Refused,
+    Welcome,
+    controller_message,
+)
 from gpool.model.gpu import Gpu
 from stage.values import make_gpus
 
@@ -135,6 +144,31 @@ class WireAgent:
         observed = Observed(counter=self.counter, desired_counter=desired.counter, gpus=self.gpus, tcp="127.0.0.1:4000")
         await self.socket.send(observed.model_dump_json())
         return desired
+
+    async def obey_until_the_end(self) -> None:
+        """Confirm whatever is desired, with heartbeats in between, until the controller closes the connection."""
+
+        async def beat() -> None:
+            while True:
+                await self.socket.send(Heartbeat().model_dump_json())
+                await asyncio.sleep(5)
+
+        beating = asyncio.create_task(beat())
+        try:
+            while True:
+                desired = controller_message.validate_json(await self.socket.recv())
+                assert isinstance(desired, Desired)
+                self.counter += 1
+                observed = Observed(
+                    counter=self.counter, desired_counter=desired.counter, gpus=self.gpus, tcp="127.0.0.1:4000"
+                )
+                await self.socket.send(observed.model_dump_json())
+        except ConnectionClosed:
+            return
+        finally:
+            beating.cancel()
+            with contextlib.suppress(asyncio.CancelledError, ConnectionClosed):
+                await beating
 
     async def join(self) -> Welcome:
         """Be welcomed and say everything."""

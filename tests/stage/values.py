@@ -2,11 +2,13 @@
 
 import hashlib
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 from gpool.lifecycle.lease import Placed, apply_to_lease, begin_lease
 from gpool.model.gpu import Gpu
 from gpool.model.lease import Lease, LeaseRequest, Vgpu
-from gpool.model.node import Node, NodeState
+from gpool.model.node import Node, NodeState, Taint
+from gpool.model.placement import Placement
 
 GIB = 1 << 30
 START = datetime(2026, 1, 1, tzinfo=UTC)
@@ -35,16 +37,31 @@ def gpu_uuid(node: str, index: int) -> str:
     return f"GPU-{digits[:8]}-{digits[8:12]}-{digits[12:16]}-{digits[16:20]}-{digits[20:32]}"
 
 
-def make_gpus(node: str, *sizes_gib: int) -> tuple[Gpu, ...]:
+def make_gpus(node: str, *sizes_gib: int, model: str = "Test GPU") -> tuple[Gpu, ...]:
     return tuple(
-        Gpu(uuid=gpu_uuid(node, index), index=index, name="Test GPU", memory_bytes=size * GIB, emulated=True)
+        Gpu(uuid=gpu_uuid(node, index), index=index, name=model, memory_bytes=size * GIB, emulated=True)
         for index, size in enumerate(sizes_gib)
     )
 
 
-def make_node(name: str, *sizes_gib: int, state: NodeState = NodeState.READY) -> Node:
-    gpus = make_gpus(name, *sizes_gib)
-    return Node(name=name, state=state, since=START, boot_id=f"boot-{name}", tcp="127.0.0.1:4000", gpus=gpus)
+def make_node(
+    name: str,
+    *sizes_gib: int,
+    state: NodeState = NodeState.READY,
+    model: str = "Test GPU",
+    labels: dict[str, str] | None = None,
+    taints: tuple[Taint, ...] = (),
+) -> Node:
+    return Node(
+        name=name,
+        state=state,
+        since=START,
+        boot_id=f"boot-{name}",
+        tcp="127.0.0.1:4000",
+        gpus=make_gpus(name, *sizes_gib, model=model),
+        labels=labels or {},
+        taints=taints,
+    )
 
 
 def make_request(
@@ -53,10 +70,18 @@ def make_request(
     compute: int = 1000,
     node: str | None = None,
     timeout_s: float | None = None,
+    placement: dict[str, object] | None = None,
+    **more: Any,
 ) -> LeaseRequest:
     memory_bytes = None if gib is None else int(gib * GIB)
     return LeaseRequest(
-        vgpus=vgpus, memory_bytes=memory_bytes, compute_permille=compute, node=node, timeout_s=timeout_s
+        vgpus=vgpus,
+        memory_bytes=memory_bytes,
+        compute_permille=compute,
+        node=node,
+        timeout_s=timeout_s,
+        placement=Placement.model_validate(placement or {}),
+        **more,
     )
 
 

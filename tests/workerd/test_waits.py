@@ -15,7 +15,7 @@ from workerd.speaker import Frame, Session, handle
 ILLEGAL_ADDRESS, INVALID_VALUE, INVALID_HANDLE, NOT_READY, NOT_FOUND = 700, 1, 400, 600, 500
 INVALID_CONTEXT, CONTEXT_IS_DESTROYED = 201, 709
 STREAM_CREATE, NON_BLOCKING = 111, 1
-ROUNDS = 3_000_000
+ROUNDS = 15_000_000
 """Of the busy kernel: long against a round trip, short against anybody's patience."""
 
 PTX = b"""

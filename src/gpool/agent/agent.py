@@ -14,7 +14,7 @@ from functools import partial
 
 import structlog
 
-from gpool.agent.connection import Connection, LostError, channel_address, connection_to, pauses_s
+from gpool.agent.connection import SILENCE_S, Connection, LostError, channel_addresses, connection_to, pauses_s
 from gpool.agent.revocation import leases_to_revoke
 from gpool.agent.workerd import Workerd, WorkerdSettings
 from gpool.channel.messages import Desired, Heartbeat, Hello, Observed, Refused, Welcome
@@ -47,10 +47,12 @@ class Agent:
         gpus: GpuSource,
         workerd: WorkerdSettings,
         labels: dict[str, str] | None = None,
+        silence_s: float = SILENCE_S,
     ) -> None:
         self._node = node
         self._join = join
-        self._address = channel_address(join)
+        self._addresses = channel_addresses(join)
+        self._silence_s = silence_s
         self._token = token
         self._source = gpus
         self._gpus = gpus.gpus()
@@ -107,19 +109,24 @@ class Agent:
                 await asyncio.wait_for(self._told.wait(), FAREWELL_PATIENCE_S)
 
     async def _converse_for_ever(self) -> None:
-        pauses = pauses_s(random.Random())
+        pauses = pauses_s(random.Random(), several=len(self._addresses) > 1)
+        turn = 0
         while True:
             began = time.monotonic()
+            address = self._addresses[turn % len(self._addresses)]
             try:
-                async with connection_to(self._address, self._token) as connection:
+                async with connection_to(address, self._token, self._silence_s) as connection:
                     await self._converse(connection)
             except LostError as error:
                 if str(error) != self._said:
-                    log.warning("no connection to the controller; trying again", join=self._join, reason=str(error))
+                    log.warning("no connection to the controller; trying again", at=address, reason=str(error))
                     self._said = str(error)
             if time.monotonic() - began > STABLE_S:
-                pauses = pauses_s(random.Random())
-            await asyncio.sleep(next(pauses))
+                pauses = pauses_s(random.Random(), several=len(self._addresses) > 1)
+            # Whichever it was, another one may lead by now. After each has been asked once, there is time to breathe.
+            turn += 1
+            if turn % len(self._addresses) == 0:
+                await asyncio.sleep(next(pauses))
 
     async def _converse(self, connection: Connection) -> None:
         older_sessions = self._workerd.ledger.leases_with_sessions()

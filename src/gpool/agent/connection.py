@@ -27,12 +27,15 @@ from gpool.channel.messages import (
 from gpool.channel.protocol import SUBPROTOCOLS, UnknownKind, parse_controller_message, protocol_of, text_of
 from gpool.errors import GpoolError, InvalidInput, NotAllowed, NotAuthenticated, from_problem
 
-__all__ = ["Connection", "LostError", "channel_address", "connection_to", "pauses_s"]
+__all__ = ["SILENCE_S", "Connection", "LostError", "channel_addresses", "connection_to", "pauses_s"]
 
 OPEN_PATIENCE_S = 15.0
 LONGEST_MESSAGE = 64 << 20
 FIRST_PAUSE_S = 0.5
 LONGEST_PAUSE_S = 30.0
+LONGEST_PAUSE_WITH_SEVERAL_S = 3.0
+SILENCE_S = 15.0
+"""A controller that does not even answer pings for so long is stopped or cut off, and another one may lead."""
 
 log = structlog.get_logger(__name__)
 
@@ -50,12 +53,20 @@ def channel_address(join: str) -> str:
     return f"{schemes[scheme]}://{rest.rstrip('/')}{CONNECT_PATH}"
 
 
-def pauses_s(chance: random.Random) -> Iterator[float]:
-    """Pauses before each attempt in a row, in seconds: growing, and spread so that agents do not come all at once."""
+def channel_addresses(join: str) -> list[str]:
+    """The channel's addresses for the URLs of several controllers of one pool, with commas in between."""
+    return [channel_address(url.strip()) for url in join.split(",") if url.strip()] or [channel_address(join)]
+
+
+def pauses_s(chance: random.Random, *, several: bool = False) -> Iterator[float]:
+    """Pauses before each attempt in a row, in seconds: growing, and spread so that agents do not come all at once.
+
+    several: there are controllers that take each other's place, so the next leader is not far.
+    """
     ceiling = FIRST_PAUSE_S
     while True:
         yield ceiling / 2 + chance.uniform(0, ceiling / 2)
-        ceiling = min(ceiling * 2, LONGEST_PAUSE_S)
+        ceiling = min(ceiling * 2, LONGEST_PAUSE_WITH_SEVERAL_S if several else LONGEST_PAUSE_S)
 
 
 class Connection:
@@ -93,15 +104,21 @@ class Connection:
 
 
 @asynccontextmanager
-async def connection_to(address: str, token: str) -> AsyncIterator[Connection]:
-    """Open the channel at `address`. Raises `LostError` when it cannot be opened now, and `NotAuthenticated` or
-    `NotAllowed` when this token will never open it."""
+async def connection_to(address: str, token: str, silence_s: float = SILENCE_S) -> AsyncIterator[Connection]:
+    """Open the channel at `address`; it is lost when the other side is silent for `silence_s`.
+
+    Raises `LostError` when it cannot be opened now, and `NotAuthenticated` or `NotAllowed` when this token will never
+    open it.
+    """
     try:
         socket = await connect(
             address,
             additional_headers={"Authorization": f"Bearer {token}"},
             subprotocols=[Subprotocol(name) for name in SUBPROTOCOLS],
-            open_timeout=OPEN_PATIENCE_S,
+            open_timeout=min(OPEN_PATIENCE_S, silence_s),
+            ping_interval=silence_s / 3,
+            ping_timeout=silence_s * 2 / 3,
+            close_timeout=min(10.0, silence_s / 3),
             max_size=LONGEST_MESSAGE,
             proxy=None,
         )

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from gpool.agent.agent import Agent
+from gpool.agent.connection import SILENCE_S
 from gpool.agent.workerd import WorkerdSettings
 from gpool.errors import AlreadyRunning, CannotStart, InvalidInput
 from gpool.hardware.emulated import EmulatedGpus
@@ -45,7 +46,7 @@ def data_address(wanted: str | None, join: str) -> str:
     Raises `InvalidInput` for something that is neither `HOST:PORT` nor `off`.
     """
     if wanted is None:
-        local = re.match(r"\w+://(127\.|localhost[:/]|localhost$|\[::1\])", join)
+        local = all(re.match(r"\s*\w+://(127\.|localhost[:/]|localhost$|\[::1\])", url) for url in join.split(","))
         return LOCAL_DATA_ADDRESS if local else DATA_ADDRESS
     host, separator, port = wanted.rpartition(":")
     if wanted != "off" and not (separator and host and port.isdecimal() and int(port) <= 65535):
@@ -86,12 +87,13 @@ def serve_agent(
     keeping: NodeKeeping,
     grace_s: int = GRACE_S,
     labels: dict[str, str] | None = None,
+    silence_s: float = SILENCE_S,
 ) -> None:
     """Run the agent of `node` until SIGTERM or SIGINT, or until SIGHUP, which leaves workerd to the next agent.
 
     data: workerd's `HOST:PORT`, or `off`. state: folder of workerd's sockets and ledgers, made with mode 0700.
     grace_s: how many seconds a program's lost TCP connection may be resumed; 0: not at all. labels: of the node.
-    Raises `GpoolError`.
+    silence_s: how long a controller may be silent. Raises `GpoolError`.
     """
     with contextlib.suppress(OSError):  # workerd says what is wrong with it
         keeping.image_folder.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -105,7 +107,7 @@ def serve_agent(
     command += ["--image-cache", str(keeping.image_folder), "--image-cache-bytes", str(keeping.image_bytes)]
     command += ["--warm-workers", str(keeping.warm_workers)]
     settings = WorkerdSettings(command, source.environment(), state)
-    agent = Agent(node=node, join=join, token=token, gpus=source, workerd=settings, labels=labels)
+    agent = Agent(node=node, join=join, token=token, gpus=source, workerd=settings, labels=labels, silence_s=silence_s)
     with _own(state):
         asyncio.run(_serve(agent))
 

@@ -5,7 +5,18 @@ from typing import Any
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
-from gpool.api import agents, audit, leases, node_care, nodes, service, tokens
+from gpool.api import (
+    agents,
+    audit,
+    explanations,
+    leases,
+    node_care,
+    nodes,
+    queues,
+    service,
+    tokens,
+    watch,
+)
 from gpool.api.acting import Acting
 from gpool.api.body_limit import BodyLimit
 from gpool.api.problems import install_problems
@@ -32,10 +43,11 @@ def create_app(pool: LivePool, channel_times: ChannelTimes) -> FastAPI:
     )
     app.state.pool = pool
     app.state.channel_times = channel_times
+    app.state.heartbeat_s = watch.HEARTBEAT_S
     app.add_middleware(BodyLimit, limit_bytes=MAX_BODY_BYTES)
     app.add_middleware(Acting)
     install_problems(app)
-    for room in (service, nodes, node_care, leases, tokens, audit, agents):
+    for room in (service, nodes, node_care, leases, explanations, queues, tokens, audit, watch, agents):
         app.include_router(room.router)
     _describe_problems(app)
     return app
@@ -48,7 +60,25 @@ def _describe_problems(app: FastAPI) -> None:
         if app.openapi_schema is None:
             document = get_openapi(title=app.title, version=app.version, description=app.description, routes=app.routes)
             document["components"]["schemas"][Problem.__name__] = Problem.model_json_schema()
+            _name_bounds(document)
             app.openapi_schema = document
         return app.openapi_schema
 
     app.openapi = openapi  # type: ignore[method-assign]
+
+
+# pydantic leaves its own names for the bounds of a union of numbers, which JSON Schema does not know.
+_BOUNDS = {"gt": "exclusiveMinimum", "ge": "minimum", "lt": "exclusiveMaximum", "le": "maximum"}
+
+
+def _name_bounds(schema: Any) -> None:
+    if isinstance(schema, list):
+        for part in schema:
+            _name_bounds(part)
+    elif isinstance(schema, dict):
+        if "anyOf" in schema:
+            for ours, known in _BOUNDS.items():
+                if isinstance(schema.get(ours), int | float):
+                    schema[known] = schema.pop(ours)
+        for part in schema.values():
+            _name_bounds(part)

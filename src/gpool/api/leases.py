@@ -1,17 +1,21 @@
 """Requests and leases."""
 
 import asyncio
+from collections.abc import Callable
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Request
 
 from gpool.api.access import Pool, User, require_holder
+from gpool.api.pages import MAX_LIMIT, Asked, AskedPage, page_of, timed_key, timed_key_parts
 from gpool.api.problems import PROBLEMS
 from gpool.controller.live_pool import LivePool
 from gpool.controller.views import lease_view, renew_answer
 from gpool.errors import LeaseOver
+from gpool.model.base import NodeName
 from gpool.model.lease import Lease, LeaseRequest, LeaseState, LeaseView
-from gpool.model.token import Token
+from gpool.model.pages import Page
+from gpool.model.token import Token, TokenName
 from gpool.model.views import RenewAnswer
 
 __all__ = ["MAX_WAIT_S", "router"]
@@ -28,22 +32,47 @@ router = APIRouter(prefix="/api/v1/leases", tags=["leases"])
 async def create_lease(request: LeaseRequest, pool: Pool, user: User) -> LeaseView:
     """Ask for vGPUs. The lease is active at once if they are free, else pending, with the reason.
 
-    409 for what this pool could never grant, 404 for a node that it does not have.
+    409 for what this pool could never grant, 404 for a node, queue or priority class that it does not have.
     """
-    return lease_view(pool, await pool.ask(user.name, request))
+    return lease_view(pool, await pool.ask(user.name, request, default_queue=user.queue))
 
 
 @router.get("", operation_id="listLeases", responses=PROBLEMS())
 async def list_leases(
-    pool: Pool, _user: User, state: Annotated[list[LeaseState] | None, Query()] = None
-) -> list[LeaseView]:
+    pool: Pool,
+    _user: User,
+    asked: Asked,
+    state: Annotated[list[LeaseState] | None, Query(description="In one of these states.")] = None,
+    owner: Annotated[TokenName | None, Query(description="Asked for by that token's name.")] = None,
+    node: Annotated[NodeName | None, Query(description="With a vGPU there.")] = None,
+) -> Page[LeaseView]:
     """Leases by age, oldest first: those that are not ended, or those in the states asked for."""
     wanted = set(state) if state else set(LeaseState) - {LeaseState.ENDED}
-    leases = [lease for lease in pool.leases.values() if lease.state in wanted]
+
+    def fits(lease: Lease) -> bool:
+        return owner in (None, lease.owner) and (node is None or node in lease.nodes)
+
+    found = {lease.id: lease for lease in pool.leases.values() if lease.state in wanted and fits(lease)}
     if LeaseState.ENDED in wanted:
-        leases += await pool.ended_leases()
-    leases.sort(key=lambda lease: (lease.created_at, lease.id))
-    return [lease_view(pool, lease) for lease in leases]
+        found |= {lease.id: lease for lease in await _ended(pool, asked, owner, fits)}
+    return page_of(asked, found.values(), _key, lambda lease: lease_view(pool, lease))
+
+
+def _key(lease: Lease) -> str:
+    return timed_key(lease.created_at.timestamp(), lease.id)
+
+
+async def _ended(pool: LivePool, asked: AskedPage, owner: str | None, fits: Callable[[Lease], bool]) -> list[Lease]:
+    """One more ended lease than the page can show, if there are so many."""
+    found: list[Lease] = []
+    after = timed_key_parts(asked.after)
+    while len(found) <= asked.limit:
+        batch = await pool.ended_leases_after(after, MAX_LIMIT, owner)
+        found += (lease for lease in batch if fits(lease))
+        if len(batch) < MAX_LIMIT:
+            break
+        after = (batch[-1].created_at.timestamp(), batch[-1].id)
+    return found
 
 
 @router.get("/{lease_id}", operation_id="getLease", responses=PROBLEMS(404))

@@ -8,8 +8,16 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
-from gpool.errors import BodyTooLarge, GpoolError, InvalidInput, MalformedBody, NotAuthenticated
-from gpool.model.ids import NODE_NAME_PATTERN, TOKEN_NAME_PATTERN
+from gpool.errors import (
+    BodyTooLarge,
+    GpoolError,
+    InvalidInput,
+    MalformedBody,
+    NotAuthenticated,
+    TooManyRequests,
+    UnsupportedBody,
+)
+from gpool.model.ids import NODE_NAME_PATTERN, POLICY_NAME_PATTERN, TOKEN_NAME_PATTERN
 from gpool.model.views import Problem
 
 __all__ = ["PROBLEMS", "answer_problem", "install_problems"]
@@ -22,13 +30,14 @@ _SHOWN_FAULTS = 3
 # What a text should have looked like, for people who do not read regular expressions.
 _SHAPES = {
     NODE_NAME_PATTERN: "is no node name; use up to 31 small letters, digits, '-' and '.', such as node-a",
+    POLICY_NAME_PATTERN: "is no name for this; use up to 63 small letters, digits, '-', '_' and '.', such as vision",
     TOKEN_NAME_PATTERN: "is no name of a token; use up to 63 letters, digits, '.', '_', '@' and '-', such as alice",
 }
 
 
 def PROBLEMS(*statuses: int) -> dict[int | str, dict[str, object]]:  # noqa: N802 - reads as a table in the routes
     """`responses=` of a route that may answer these problems, and those that every route may answer."""
-    everywhere = (400, 401, 403, 413, 422, 500, 503)
+    everywhere = (400, 401, 403, 413, 415, 422, 429, 500, 503)
     return {
         status: {
             "description": HTTPStatus(status).phrase,
@@ -40,7 +49,9 @@ def PROBLEMS(*statuses: int) -> dict[int | str, dict[str, object]]:  # noqa: N80
 
 def answer_problem(error: GpoolError) -> JSONResponse:
     """The answer that tells of this error."""
-    headers = {"WWW-Authenticate": "Bearer"} if isinstance(error, NotAuthenticated) else None
+    headers = {"WWW-Authenticate": "Bearer"} if isinstance(error, NotAuthenticated) else {}
+    if isinstance(error, TooManyRequests):
+        headers["Retry-After"] = str(error.retry_after_s)
     return JSONResponse(error.to_problem(), error.http_status, headers=headers, media_type=_MEDIA_TYPE)
 
 
@@ -52,10 +63,13 @@ def install_problems(app: FastAPI) -> None:
         return answer_problem(error)
 
     @app.exception_handler(RequestValidationError)
-    async def _invalid(_request: Request, error: RequestValidationError) -> JSONResponse:
+    async def _invalid(request: Request, error: RequestValidationError) -> JSONResponse:
         faults = error.errors()
         if any(fault["type"] == "json_invalid" for fault in faults):
             return answer_problem(MalformedBody(f"the body is not JSON ({_why_not_json(faults)}); send a JSON object"))
+        kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+        if kind not in ("", "application/json") and any(tuple(fault["loc"]) == ("body",) for fault in faults):
+            return answer_problem(UnsupportedBody(f"the body says that it is {kind!r}; send application/json"))
         told = "; ".join(_fault(fault) for fault in faults[:_SHOWN_FAULTS])
         more = f"; and {len(faults) - _SHOWN_FAULTS} more" if len(faults) > _SHOWN_FAULTS else ""
         return answer_problem(InvalidInput(f"the request cannot be understood: {told}{more}"))
@@ -71,8 +85,12 @@ def install_problems(app: FastAPI) -> None:
             404: f"there is nothing at {request.url.path}; the API is described at /api/v1/openapi.json",
             405: f"{request.url.path} does not answer {request.method}; the API is described at /api/v1/openapi.json",
         }.get(error.status_code, str(error.detail))
+        headers = dict(error.headers or {})
+        if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
+            # The framework names the methods of the first of its routes at this path only.
+            headers["Allow"] = ", ".join(sorted(_methods_at(app, request)))
         body = {"type": "about:blank", "title": phrase, "status": error.status_code, "detail": sentence}
-        return JSONResponse(body, error.status_code, headers=error.headers, media_type=_MEDIA_TYPE)
+        return JSONResponse(body, error.status_code, headers=headers, media_type=_MEDIA_TYPE)
 
     @app.exception_handler(Exception)
     async def _unknown(request: Request, error: Exception) -> JSONResponse:
@@ -80,6 +98,20 @@ def install_problems(app: FastAPI) -> None:
         return answer_problem(
             GpoolError("the controller failed at this request; its log says where, please report it with that")
         )
+
+
+def _methods_at(app: FastAPI, request: Request) -> set[str]:
+    """What can be asked for at the path of the request."""
+    document = app.openapi()["paths"]
+    path = request.url.path.split("/")
+    return {
+        method.upper()
+        for known, operations in document.items()
+        if len(parts := known.split("/")) == len(path)
+        and all(part == given or part.startswith("{") for part, given in zip(parts, path, strict=True))
+        for method in operations
+        if method in ("get", "put", "post", "delete", "patch", "head", "options")
+    }
 
 
 def _why_not_json(faults: object) -> str:

@@ -12,7 +12,12 @@ __all__ = ["command"]
 
 
 @click.command()
-@click.option("--join", required=True, metavar="URL", help="Address of the controller, such as http://HOST:7070.")
+@click.option(
+    "--join",
+    required=True,
+    metavar="URL[,URL…]",
+    help="Address of the controller, such as http://HOST:7070, or of all that share the pool.",
+)
 @click.option(
     "--token",
     envvar="GPOOL_TOKEN",
@@ -37,6 +42,13 @@ __all__ = ["command"]
 )
 @click.option(
     "--label", "labels", multiple=True, metavar="KEY=VALUE", help="A label of the node; may be given several times."
+)
+@click.option(
+    "--silence",
+    type=click.FloatRange(1, 3600),
+    default=15.0,
+    metavar="SECONDS",
+    help="How long the controller may be silent before the agent looks for another. [15]",
 )
 @click.option("--state", type=click.Path(path_type=Path), metavar="DIR", help="Folder of sockets and ledgers.")
 @click.option(
@@ -64,6 +76,7 @@ def command(
     listen_data: str | None,
     grace: int,
     labels: tuple[str, ...],
+    silence: float,
     state: Path | None,
     image_cache: Path | None,
     image_cache_size: str,
@@ -105,5 +118,6 @@ def command(
         state=folder.absolute(),
         grace_s=grace,
         labels=labels_of(labels),
+        silence_s=silence,
         keeping=NodeKeeping(images.absolute(), image_bytes, warm_workers),
     )

@@ -12,8 +12,6 @@ from gpool.launch.api_client import ApiClient
 
 __all__ = ["command"]
 
-_PAGE = 1000
-
 
 @click.command()
 @click.option("--actor", metavar="NAME", help="Only what the bearer of tokens of this name did.")
@@ -32,14 +30,7 @@ def command(
     gpool audit --action node --last 10
     gpool audit --object l-7k3m9q --json
     """
-    entries: list[dict[str, Any]] = []
-    while len(entries) < last:
-        before = entries[-1]["id"] if entries else None
-        limit = min(_PAGE, last - len(entries))
-        page = pool.get("/audit", actor=actor, action=action, object=subject, before=before, limit=limit)
-        entries += page
-        if len(page) < limit:
-            break
+    entries = pool.get("/audit", most=last, actor=actor, action=action, object=subject)
     if as_json:
         echo_json(entries)
         return

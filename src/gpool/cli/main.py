@@ -25,7 +25,10 @@ COMMANDS = {
     "smi": "Show GPUs, vGPUs and what they use.",
     "ps": "List leases and the programs that use them.",
     "release": "Give a lease back.",
-    "node": "List the nodes of the pool; label, cordon, drain and remove them.",
+    "explain": "Say why a lease waits, and what has happened to it.",
+    "queue": "List, show, set and remove queues.",
+    "apply": "Make queues, priority classes and calendars be as a file says.",
+    "node": "List, label, cordon, drain and remove nodes.",
     "gpu": "Take GPUs out of the pool and put them back.",
     "audit": "Show who did what to the pool.",
     "doctor": "Check this host and the pool, and say what to mend.",
@@ -33,6 +36,8 @@ COMMANDS = {
     "agent": "Run the agent of a node in the foreground.",
     "simulate": "Run the scheduler on recorded workloads.",
     "token": "Make, list and revoke tokens.",
+    "backup": "Write all that a pool remembers to a file.",
+    "restore": "Make a pool from its backup.",
 }
 """Name of each command, with the line that `gpool --help` shows for it."""
 

@@ -26,7 +26,11 @@ def pool_options(function: Callable[..., Any]) -> Callable[..., Any]:
         return function(*arguments, pool=client_from(api, token), **options)
 
     who = click.option("--token", metavar="TOKEN", help="Who you are. [GPOOL_TOKEN, then client.toml]")
-    where = click.option("--api", metavar="URL", help="Address of the controller. [GPOOL_API, then client.toml]")
+    where = click.option(
+        "--api",
+        metavar="URL[,URL…]",
+        help="Address of the controller, or of several that share a pool. [GPOOL_API, then client.toml]",
+    )
     return where(who(command))
 
 

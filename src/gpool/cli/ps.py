@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from datetime import datetime
 from typing import Any
 
 import click
@@ -17,15 +19,20 @@ LONGEST_COMMAND = 60
 
 @click.command()
 @click.option("--all", "also_ended", is_flag=True, help="Also leases that have ended.")
+@click.option("--watch", is_flag=True, help="Then write a line for every change, until ^C.")
 @json_option
 @pool_options
-def command(pool: ApiClient, also_ended: bool, as_json: bool) -> None:
+def command(pool: ApiClient, also_ended: bool, watch: bool, as_json: bool) -> None:
     """List leases: who holds them, what they are, what runs on them and for how long.
 
     \b
     gpool ps
     gpool ps --all --json
+    gpool ps --watch
     """
+    if watch:
+        _watch(pool, as_json)
+        return
     leases = pool.get("/leases")
     if also_ended:
         known = {lease["id"] for lease in leases}
@@ -46,6 +53,20 @@ def command(pool: ApiClient, also_ended: bool, as_json: bool) -> None:
         ("COMMAND", "left"),
     ]
     echo_table(columns, (_row(lease) for lease in leases), empty="no leases; `gpool run -- CMD` makes one")
+
+
+def _watch(pool: ApiClient, as_json: bool) -> None:
+    """One line for each lease as it is, then one for each change."""
+    for kind, _, lease in pool.watch(kind="lease"):
+        if kind != "lease":
+            continue
+        if as_json:
+            click.echo(json.dumps(lease))
+        else:
+            _, state, owner, vgpus, where, _, _, command_line = _row(lease)
+            click.echo(
+                f"{datetime.now():%H:%M:%S}  {lease['id']}  {state:7}  {owner}  {vgpus}  {where}  {command_line}"
+            )
 
 
 def _row(lease: dict[str, Any]) -> list[str]:

@@ -28,9 +28,10 @@ def command() -> None:
     help="What its bearer may do: use GPUs, be an agent, everything. [user]",
 )
 @click.option("--expires", metavar="T", help="When it stops being good: 12h, 30d. Without it: never.")
+@click.option("--queue", metavar="NAME", help="Queue of its requests that name none. [the whole pool]")
 @json_option
 @pool_options
-def create(pool: ApiClient, name: str, role: str, expires: str | None, as_json: bool) -> None:
+def create(pool: ApiClient, name: str, role: str, expires: str | None, queue: str | None, as_json: bool) -> None:
     """Make a token called NAME and show it, this one time.
 
     \b
@@ -38,7 +39,7 @@ def create(pool: ApiClient, name: str, role: str, expires: str | None, as_json: 
     gpool token create --role node node-7 --expires 1d
     """
     lifetime_s = None if expires is None else parse_duration_s(expires)
-    created = pool.post("/tokens", {"name": name, "role": role, "expires_in_s": lifetime_s})
+    created = pool.post("/tokens", {"name": name, "role": role, "expires_in_s": lifetime_s, "queue": queue})
     if as_json:
         echo_json(created)
         return

@@ -105,7 +105,7 @@ class CareDesk(PoolMemory):
 
     def leases_on(self, name: str) -> list[str]:
         """Ids of the leases that hold vGPUs on a node."""
-        return sorted(lease.id for lease in self.leases.values() if lease.holds_vgpus and name in lease.nodes)
+        return sorted(lease.id for lease in self.index.on_node(name))
 
     async def _care(self, action: str, name: str, event: Event, gpu_uuid: str = "") -> Node:
         async with self._change() as changes:

@@ -5,12 +5,14 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from gpool.controller.acting import Actor, acting
-from gpool.lifecycle.commands import Command, EndLeasesOnGpus, EndLeasesOnNode, RevokeLeasesOnNode
+from gpool.controller.events import Note
+from gpool.lifecycle.commands import Command, EndLeasesOnGpus, EndLeasesOnNode, NoteOfNode, RevokeLeasesOnNode
 from gpool.lifecycle.lease import NodeGone, Revoked, apply_to_lease
 from gpool.lifecycle.node import apply_to_node
 from gpool.lifecycle.transitions import Event
 from gpool.model.lease import Lease
 from gpool.model.node import Node
+from gpool.model.policy import Policy
 from gpool.scheduler.cycle import schedule_pool
 from gpool.scheduler.pool_state import PoolState
 from gpool.scheduler.snapshot import Plan
@@ -56,6 +58,10 @@ class Changes:
         """For the audit log, stored together with the changes."""
         self.commands: list[Command] = []
         """What remains to be done outside, after the changes are stored."""
+        self.policy: Policy | None = None
+        """How the pool is shared from now on; None: as before."""
+        self.notes: list[Note] = []
+        """Events that do not follow from the values alone."""
 
     def add_lease(self, lease: Lease, commands: tuple[Command, ...]) -> None:
         """A lease that is new."""
@@ -80,18 +86,26 @@ class Changes:
 
     def apply_to_node(self, node: Node, event: Event) -> None:
         """Let an event happen to a node, with all that follows from it. `node` may be new."""
-        after, commands = apply_to_node(self.nodes.get(node.name, node), event, self.now)
-        self.nodes[node.name] = after
+        before = self.nodes.get(node.name, node)
+        after, commands = apply_to_node(before, event, self.now)
+        # An agent says again and again what it has said before.
+        if after != before or node.name not in self._nodes_before:
+            self.nodes[node.name] = after
         self._take_on(commands)
 
     def remove_node(self, node: Node, reason: str, forget_token: str | None) -> None:
         """Forget the node, whatever else happened to it."""
         self.nodes.pop(node.name, None)
         self.removed_nodes.append(RemovedNode(node, reason, forget_token))
+        self.note("node", node.name, "removed", reason)
 
     def audit(self, action: str, subject: str, before: str = "", after: str = "", actor: Actor | None = None) -> None:
         """Have the audit log say that somebody did this. `actor`: when it is not the one in whose context this runs."""
         self.done.append(Done(action, subject, before, after, actor or acting.get()))
+
+    def note(self, kind: str, name: str, word: str, sentence: str) -> None:
+        """Tell, with the changes, what has happened to an object."""
+        self.notes.append((kind, name, word, sentence))
 
     def schedule(self, pool: PoolState) -> Plan:
         """Run a scheduling cycle over the pool as it would be. `pool` has followed it up to now, and follows on."""
@@ -100,6 +114,8 @@ class Changes:
 
     def tell(self, pool: PoolState) -> None:
         """Let the scheduler's state follow these changes."""
+        if self.policy is not None and pool.policy_now.policy is not self.policy:
+            pool.follow_policy(self.policy, self.now)
         pool.follow(self.nodes.values(), self.leases.values(), self.now)
 
     def _take_on(self, commands: tuple[Command, ...]) -> None:
@@ -116,6 +132,8 @@ class Changes:
                         vgpus = self.lease(lease_id).vgpus
                         if any(vgpu.node == node and vgpu.gpu_uuid in gpu_uuids for vgpu in vgpus):
                             self.apply_to_lease(lease_id, Revoked(reason))
+                case NoteOfNode(node, word, sentence):
+                    self.note("node", node, word, sentence)
                 case _:
                     self.commands.append(command)
 

@@ -32,7 +32,8 @@ async def ensure_first_tokens(pool: LivePool, state: Path) -> FirstTokens:
     fresh = not pool.tokens
     if fresh:
         name = _user_name()
-        for file_name, token_name, role in (("admin.token", name, Role.ADMIN), ("join.token", "nodes", Role.NODE)):
+        # The administrator's last: who waits for it finds the other.
+        for file_name, token_name, role in (("join.token", "nodes", Role.NODE), ("admin.token", name, Role.ADMIN)):
             _, text = await pool.make_token(token_name, role)
             write_private(state / file_name, text + "\n")
     return FirstTokens(_valid(pool, state / "admin.token"), _valid(pool, state / "join.token"), fresh)

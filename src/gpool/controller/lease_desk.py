@@ -1,45 +1,99 @@
 """Leases of the live pool: asked for, waited for, renewed, given back, ended in time, forgotten."""
 
 import asyncio
-from collections.abc import Iterable
+import secrets
+from collections.abc import Callable, Sequence
 from datetime import timedelta
 
+from gpool.controller.acting import Actor, acting
+from gpool.controller.clock import Clock
+from gpool.controller.gathering import Gathering
 from gpool.controller.pool_scheduling import PoolScheduling
-from gpool.errors import LeaseOver, UnknownLease
+from gpool.controller.settings import PoolTimes
+from gpool.errors import GpoolError, LeaseOver, UnknownLease
 from gpool.lifecycle.lease import Released, Renewed, begin_lease
 from gpool.model.lease import Lease, LeaseRequest, LeaseState
 from gpool.scheduler.admission import check_possible
+from gpool.scheduler.entry import queue_for
 from gpool.scheduler.reasons import describe_wish
+from gpool.store.pool_store import PoolStore
 
 __all__ = ["LeaseDesk"]
 
-_ENDED_SHOWN = 1000
 _PLAN_AT_ONCE = 64
 """While fewer requests wait, a new one is answered with its plan."""
+_TOGETHER = 128
+"""So many requests, or releases, that came at the same time are stored in one transaction."""
+
+_KINDS_KNOWN = 1000
+_NO_KIND = {"command", "host", "user", "timeout_s"}
+"""Fields of a request that do not matter to whether it is possible."""
+
+_Ask = tuple[str, LeaseRequest, str | None, Actor | None]
+"""Owner, request, default queue, and on whose behalf."""
 
 
 class LeaseDesk(PoolScheduling):
     """What holders ask of the pool."""
 
-    async def ask(self, owner: str, request: LeaseRequest) -> Lease:
-        """A new lease; it may be active at once. Raises `ImpossibleRequest` or `UnknownNode`."""
+    def __init__(
+        self,
+        store: PoolStore,
+        clock: Clock,
+        times: PoolTimes,
+        random_bytes: Callable[[int], bytes] = secrets.token_bytes,
+    ) -> None:
+        super().__init__(store, clock, times, random_bytes)
+        self._ask_together = Gathering(self._ask_all, _TOGETHER)
+        self._release_together = Gathering(self._release_all, _TOGETHER)
+        self._possible: set[str] = set()
+        """Kinds of requests that the nodes of version `_possible_in` could grant."""
+        self._possible_in = -1
+
+    async def ask(self, owner: str, request: LeaseRequest, *, default_queue: str | None = None) -> Lease:
+        """A new lease; it may be active at once. `default_queue`: for a request that names none.
+
+        Raises `ImpossibleRequest`, `UnknownNode`, `UnknownQueue`, `UnknownPriorityClass` or `NotAllowed`.
+        """
+        return await self._ask_together((owner, request, default_queue, acting.get()))
+
+    async def _ask_all(self, asks: Sequence[_Ask]) -> list[Lease | GpoolError]:
+        """A new lease for each, or why there is none."""
+        made: list[str | GpoolError] = []
         async with self._change() as changes:
-            check_possible(request, self.nodes.values())
-            lease_id = self._fresh_id("l", self.leases)
-            lease, commands = begin_lease(
-                lease_id,
-                owner,
-                request,
-                changes.now,
-                renew_every_s=self.times.renew_every_s,
-                lifetime_s=self.times.lifetime_s,
-            )
-            changes.add_lease(lease, commands)
-            changes.audit("lease.request", lease_id, "", describe_wish(request))
+            for owner, request, default_queue, actor in asks:
+                try:
+                    queue = queue_for(self.policy, request, owner, default_queue)
+                    self._check_possible(request)
+                except GpoolError as error:
+                    made.append(error)
+                    continue
+                lease, commands = begin_lease(
+                    self._fresh_id("l", self.leases, changes.leases),
+                    owner,
+                    request,
+                    changes.now,
+                    queue=queue,
+                    renew_every_s=self.times.renew_every_s,
+                    lifetime_s=self.times.lifetime_s,
+                )
+                changes.add_lease(lease, commands)
+                changes.audit("lease.request", lease.id, "", f"{describe_wish(request)} in queue {queue}", actor)
+                made.append(lease.id)
             # Behind a long queue, the next cycle looks at all that came meanwhile, once.
-            if self._scheduling is None or self._scheduling.waiting < _PLAN_AT_ONCE:
+            if changes.leases and (self._scheduling is None or self._scheduling.waiting < _PLAN_AT_ONCE):
                 self._lay_plan(changes)
-        return self.leases[lease_id]
+        return [changes.lease(one) if isinstance(one, str) else one for one in made]
+
+    def _check_possible(self, request: LeaseRequest) -> None:
+        """Raise unless the pool could grant such a request. A walk over all GPUs, once for requests of one kind."""
+        if self._possible_in != self.nodes_version or len(self._possible) > _KINDS_KNOWN:
+            self._possible.clear()
+            self._possible_in = self.nodes_version
+        kind = request.model_dump_json(exclude=_NO_KIND)
+        if kind not in self._possible:
+            check_possible(request, self.nodes.values())
+            self._possible.add(kind)
 
     async def lease(self, lease_id: str) -> Lease:
         """The lease, alive or ended. Raises `UnknownLease`."""
@@ -49,9 +103,9 @@ class LeaseDesk(PoolScheduling):
             raise UnknownLease(f"there is no lease '{lease_id}'; `gpool ps` lists those that are alive")
         return found
 
-    async def ended_leases(self) -> Iterable[Lease]:
-        """Leases that have ended, newest first; the last thousand."""
-        return await self._store.ended_leases(_ENDED_SHOWN)
+    async def ended_leases_after(self, after: tuple[float, str] | None, limit: int, owner: str | None) -> list[Lease]:
+        """Leases that have ended, by age: at most `limit` after the one made then (seconds) that has that id."""
+        return await self._store.ended_leases_after(after, limit, owner)
 
     async def renew(self, lease_id: str) -> Lease:
         """The lease with a new expiry. Raises `UnknownLease` or `LeaseOver`."""
@@ -71,12 +125,17 @@ class LeaseDesk(PoolScheduling):
 
         Nothing happens to a lease that is ending or has ended.
         """
+        return await self._release_together((lease_id, by, acting.get())) or await self.lease(lease_id)
+
+    async def _release_all(self, releases: Sequence[tuple[str, str, Actor | None]]) -> list[Lease | GpoolError | None]:
+        """Release each (id, by whom, on whose behalf); the lease afterwards, None for one that is not alive."""
         async with self._change() as changes:
-            if lease_id in self.leases:
-                before = self.leases[lease_id].state
-                changes.apply_to_lease(lease_id, Released(by))
-                changes.audit("lease.release", lease_id, str(before), str(changes.lease(lease_id).state))
-        return await self.lease(lease_id)
+            for lease_id, by, actor in releases:
+                if lease_id in self.leases:
+                    before = changes.lease(lease_id).state
+                    changes.apply_to_lease(lease_id, Released(by))
+                    changes.audit("lease.release", lease_id, str(before), str(changes.lease(lease_id).state), actor)
+        return [changes.leases.get(lease_id) or self.leases.get(lease_id) for lease_id, _, _ in releases]
 
     async def wait_while(self, lease_id: str, states: frozenset[LeaseState], timeout_s: float) -> None:
         """Return when the lease is in none of these states, when the time is over, or when the controller stops."""
@@ -102,4 +161,5 @@ class LeaseDesk(PoolScheduling):
         """Delete leases that ended long ago; returns how many."""
         before = self.now() - timedelta(seconds=self.times.keep_ended_s)
         async with self._store.write() as writer:
+            await writer.forget_events(before, 0)
             return await writer.forget_ended_leases(before)

@@ -8,11 +8,12 @@ from gpool.controller.audit_desk import AuditDesk
 from gpool.controller.care_desk import CareDesk
 from gpool.controller.lease_desk import LeaseDesk
 from gpool.controller.node_desk import NodeDesk
+from gpool.controller.policy_desk import PolicyDesk
 from gpool.controller.pool_memory import NodeNow
 from gpool.controller.token_desk import TokenDesk
 
 __all__ = ["LivePool", "NodeNow"]
 
 
-class LivePool(LeaseDesk, NodeDesk, CareDesk, TokenDesk, AuditDesk):
+class LivePool(LeaseDesk, PolicyDesk, NodeDesk, CareDesk, TokenDesk, AuditDesk):
     """See the module. Its attributes belong together; they are changed through its methods only."""

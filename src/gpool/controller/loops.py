@@ -1,23 +1,23 @@
-"""The loops that run beside the API. Each ends only by being cancelled, or by raising."""
+"""The loops that run beside the API while this controller leads. Each ends by being cancelled, or with the leadership.
+
+What cannot be done because the database is away is tried again; that the term is over is for others to notice.
+"""
 
 import asyncio
-from datetime import UTC, datetime
 
 import structlog
 
 from gpool.controller.live_pool import LivePool
 from gpool.errors import NotLeading, Unavailable
-from gpool.store.database import Database
-from gpool.store.leadership import LEADERSHIP_LASTS_S, extend_leadership
-from gpool.store.pool_store import PoolStore
 
-__all__ = ["forget_old_leases", "keep_leading", "keep_scheduling", "keep_time"]
+__all__ = ["forget_old_leases", "keep_queue_use", "keep_scheduling", "keep_time"]
 
 log = structlog.get_logger("gpool.controller")
 
 _PAUSE_AFTER_FAILURE_S = 1.0
 _LONGEST_SLEEP_S = 60.0
 _FORGET_EVERY_S = 3600.0
+_SAVE_USE_EVERY_S = 60.0
 
 
 async def keep_scheduling(pool: LivePool) -> None:
@@ -27,6 +27,8 @@ async def keep_scheduling(pool: LivePool) -> None:
         pool.schedule_wanted.clear()
         try:
             await pool.run_cycle()
+        except NotLeading:
+            return
         except Unavailable as error:
             log.warning("scheduling failed", reason=str(error))
             pool.schedule_wanted.set()
@@ -48,21 +50,11 @@ async def keep_time(pool: LivePool) -> None:
             pass
         try:
             await pool.pass_time()
+        except NotLeading:
+            return
         except Unavailable as error:
             log.warning("ending what is due failed", reason=str(error))
             await asyncio.sleep(_PAUSE_AFTER_FAILURE_S)
-
-
-async def keep_leading(database: Database, store: PoolStore) -> None:
-    """Extend the leadership in good time. Raises `NotLeading` when it is lost."""
-    while True:
-        await asyncio.sleep(LEADERSHIP_LASTS_S / 3)
-        try:
-            store.leadership = await extend_leadership(database, store.leadership, datetime.now(UTC).timestamp())
-        except Unavailable as error:
-            if isinstance(error, NotLeading):
-                raise
-            log.warning("extending the leadership failed", reason=str(error))
 
 
 async def forget_old_leases(pool: LivePool) -> None:
@@ -75,6 +67,20 @@ async def forget_old_leases(pool: LivePool) -> None:
             entries = await pool.forget_old_audit()
             if entries:
                 log.info("old entries of the audit log forgotten", entries=entries)
+        except NotLeading:
+            return
         except Unavailable as error:
             log.warning("forgetting old leases failed", reason=str(error))
         await asyncio.sleep(_FORGET_EVERY_S)
+
+
+async def keep_queue_use(pool: LivePool) -> None:
+    """Once a minute, store what queues have used over time; a day's average does not miss a minute."""
+    while True:
+        await asyncio.sleep(_SAVE_USE_EVERY_S)
+        try:
+            await pool.save_queue_use()
+        except NotLeading:
+            return
+        except Unavailable as error:
+            log.warning("storing what queues have used failed", reason=str(error))

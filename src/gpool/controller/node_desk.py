@@ -10,7 +10,7 @@ from gpool.errors import InvalidInput, NodeNameTaken, UnknownNode
 from gpool.lifecycle.lease import NodeConfirmed
 from gpool.lifecycle.node import AgentConnected, ChannelClosed, StateObserved, begin_node
 from gpool.model.lease import LeaseState
-from gpool.model.node import Node, NodeState
+from gpool.model.node import Node
 from gpool.security.tickets import NODE_KEY_BYTES, TICKET_LIFETIME_S
 
 __all__ = ["NodeDesk"]
@@ -51,7 +51,7 @@ class NodeDesk(PoolMemory):
 
     def desired_state(self, node: str) -> DesiredState:
         """See `AgentDesk`."""
-        here = [lease for lease in self.leases.values() if lease.holds_vgpus and node in lease.nodes]
+        here = self.index.on_node(node)
         active = (lease for lease in here if lease.state is LeaseState.ACTIVE)
         ending = [lease.id for lease in here if node in lease.unconfirmed_nodes]
         over = [lease.id for lease in here if lease.state is LeaseState.ENDING]
@@ -77,20 +77,18 @@ class NodeDesk(PoolMemory):
             if self._links.get(link.node) is not link:
                 return
             # Two nodes with one GPU would grant it twice, for example two agents on one machine.
-            mine = {gpu.uuid for gpu in observed.gpus}
-            for node in self.nodes.values():
-                twice = mine & {gpu.uuid for gpu in node.gpus} if node.name != link.node else set()
-                if twice and node.state is not NodeState.GONE:
-                    raise InvalidInput(
-                        f"the GPU {min(twice)} of node {link.node} belongs to node {node.name} already; "
-                        "give each GPU to one agent only"
-                    )
+            twice = self._gpu_owners.elsewhere((gpu.uuid for gpu in observed.gpus), link.node)
+            if twice is not None:
+                raise InvalidInput(
+                    f"the GPU {twice[0]} of node {link.node} belongs to node {twice[1]} already; "
+                    "give each GPU to one agent only"
+                )
             confirmed = link.confirmed_ends(observed)
             for lease_id in confirmed:
                 lease = self.leases.get(lease_id)
                 if lease is not None and link.node in lease.unconfirmed_nodes:
                     changes.apply_to_lease(lease_id, NodeConfirmed(link.node))
-            held = {lease.id for lease in self.leases.values() if lease.holds_vgpus and link.node in lease.nodes}
+            held = {lease.id for lease in self.index.on_node(link.node)}
             reachable = observed.unix_path is not None or observed.tcp is not None
             strays = {session.lease for session in observed.sessions} - held
             settled = observed.desired_counter > 0 and reachable and not strays

@@ -1,4 +1,4 @@
-"""The controller process: opens the database, leads, serves the API, runs the loops, and ends in good order."""
+"""The controller process: opens the database, waits for its turn to lead, serves the pool, and ends in good order."""
 
 import asyncio
 import contextlib
@@ -9,8 +9,6 @@ import secrets
 import signal
 import socket
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime
-from pathlib import Path
 
 import structlog
 import uvicorn
@@ -19,13 +17,14 @@ from starlette.types import ASGIApp
 from gpool.channel.conversation import ChannelTimes
 from gpool.controller.clock import steady_clock
 from gpool.controller.first_start import FirstTokens, ensure_first_tokens
+from gpool.controller.front import Front, MakeStandby
 from gpool.controller.live_pool import LivePool
-from gpool.controller.loops import forget_old_leases, keep_leading, keep_scheduling, keep_time
+from gpool.controller.loops import forget_old_leases, keep_queue_use, keep_scheduling, keep_time
 from gpool.controller.settings import ControllerSettings
-from gpool.errors import CannotStart, GpoolError, PortInUse
+from gpool.errors import CannotStart, GpoolError, NotLeading, PortInUse, Unavailable
 from gpool.security.private_files import private_folder, write_private
-from gpool.store.database import Database
-from gpool.store.leadership import DatabaseLock, give_up_leadership, lead
+from gpool.store.database import Database, database_file
+from gpool.store.leadership import Claim, DatabaseLock, Term, give_up_leadership, present_leader
 from gpool.store.pool_store import PoolStore
 
 __all__ = ["READY_FILE", "MakeApp", "listen", "run_controller"]
@@ -38,6 +37,8 @@ READY_FILE = "controller.json"
 MakeApp = Callable[[LivePool, ChannelTimes], ASGIApp]
 
 _GOODBYE_S = 5
+_POLL_S = 1.0
+"""How often a controller that waits looks whether it may lead."""
 _LARGEST_MESSAGE_BYTES = 4 << 20
 
 
@@ -76,110 +77,203 @@ def _local_url(host: str, port: int) -> str:
     return f"http://{f'[{host}]' if ':' in host else host}:{port}"
 
 
-def _holder() -> tuple[str, str]:
-    boot_id = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
-    return boot_id, f"{boot_id}/{socket.gethostname()} process {os.getpid()} {secrets.token_hex(4)}"
-
-
 async def run_controller(
-    settings: ControllerSettings, make_app: MakeApp, announce: Callable[[str, FirstTokens], None]
+    settings: ControllerSettings,
+    make_app: MakeApp,
+    make_standby: MakeStandby,
+    announce: Callable[[str, FirstTokens], None],
 ) -> None:
     """Run until SIGTERM or SIGINT, then end in good order.
 
-    `announce` is called once with the URL of the API on this machine, when it answers. Raises `GpoolError` when the
-    controller cannot start, or cannot go on.
+    `announce` is called once with the URL of the API on this machine, when the pool answers there for the first time:
+    while another controller leads a database that several may share, this one waits, and sends people there.
+    Raises `GpoolError` when the controller cannot start, or cannot go on.
     """
     private_folder(settings.state)
-    if settings.database.parent != settings.state:
-        private_folder(settings.database.parent)
+    file = database_file(settings.database)
+    if file is not None and file.parent != settings.state:
+        private_folder(file.parent)
     with contextlib.ExitStack() as stack:
+        locked = file or settings.state / "controller"
         try:
-            lock = DatabaseLock.take(settings.database)
+            lock = DatabaseLock.take(locked)
         except OSError as error:
-            sentence = f"cannot lock the database {settings.database} ({error.strerror}); check --state or --database"
-            raise CannotStart(sentence) from error
+            raise CannotStart(f"cannot lock {locked} ({error.strerror}); check --state or --database") from error
         stack.callback(lock.release)
         listener = listen(settings.host, settings.port)
         stack.callback(listener.close)
         database = await Database.open(settings.database)
         try:
-            await _serve(settings, database, listener, make_app, announce)
+            await _Controller(settings, database, lock.place, make_app, make_standby, announce).run(listener)
         finally:
             await database.close()
 
 
-async def _serve(
-    settings: ControllerSettings,
-    database: Database,
-    listener: socket.socket,
-    make_app: MakeApp,
-    announce: Callable[[str, FirstTokens], None],
-) -> None:
-    dead_host, holder = _holder()
-    # We hold the lock, so no earlier holder on this machine lives.
-    leadership = await lead(database, holder, datetime.now(UTC).timestamp(), dead_host=dead_host)
-    store = PoolStore(database, leadership)
-    pool = LivePool(store, steady_clock(), settings.times)
-    await pool.load()
-    tokens = await ensure_first_tokens(pool, settings.state)
-    server = _Server(
-        uvicorn.Config(
-            make_app(pool, settings.channel),
-            log_config=None,
-            access_log=False,
-            lifespan="off",
-            server_header=False,
-            timeout_graceful_shutdown=_GOODBYE_S,
-            ws_max_size=_LARGEST_MESSAGE_BYTES,
+class _Controller:
+    """A process that waits for its turn, leads for a term, and waits again."""
+
+    def __init__(
+        self,
+        settings: ControllerSettings,
+        database: Database,
+        place: str,
+        make_app: MakeApp,
+        make_standby: MakeStandby,
+        announce: Callable[[str, FirstTokens], None],
+    ) -> None:
+        self._settings = settings
+        self._database = database
+        self._place = place
+        self._make_app = make_app
+        self._announce: Callable[[str, FirstTokens], None] | None = announce
+        self._front = Front(make_standby)
+        self._stop = asyncio.Event()
+        self._served = asyncio.Event()
+        self._url = ""
+
+    async def run(self, listener: socket.socket) -> None:
+        """Serve on `listener` until a signal."""
+        server = _Server(
+            uvicorn.Config(
+                self._front,
+                log_config=None,
+                access_log=False,
+                lifespan="off",
+                server_header=False,
+                timeout_graceful_shutdown=_GOODBYE_S,
+                ws_max_size=_LARGEST_MESSAGE_BYTES,
+            )
         )
-    )
-    url = _local_url(*listener.getsockname()[:2])
-    ready_file = settings.state / READY_FILE
-    stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop.set)
-
-    async def serve() -> None:
-        await server.serve(sockets=[listener])
-        if not stop.is_set():
-            raise CannotStart(f"the server at {url} ended by itself; its log says why")
-
-    async def end() -> None:
-        await stop.wait()
-        log.info("stopping")
-        pool.stop()
-        server.should_exit = True
-
-    failures: list[BaseException] = []
-    try:
-        async with asyncio.TaskGroup() as tasks:
-            serving = tasks.create_task(serve())
-            tasks.create_task(end())
-            loops = [
-                tasks.create_task(task)
-                for task in (
-                    keep_scheduling(pool),
-                    keep_time(pool),
-                    keep_leading(database, store),
-                    forget_old_leases(pool),
-                )
-            ]
-            # The listener accepts from its beginning; who connects now is served as soon as uvicorn is ready.
-            write_private(ready_file, json.dumps({"api": url, "pid": os.getpid()}) + "\n")
-            log.info("serving", api=url, state=str(settings.state), epoch=leadership.epoch)
-            announce(url, tokens)
-            await serving
-            for task in loops:
-                task.cancel()
-    except* GpoolError as errors:
-        # Not raised here, where it would become a group again.
-        failures.extend(errors.exceptions)
-    finally:
-        ready_file.unlink(missing_ok=True)
+        self._url = _local_url(*listener.getsockname()[:2])
+        ready_file = self._settings.state / READY_FILE
+        loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
-            loop.remove_signal_handler(number)
-    if failures:
-        raise failures[0]
-    await give_up_leadership(database, store.leadership)
-    log.info("stopped")
+            loop.add_signal_handler(number, self._stop.set)
+
+        async def serve() -> None:
+            try:
+                await server.serve(sockets=[listener])
+            finally:
+                self._served.set()
+            if not self._stop.is_set():
+                raise CannotStart(f"the server at {self._url} ended by itself; its log says why")
+
+        async def lead_and_end() -> None:
+            await self._lead_until_stopped(server)
+            server.should_exit = True
+
+        failures: list[BaseException] = []
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                tasks.create_task(serve())
+                tasks.create_task(lead_and_end())
+                # The listener accepts from its beginning; who connects now is served as soon as uvicorn is ready.
+                write_private(ready_file, json.dumps({"api": self._url, "pid": os.getpid()}) + "\n")
+        except* GpoolError as errors:
+            # Not raised here, where it would become a group again.
+            failures.extend(errors.exceptions)
+        finally:
+            ready_file.unlink(missing_ok=True)
+            for number in (signal.SIGTERM, signal.SIGINT):
+                loop.remove_signal_handler(number)
+        if failures:
+            raise failures[0]
+        log.info("stopped")
+
+    async def _lead_until_stopped(self, server: uvicorn.Server) -> None:
+        while not self._stop.is_set():
+            term = await self._wait_to_lead()
+            if term is None:
+                return
+            try:
+                await self._lead_for(term, server)
+            except Unavailable as error:
+                term.end(str(error))
+            finally:
+                self._front.stand_by()
+            if self._stop.is_set():
+                with contextlib.suppress(Unavailable):  # then it expires
+                    await give_up_leadership(self._database, term.leadership)
+            else:
+                log.warning("leading no longer", epoch=term.leadership.epoch, reason=term.why)
+
+    async def _wait_to_lead(self) -> Term | None:
+        """A term of this controller; None when it is to stop before it gets one.
+
+        Raises `NotLeading` when somebody else leads a database that is not made for several.
+        """
+        settings, said = self._settings, ""
+        while not self._stop.is_set():
+            # A holder of its own for each term: what an earlier one has under way must not be taken for this one's.
+            holder = f"{self._place}/{socket.gethostname()} process {os.getpid()} {secrets.token_hex(4)}"
+            claim = Claim(holder, settings.advertise or self._url, self._place, settings.leadership_s)
+            pause_s = min(_POLL_S, settings.leadership_s / 5)
+            try:
+                leader = await present_leader(self._database)
+                self._front.leader = leader
+                ours = leader is not None and leader.holder.startswith(f"{self._place}/")
+                if leader is None or leader.left_s <= 0 or ours or not self._database.several_controllers:
+                    return await Term.begin(self._database, claim)
+                state = f"another controller leads: {leader.url or leader.holder}"
+                pause_s = min(pause_s, leader.left_s)
+            except NotLeading as error:
+                if not self._database.several_controllers:
+                    raise
+                state = str(error)  # somebody was quicker
+            except Unavailable as error:
+                state = str(error)
+            if state != said:
+                log.info("waiting to lead", api=self._url, reason=state)
+                said = state
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(pause_s):
+                    await self._stop.wait()
+        return None
+
+    async def _lead_for(self, term: Term, server: uvicorn.Server) -> None:
+        """Load the pool and serve it until the term is over or the process is to stop."""
+        keeping = asyncio.create_task(term.keep(self._database))
+        try:
+            pool = LivePool(PoolStore(self._database, term), steady_clock(), self._settings.times)
+            await pool.load()
+            tokens = await ensure_first_tokens(pool, self._settings.state)
+            async with asyncio.TaskGroup() as tasks:
+                loops = [
+                    tasks.create_task(loop)
+                    for loop in (
+                        keep_scheduling(pool),
+                        keep_time(pool),
+                        forget_old_leases(pool),
+                        keep_queue_use(pool),
+                    )
+                ]
+                self._front.lead(self._make_app(pool, self._settings.channel), term)
+                log.info("serving", api=self._url, state=str(self._settings.state), epoch=term.leadership.epoch)
+                if self._announce is not None:
+                    self._announce(self._url, tokens)
+                    self._announce = None
+                await _first_of(self._stop, term.over)
+                pool.stop()
+                if self._stop.is_set():
+                    log.info("stopping")
+                    # Answers under way are given, and may still change the pool.
+                    server.should_exit = True
+                    await self._served.wait()
+                self._front.stand_by()
+                for loop in loops:
+                    loop.cancel()
+            if self._stop.is_set():
+                with contextlib.suppress(Unavailable):
+                    await pool.save_queue_use()
+        finally:
+            keeping.cancel()
+            await asyncio.wait([keeping])
+
+
+async def _first_of(*events: asyncio.Event) -> None:
+    waiting = [asyncio.create_task(event.wait()) for event in events]
+    try:
+        await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for task in waiting:
+            task.cancel()

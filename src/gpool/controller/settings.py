@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from gpool.channel.conversation import ChannelTimes
+from gpool.store.leadership import LEADERSHIP_LASTS_S
 
 __all__ = ["ControllerSettings", "PoolTimes"]
 
@@ -33,7 +34,12 @@ class ControllerSettings:
     host: str
     port: int
     state: Path
-    """Folder of the database, the tokens and `controller.json`."""
-    database: Path
+    """Folder of the tokens, of `controller.json`, and of an SQLite database that nobody has put elsewhere."""
+    database: str
+    """Its URL."""
+    advertise: str | None = None
+    """The API's URL as others reach it, which a waiting controller tells them; None: as this machine reaches it."""
+    leadership_s: float = LEADERSHIP_LASTS_S
+    """So long after its leader has gone a database waits for it."""
     times: PoolTimes = field(default_factory=PoolTimes)
     channel: ChannelTimes = field(default_factory=ChannelTimes)

@@ -23,13 +23,17 @@ class TokenDesk(PoolMemory):
         """Who bears this token. Raises a `NotAuthenticated`."""
         return authenticate(text, self.tokens, self.now())
 
-    async def make_token(self, name: str, role: Role, expires_in_s: float | None = None) -> tuple[Token, str]:
-        """A new token and its text, which is not kept."""
+    async def make_token(
+        self, name: str, role: Role, expires_in_s: float | None = None, queue: str | None = None
+    ) -> tuple[Token, str]:
+        """A new token and its text, which is not kept. `queue`: of requests that name none."""
         text = token_text(self._random_bytes(TOKEN_BYTES))
         now = self.now()
         expires_at = None if expires_in_s is None else now + timedelta(seconds=expires_in_s)
         taken = {token.id for token in self.tokens.values()}
-        token = Token(id=self._fresh_id("t", taken), name=name, role=role, created_at=now, expires_at=expires_at)
+        token = Token(
+            id=self._fresh_id("t", taken), name=name, role=role, created_at=now, expires_at=expires_at, queue=queue
+        )
         done = Done("token.create", token.id, "", f"{role} {name}", acting.get())
         async with self._lock, self._store.write() as writer:
             await writer.add_token(token, hash_token(text))

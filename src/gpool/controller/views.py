@@ -7,10 +7,9 @@ from gpool.model.gpu import Gpu
 from gpool.model.lease import Lease, LeaseState, LeaseView
 from gpool.model.node import Node
 from gpool.model.views import GpuView, NodeView, ProcessView, RenewAnswer, SessionTicket, VgpuView
-from gpool.scheduler.demand import reserved_permille
 from gpool.security.tickets import TICKET_LIFETIME_S, Ticket, TicketVgpu, seal_ticket
 
-__all__ = ["gpu_views", "lease_view", "node_view", "renew_answer"]
+__all__ = ["gpu_view", "gpu_views", "lease_view", "node_view", "renew_answer"]
 
 
 def lease_view(pool: LivePool, lease: Lease) -> LeaseView:
@@ -33,17 +32,17 @@ def node_view(pool: LivePool, node: Node) -> NodeView:
 
 def gpu_views(pool: LivePool, node: Node) -> tuple[GpuView, ...]:
     """The GPUs of a node, each with its vGPUs."""
-    return tuple(_gpu_view(pool, node, gpu) for gpu in node.gpus)
+    return tuple(gpu_view(pool, node, gpu) for gpu in node.gpus)
 
 
-def _gpu_view(pool: LivePool, node: Node, gpu: Gpu) -> GpuView:
+def gpu_view(pool: LivePool, node: Node, gpu: Gpu) -> GpuView:
+    """A GPU of that node with its vGPUs."""
     now = pool.now_on.get(node.name, NodeNow())
     use = next((use for use in now.gpu_use if use.gpu_uuid == gpu.uuid), None)
     used_by = {use.lease: use.memory_used_bytes for use in now.lease_use if use.gpu_uuid == gpu.uuid}
     here = [
         (lease, vgpu)
-        for lease in pool.leases.values()
-        if lease.holds_vgpus
+        for lease in pool.index.on_node(node.name)
         for vgpu in lease.vgpus
         if vgpu.node == node.name and vgpu.gpu_uuid == gpu.uuid
     ]
@@ -53,7 +52,7 @@ def _gpu_view(pool: LivePool, node: Node, gpu: Gpu) -> GpuView:
         node_state=str(node.state),
         memory_granted_bytes=sum(vgpu.memory_bytes for _, vgpu in here),
         memory_used_bytes=use.memory_used_bytes if use else 0,
-        compute_reserved_permille=sum(reserved_permille(lease.request) for lease, _ in here),
+        compute_reserved_permille=sum(lease.request.reserved_permille for lease, _ in here),
         compute_busy_permille=use.compute_busy_permille if use else None,
         vgpus=tuple(
             VgpuView(**dict(vgpu), lease=lease.id, owner=lease.owner, memory_used_bytes=used_by.get(lease.id, 0))

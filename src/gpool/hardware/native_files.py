@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 
-import gpool
 from gpool.errors import GpoolError
 
 __all__ = [
@@ -29,9 +28,8 @@ NATIVE_FILES = (
 def native_folder() -> str:
     """The folder of the native files: GPOOL_NATIVE, or the one inside the installed package."""
     chosen = os.environ.get("GPOOL_NATIVE", "")
-    return (
-        os.path.abspath(chosen) if chosen else os.path.join(os.path.dirname(os.path.abspath(gpool.__file__)), "native")
-    )
+    package = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+    return os.path.abspath(chosen) if chosen else os.path.join(package, "native")
 
 
 def require_native_file(name: str) -> str:

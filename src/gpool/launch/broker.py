@@ -14,7 +14,7 @@ from typing import Any
 
 from gpool.errors import GpoolError
 
-__all__ = ["BROKER_SOCKET", "Broker", "answer_lines", "bind_broker", "refusal_line", "unreachable_over_shm"]
+__all__ = ["BROKER_SOCKET", "Asker", "Broker", "answer_lines", "bind_broker", "refusal_line", "unreachable_over_shm"]
 
 BROKER_SOCKET = "broker.sock"
 """Name of the socket in its folder."""
@@ -36,10 +36,23 @@ def bind_broker(path: str) -> socket.socket:
     return listener
 
 
+class Asker:
+    """A process that has asked and waits for its answer."""
+
+    def __init__(self, connection: socket.socket, pid: str) -> None:
+        self._connection = connection
+        self.pid = pid
+        """As it says of itself."""
+
+    def ask_for_patience(self) -> None:
+        """Tell it that the answer takes longer. Raises `OSError` when it has gone."""
+        self._connection.sendall(b"wait\n")
+
+
 class Broker:
     """Serves `listener` from threads until `close`. `answer` makes the text for a question that is well formed."""
 
-    def __init__(self, listener: socket.socket, answer: Callable[[], str]) -> None:
+    def __init__(self, listener: socket.socket, answer: Callable[[Asker], str]) -> None:
         self._listener = listener
         self._answer = answer
         self._thread = threading.Thread(target=self._accept, name="broker", daemon=True)
@@ -69,7 +82,8 @@ class Broker:
             connection.settimeout(PATIENCE_S)
             try:
                 question = _read_line(connection)
-                connection.sendall((_refuse(question) or self._answer()).encode())
+                answer = _refuse(question) or self._answer(Asker(connection, _words(question).get("pid", "")))
+                connection.sendall(answer.encode())
             except OSError:
                 return  # the client went away; there is nobody to tell
 
@@ -84,12 +98,16 @@ def _read_line(connection: socket.socket) -> str:
     return received.partition(b"\n")[0].decode(errors="replace")
 
 
+def _words(question: str) -> dict[str, str]:
+    return dict(word.partition("=")[::2] for word in question.split()[1:64])
+
+
 def _refuse(question: str) -> str | None:
     """The refusal that a question deserves; None when it is well formed."""
-    verb, *words = question.split()[:64] or [""]
+    verb, *_ = question.split() or [""]
     if verb != "open":
         return refusal_line("the broker understands only `open`; is something else than gpool's driver talking to it?")
-    values = dict(word.partition("=")[::2] for word in words)
+    values = _words(question)
     if values.get("version") != PROTOCOL_VERSION:
         return refusal_line(
             f"the driver speaks version {values.get('version', '?')} of the broker's protocol and this `gpool run` "

@@ -6,6 +6,7 @@ import os
 
 from gpool.errors import InvalidInput
 from gpool.launch.api_client import ApiClient
+from gpool.launch.whereabouts import same_pool
 from gpool.paths import client_file
 
 __all__ = ["DEFAULT_API", "client_from", "configured_client", "write_client_file"]
@@ -16,6 +17,8 @@ DEFAULT_API = "http://127.0.0.1:7070"
 def client_from(api: str | None, token: str | None, *, timeout_s: float = 10.0) -> ApiClient:
     """A client for the flags `--api` and `--token` (None: not given), the environment and the user's `client.toml`.
 
+    An address may be several, with commas in between: the controllers of one pool.
+
     Raises `InvalidInput` for a `client.toml` that cannot be read, and for an address that is none.
     """
     url = api or os.environ.get("GPOOL_API") or ""
@@ -24,14 +27,22 @@ def client_from(api: str | None, token: str | None, *, timeout_s: float = 10.0) 
         # The file's token belongs to the file's pool: it is not sent to another address than the file's.
         configured = configured_client()
         own = configured.get("api", DEFAULT_API)
-        if not secret and url.rstrip("/") in ("", own.rstrip("/")):
+        if not secret and same_pool(url, own):
             secret = configured.get("token", "")
         url = url or own
-    return ApiClient(url, secret or None, timeout_s=timeout_s)
+    ca = ""
+    if "https:" in url:
+        # An authority vouches for names, not for one pool: the file's may be used for another address too.
+        ca = os.environ.get("GPOOL_CA") or configured_client().get("ca", "")
+        if ca and not os.path.isfile(ca):
+            raise InvalidInput(
+                f"{ca!r}, the ca file of GPOOL_CA or client.toml, is not there; copy it from the controller"
+            )
+    return ApiClient(url, secret or None, timeout_s=timeout_s, ca=ca)
 
 
 def configured_client() -> dict[str, str]:
-    """`api` and `token` of the user's `client.toml`, those that it has.
+    """`api`, `token` and `ca` of the user's `client.toml`, those that it has.
 
     Raises `InvalidInput` when it cannot be read.
     """
@@ -49,20 +60,20 @@ def configured_client() -> dict[str, str]:
         values = tomllib.loads(raw.decode())
     except ValueError as error:
         raise InvalidInput(f"{path!r} is not TOML ({error}); mend it, or remove it and run `gpool up` again") from error
-    for name in ("api", "token"):
+    for name in ("api", "token", "ca"):
         if not isinstance(values.get(name, ""), str):
             raise InvalidInput(f"{name!r} in {path!r} is not a text in quotes; mend it")
-    return {name: values[name] for name in ("api", "token") if values.get(name)}
+    return {name: values[name] for name in ("api", "token", "ca") if values.get(name)}
 
 
-def write_client_file(api: str, token: str) -> str:
-    """Write `client.toml` (mode 0600) in one step and return its path. Both values must be free of quotes."""
+def write_client_file(api: str, token: str, ca: str = "") -> str:
+    """Write `client.toml` (mode 0600) in one step and return its path. All values must be free of quotes."""
     path = client_file()
     os.makedirs(os.path.dirname(path), mode=0o700, exist_ok=True)
     passing = f"{path}.new"
     descriptor = os.open(passing, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     with open(descriptor, "w") as file:
         os.fchmod(file.fileno(), 0o600)
-        file.write(f'api = "{api}"\ntoken = "{token}"\n')
+        file.write(f'api = "{api}"\ntoken = "{token}"\n' + (f'ca = "{ca}"\n' if ca else ""))
     os.replace(passing, path)
     return path

@@ -12,11 +12,12 @@ REMOVED = ("CUDA_VISIBLE_DEVICES", "GPOOL_ENDPOINTS")
 
 
 def command_environment(
-    inherited: Mapping[str, str], *, client_folder: str, broker: str, lease_id: str
+    inherited: Mapping[str, str], *, client_folder: str, broker: str, lease_id: str | None
 ) -> dict[str, str]:
     """`inherited` with our driver in front: `client_folder` holds `libcuda.so.1` and `libnvidia-ml.so.1`.
 
-    Triton looks for libcuda with ldconfig unless TRITON_LIBCUDA_PATH tells it a folder.
+    `lease_id`: None while there is no lease yet. Triton looks for libcuda with ldconfig unless TRITON_LIBCUDA_PATH
+    tells it a folder.
     """
     environment = {name: value for name, value in inherited.items() if name not in REMOVED}
     behind = environment.get("LD_LIBRARY_PATH", "")
@@ -24,5 +25,7 @@ def command_environment(
     environment["LD_LIBRARY_PATH"] = os.pathsep.join([client_folder, behind] if behind else [client_folder])
     environment["TRITON_LIBCUDA_PATH"] = client_folder
     environment["GPOOL_BROKER"] = broker
-    environment["GPOOL_LEASE"] = lease_id
+    environment.pop("GPOOL_LEASE", None)
+    if lease_id is not None:
+        environment["GPOOL_LEASE"] = lease_id
     return environment

@@ -36,11 +36,12 @@ def run_command(
     environment: Mapping[str, str],
     mask: set[int | signal.Signals],
     other_child_ended: Callable[[int], None],
+    interrupted: Callable[[], None] = lambda: None,
 ) -> int:
     """Run the file `path` with `arguments` (the first is its name) and return its exit code, 128 + n after signal n.
 
     `mask` is the signal mask that the command is to have. `other_child_ended` hears the process ids of our other
-    children that end meanwhile. To be called from the main thread, without other threads.
+    children that end meanwhile, `interrupted` each ^C. To be called from the main thread, without other threads.
     """
     watched = {*PASSED_ON, signal.SIGCHLD}
     # A parent may have had SIGCHLD ignored, and then there would be nothing to wait for.
@@ -48,7 +49,7 @@ def run_command(
     before = signal.pthread_sigmask(signal.SIG_BLOCK, watched)
     try:
         pid = _start(path, arguments, environment, mask)
-        return _attend(pid, watched, other_child_ended)
+        return _attend(pid, watched, other_child_ended, interrupted)
     finally:
         # What came while the command ended was for the command.
         while signal.sigtimedwait(watched, 0) is not None:
@@ -86,7 +87,12 @@ def _start(path: str, arguments: list[str], environment: Mapping[str, str], mask
         os._exit(126)
 
 
-def _attend(pid: int, watched: set[signal.Signals], other_child_ended: Callable[[int], None]) -> int:
+def _attend(
+    pid: int,
+    watched: set[signal.Signals],
+    other_child_ended: Callable[[int], None],
+    interrupted: Callable[[], None],
+) -> int:
     while True:
         # What has ended before is reaped first: one pending SIGCHLD may stand for several children.
         while True:
@@ -101,6 +107,8 @@ def _attend(pid: int, watched: set[signal.Signals], other_child_ended: Callable[
                 return os.waitstatus_to_exitcode(status) if os.WIFEXITED(status) else 128 + os.WTERMSIG(status)
         arrived = signal.sigwaitinfo(watched)
         number = arrived.si_signo
+        if number == signal.SIGINT:
+            interrupted()
         # Above zero: made by the kernel for the whole foreground group, so the command has it already.
         sent_by_somebody = arrived.si_code <= 0
         if number != signal.SIGCHLD and (sent_by_somebody or number == signal.SIGCONT):

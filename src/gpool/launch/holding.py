@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import threading
+import time
 from collections.abc import Callable
 from typing import Any
 
 from gpool.errors import Conflict, GpoolError, NotFound
 from gpool.launch.api_client import ApiClient
-from gpool.launch.broker import answer_lines, refusal_line
+from gpool.launch.broker import Asker, answer_lines, refusal_line
 
 __all__ = ["Holding"]
 
@@ -35,7 +36,17 @@ class Holding:
         self.tell = tell
         self._told_unreachable = False
         self._given_back = False
+        self._told_eviction: str | None = None
         self._lock = threading.Lock()
+        self.granted = threading.Event()
+        """Set when there are GPUs to tell of."""
+        self._granted_s = 0.0
+        self._warned = False
+
+    @property
+    def called(self) -> str:
+        """What to call it in sentences."""
+        return f"lease {self.lease_id}" if self.lease_id else "the lease"
 
     def renew(self) -> None:
         """Renew once and keep the fresh tickets. Raises `GpoolError` when the controller refuses or is not there."""
@@ -45,7 +56,43 @@ class Holding:
             if lease["state"] in OVER:
                 self.lost = lease.get("reason") or f"lease {self.lease_id} has ended"
             else:
-                self.lease, self.sessions = lease, answer["sessions"]
+                self._take(lease, answer["sessions"])
+
+    def _take(self, lease: dict[str, Any], sessions: list[dict[str, Any]]) -> None:
+        self.lease, self.sessions = lease, sessions
+        if lease["state"] == "active" and not self.granted.is_set():
+            self._granted_s = time.monotonic()
+            self.granted.set()
+
+    def rest_s(self) -> float:
+        """How long until there is something to do for a lease that is granted: a renewal, or a warning, in seconds."""
+        rest = float(self.lease.get("renew_every_s", 5.0))
+        left = self._before_warning_s()
+        return rest if left is None or self._warned else max(0.0, min(rest, left))
+
+    def warn_when_due(self) -> None:
+        """Tell once that the maximum duration of the lease is about to be over."""
+        left = self._before_warning_s()
+        if left is None or left > 0 or self._warned or self.lost is not None:
+            return
+        self._warned = True
+        duration_s = float(self.lease["request"]["max_duration_s"])
+        rest_s = max(0.0, self._granted_s + duration_s - time.monotonic())
+        self.tell(
+            f"lease {self.lease_id} ends in {rest_s:.0f} s: its maximum duration of {duration_s:g} s is over then; "
+            "save what is to be kept"
+        )
+
+    def _before_warning_s(self) -> float | None:
+        request = self.lease.get("request") or {}
+        duration_s = request.get("max_duration_s")
+        if duration_s is None:
+            return None
+        # By the own clock since the grant was heard of: the controller's clock may be another.
+        return self._granted_s + float(duration_s) - float(request.get("warn_s", 60.0)) - time.monotonic()
+
+    def interrupt(self) -> None:
+        """The user has pressed ^C; what runs goes on, unless it is only waiting."""
 
     def keep(self) -> bool:
         """Renew in the background of a running command: nothing is raised, changes are told once.
@@ -63,12 +110,25 @@ class Holding:
             if self._told_unreachable and self.lost is None:
                 self._told_unreachable = False
                 self.tell(f"the controller answers again; lease {self.lease_id} is renewed")
+        self._tell_eviction()
         if self._given_back:
             return False  # a renewal that crossed the release on its way has nothing to tell
         if self.lost is not None:
             self.tell(f"the lease is lost: {self.lost.rstrip('.')}; the program's GPUs are taken away")
             return False
         return True
+
+    def _tell_eviction(self) -> None:
+        """Say once that the lease has to give way, and once that it need not after all."""
+        eviction = None if self.lost is not None else self.lease.get("eviction")
+        ends_at = eviction["ends_at"] if eviction else None
+        if self._given_back or self.lost is not None or ends_at == self._told_eviction:
+            return
+        self._told_eviction = ends_at
+        if eviction:
+            self.tell(f"lease {self.lease_id} has to give way by {ends_at}: {eviction['reason']}; save your work")
+        else:
+            self.tell(f"lease {self.lease_id} need not give way any more")
 
     def _warn(self, sentence: str) -> None:
         if self._told_unreachable or self._given_back:
@@ -79,7 +139,7 @@ class Holding:
             "the program goes on, and so do the attempts"
         )
 
-    def answer(self) -> str:
+    def answer(self, _asker: Asker) -> str:
         """What the broker says to a process of the command."""
         with self._lock:
             if self.lost is not None:

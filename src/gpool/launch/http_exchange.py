@@ -12,7 +12,16 @@ import time
 from collections.abc import Mapping
 from typing import NamedTuple
 
-__all__ = ["LONGEST_ANSWER", "Answer", "NotHttpError", "Target", "exchange"]
+__all__ = [
+    "LONGEST_ANSWER",
+    "Answer",
+    "NotHttpError",
+    "Target",
+    "connected",
+    "exchange",
+    "head_of",
+    "request_bytes",
+]
 
 LONGEST_ANSWER = 64 << 20
 
@@ -27,6 +36,8 @@ class Target(NamedTuple):
     tls: bool
     host: str
     port: int
+    ca: str = ""
+    """File with the certificates of the authorities to trust; empty: those that the system trusts."""
 
 
 class Answer(NamedTuple):
@@ -44,10 +55,9 @@ def exchange(
     Raises `OSError` (`TimeoutError` when all of it takes longer than `timeout_s`) and `NotHttpError`.
     """
     deadline = time.monotonic() + timeout_s
-    plain = socket.create_connection((target.host, target.port), timeout_s)
-    with _with_tls(plain, target.host) if target.tls else plain as connection:
+    with connected(target, timeout_s) as connection:
         connection.settimeout(_left(deadline))
-        connection.sendall(_request(target, method, path, headers, body))
+        connection.sendall(request_bytes(target, method, path, headers, body))
         received = bytearray()
         while True:
             connection.settimeout(_left(deadline))
@@ -59,10 +69,20 @@ def exchange(
                 raise NotHttpError("the answer does not end")
 
 
-def _with_tls(plain: socket.socket, host: str) -> socket.socket:
-    import ssl  # 8 ms, only for those who need it
+def connected(target: Target, timeout_s: float) -> socket.socket:
+    """A connection to `target`, with TLS if it says so. Raises `OSError`, for a certificate that is not to be trusted
+    `ssl.SSLCertVerificationError`."""
+    plain = socket.create_connection((target.host, target.port), timeout_s)
+    if not target.tls:
+        return plain
+    try:
+        import ssl  # 8 ms, only for those who need it
 
-    return ssl.create_default_context().wrap_socket(plain, server_hostname=host)
+        context = ssl.create_default_context(cafile=target.ca or None)
+        return context.wrap_socket(plain, server_hostname=target.host)
+    except BaseException:
+        plain.close()
+        raise
 
 
 def _left(deadline: float) -> float:
@@ -72,7 +92,8 @@ def _left(deadline: float) -> float:
     return left
 
 
-def _request(target: Target, method: str, path: str, headers: Mapping[str, str], body: bytes | None) -> bytes:
+def request_bytes(target: Target, method: str, path: str, headers: Mapping[str, str], body: bytes | None) -> bytes:
+    """The request as HTTP/1.0."""
     host = f"[{target.host}]" if ":" in target.host else target.host
     lines = [f"{method} {path} HTTP/1.0", f"Host: {host}:{target.port}"]
     lines += [f"{name}: {value}" for name, value in headers.items()]
@@ -83,12 +104,17 @@ def _request(target: Target, method: str, path: str, headers: Mapping[str, str],
 
 def _parse(received: bytes) -> Answer:
     head, separator, body = received.partition(b"\r\n\r\n")
+    status, fields = head_of(head if separator else b"")
+    if fields.get("content-length", str(len(body))) != str(len(body)):
+        raise NotHttpError("the answer was cut short")
+    return Answer(status, body)
+
+
+def head_of(head: bytes) -> tuple[int, dict[str, str]]:
+    """The status code of an answer, and its header fields by their names in small letters. Raises `NotHttpError`."""
     lines = head.decode("latin-1").split("\r\n")
     words = lines[0].split(" ", 2)
-    if not separator or len(words) < 2 or not words[0].startswith("HTTP/") or not words[1].isdecimal():
+    if len(words) < 2 or not words[0].startswith("HTTP/") or not words[1].isdecimal():
         raise NotHttpError("no HTTP status line")
-    for line in lines[1:]:
-        name, _, value = line.partition(":")
-        if name.lower() == "content-length" and value.strip() != str(len(body)):
-            raise NotHttpError("the answer was cut short")
-    return Answer(int(words[1]), body)
+    pairs = (line.partition(":") for line in lines[1:])
+    return int(words[1]), {name.lower(): value.strip() for name, _, value in pairs}

@@ -12,15 +12,19 @@ import os
 import signal
 import socket
 import threading
+from collections.abc import Callable
 
 from gpool.errors import GpoolError
 from gpool.launch.broker import BROKER_SOCKET, Broker
 from gpool.launch.holding import Holding
 
-__all__ = ["start_keeper"]
+__all__ = ["INTERRUPTED", "keep", "start_keeper"]
+
+INTERRUPTED = b"i"
+"""Written to the lifeline when the user has pressed ^C."""
 
 
-def start_keeper(holding: Holding, listener: socket.socket, folder: str, renew_every_s: float) -> tuple[int, int]:
+def start_keeper(holding: Holding, listener: socket.socket, folder: str) -> tuple[int, int]:
     """Fork the keeper; returns when it serves. Its process id, and the lifeline: closing that makes it release and end.
 
     The caller must have no other threads. `folder` holds the broker's socket; the keeper removes it at the end.
@@ -43,7 +47,7 @@ def start_keeper(holding: Holding, listener: socket.socket, folder: str, renew_e
     status = 1
     try:
         _detach(keep=(2, ear, says_ready, listener.fileno()))
-        _keep(holding, listener, folder, ear, says_ready, renew_every_s)
+        _keep(holding, listener, folder, ear, says_ready)
         status = 0
     finally:
         _remove(folder)
@@ -81,22 +85,32 @@ def _detach(keep: tuple[int, ...]) -> None:
     os.close(null)
 
 
-def _keep(
-    holding: Holding, listener: socket.socket, folder: str, ear: int, says_ready: int, renew_every_s: float
-) -> None:
+def _keep(holding: Holding, listener: socket.socket, folder: str, ear: int, says_ready: int) -> None:
+    def ready() -> None:
+        os.write(says_ready, b".")
+        os.close(says_ready)
+
+    keep(holding, listener, folder, ear, ready)
+
+
+def keep(holding: Holding, listener: socket.socket, folder: str, ear: int, ready: Callable[[], None]) -> None:
+    """Renew, serve and watch until `ear` ends, and give the lease back then. `ready` is called when all is served."""
     over = threading.Event()
 
     def renewals() -> None:
-        while not over.wait(renew_every_s):
+        holding.granted.wait()  # a daemon's wait: it ends with the process
+        while not over.wait(holding.rest_s()):
+            holding.warn_when_due()
             if not holding.keep():
                 return
 
     broker = Broker(listener, holding.answer)
     broker.start()
     threading.Thread(target=renewals, name="renewals", daemon=True).start()
-    os.write(says_ready, b".")
-    os.close(says_ready)
-    os.read(ear, 1)  # nothing is ever written: it returns when `gpool run` has ended or has closed the lifeline
+    ready()
+    # It ends when `gpool run` has ended, or has closed the lifeline.
+    while os.read(ear, 1) == INTERRUPTED:
+        holding.interrupt()
     over.set()
     broker.close()
     # Before the lease is given back: who sees that it is, finds nothing of us.
@@ -105,6 +119,6 @@ def _keep(
         holding.release()
     except GpoolError as error:
         holding.tell(
-            f"lease {holding.lease_id} could not be given back: {str(error).rstrip('.')}; "
+            f"{holding.called} could not be given back: {str(error).rstrip('.')}; "
             "it ends by itself when it is not renewed"
         )

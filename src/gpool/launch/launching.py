@@ -13,44 +13,31 @@ import shlex
 import signal
 import socket
 import sys
-import time
 from collections.abc import Iterator
-from typing import Any, NamedTuple
+from typing import Any
 
 from gpool.errors import (
-    ControllerUnreachable,
     GpoolError,
-    ImpossibleRequest,
-    LeaseOver,
-    LeaseTimedOut,
 )
 from gpool.hardware.host import boot_id
 from gpool.hardware.native_files import client_folder
 from gpool.launch.api_client import ApiClient
-from gpool.launch.broker import BROKER_SOCKET, bind_broker, unreachable_over_shm
+from gpool.launch.asking import Wish
+from gpool.launch.broker import BROKER_SOCKET, bind_broker
 from gpool.launch.command import find_command
 from gpool.launch.environment import command_environment
 from gpool.launch.front import run_command
+from gpool.launch.granting import check_transport, wait_for_grant
 from gpool.launch.holding import Holding
-from gpool.launch.keeper import start_keeper
+from gpool.launch.keeper import INTERRUPTED, start_keeper
+from gpool.launch.late_holding import LateHolding
 from gpool.paths import runtime_folder
 
-__all__ = ["Wish", "launch"]
+__all__ = ["broker_socket", "launch", "request_of", "tell"]
 
 LONGEST_SOCKET_PATH = 107  # sun_path holds 108 bytes, one of them zero
-KEEPER_PATIENCE_S = 15  # a release asks for up to ten seconds
+KEEPER_PATIENCE_S = 35  # a release asks for up to ten seconds, and looks for a leader for up to twenty
 TEXT_LIMIT = 1000  # of what the API takes for information
-
-
-class Wish(NamedTuple):
-    """What the user asks for; sizes in bytes and permille, None where nothing was said."""
-
-    vgpus: int = 1
-    memory_bytes: int | None = None
-    compute_permille: int = 1000
-    node: str | None = None
-    transport: str = "auto"
-    timeout_s: float | None = None
 
 
 class SignalArrivedError(Exception):
@@ -75,17 +62,28 @@ def launch(wish: Wish, arguments: list[str], api: ApiClient) -> int:
     path = find_command(arguments[0], os.environ.get("PATH") or os.defpath)
     libraries = client_folder()
     with _Interruptions() as interruptions:
+        if wish.on_use:
+            interruptions.end()
+            late = LateHolding(
+                api,
+                request_of(wish, arguments),
+                transport=wish.transport,
+                timeout_s=wish.timeout_s,
+                own_host_id=boot_id(),
+                tell=tell,
+            )
+            return _run(late, path, arguments, libraries, *broker_socket(), interruptions.mask)
         holding = None
         try:
             # Not to be interrupted in between, or a lease would exist whose id nobody knows.
             with interruptions.deferred():
-                lease = api.post("/leases", _request(wish, arguments))
+                lease = api.post("/leases", request_of(wish, arguments))
                 holding = Holding(api, lease["id"], transport=wish.transport, own_host_id=boot_id(), tell=tell)
-            _wait_for_grant(api, lease, holding, wish.timeout_s)
-            _check_transport(holding, wish.transport)
+            wait_for_grant(api, lease, holding, wish.timeout_s)
+            check_transport(holding, wish.transport)
             # From here on signals are the front's business; one that has come already is delivered here.
             interruptions.end()
-            folder, listener = _broker_socket()
+            folder, listener = broker_socket()
         except BaseException as error:
             interruptions.end()
             if holding is not None:
@@ -96,13 +94,14 @@ def launch(wish: Wish, arguments: list[str], api: ApiClient) -> int:
         return _run(holding, path, arguments, libraries, folder, listener, interruptions.mask)
 
 
-def _request(wish: Wish, arguments: list[str]) -> dict[str, Any]:
+def request_of(wish: Wish, arguments: list[str]) -> dict[str, Any]:
+    """The body that asks for a lease for the command `arguments`."""
     try:
         user = pwd.getpwuid(os.getuid()).pw_name
     except KeyError:  # containers often run under a number that has no name
         user = str(os.getuid())
     return {
-        **wish._asdict(),
+        **wish.request,
         "command": _information(shlex.join(arguments)),
         "host": _information(socket.gethostname()),
         "user": _information(user),
@@ -157,63 +156,17 @@ class _Interruptions:
         signal.pthread_sigmask(signal.SIG_BLOCK, self._ending)
 
 
-def _wait_for_grant(api: ApiClient, lease: dict[str, Any], holding: Holding, timeout_s: float | None) -> None:
-    """Return when `lease` is active and `holding` has its tickets; says on stderr what it waits for meanwhile."""
-    said = None
-    waiting_since = time.monotonic()
-    last_answer = waiting_since
-    while lease["state"] == "pending":
-        # The controller ends a request at its timeout; the margin is for one that has stopped answering.
-        if timeout_s is not None and time.monotonic() - waiting_since > timeout_s + 10:
-            raise LeaseTimedOut(f"lease {lease['id']} was not granted within {timeout_s:g} seconds, and no answer came")
-        reason = lease.get("reason") or "no GPU is free for it yet"
-        if reason != said:
-            tell(f"lease {lease['id']} waits: {reason}")
-            said = reason
-        try:
-            api.get(f"/leases/{lease['id']}", wait_s=float(lease.get("renew_every_s", 5.0)))
-            lease = api.post(f"/leases/{lease['id']}/renew")["lease"]
-            last_answer = time.monotonic()
-        except LeaseOver:
-            lease = api.get(f"/leases/{lease['id']}")
-        except ControllerUnreachable as error:
-            if time.monotonic() - last_answer > float(lease.get("lifetime_s", 30.0)):
-                raise
-            if said != str(error):
-                tell(f"{str(error).rstrip('.')}; lease {lease['id']} goes on waiting for a while")
-                said = str(error)
-            time.sleep(1.0)
-    if lease["state"] == "active":
-        holding.renew()
-    if holding.lost is not None or lease["state"] != "active":
-        reason = holding.lost or lease.get("reason") or f"lease {lease['id']} ended before it was granted"
-        raise LeaseTimedOut(reason) if timeout_s is not None else LeaseOver(reason)
-    if said is not None:
-        tell(f"lease {lease['id']} is granted after {time.monotonic() - waiting_since:.0f} s")
-
-
-def _check_transport(holding: Holding, transport: str) -> None:
-    if transport != "shm":
-        return
-    node = unreachable_over_shm(holding.sessions, boot_id())
-    if node is not None:
-        raise ImpossibleRequest(
-            f"the shared memory of node {node} cannot be reached from this host; "
-            f"ask for a node of this host with --node, or use --transport auto or tcp"
-        )
-
-
 def _give_back(holding: Holding) -> None:
     try:
         holding.release()
     except GpoolError as error:
         tell(
-            f"lease {holding.lease_id} could not be given back: {str(error).rstrip('.')}; "
+            f"{holding.called} could not be given back: {str(error).rstrip('.')}; "
             "it ends by itself when it is not renewed"
         )
 
 
-def _broker_socket() -> tuple[str, socket.socket]:
+def broker_socket() -> tuple[str, socket.socket]:
     """A new folder with the broker's socket in it, listening."""
     name = f"run-{os.getpid()}-{os.urandom(3).hex()}"
     folder = os.path.join(runtime_folder(), name)
@@ -240,7 +193,7 @@ def _run(
     mask: set[int | signal.Signals],
 ) -> int:
     try:
-        keeper, lifeline = start_keeper(holding, listener, folder, float(holding.lease.get("renew_every_s", 5.0)))
+        keeper, lifeline = start_keeper(holding, listener, folder)
     except (GpoolError, OSError) as error:
         _give_back(holding)
         if isinstance(error, OSError):
@@ -252,13 +205,20 @@ def _run(
         nonlocal keeper_lives
         if pid == keeper:
             keeper_lives = False
-            tell(f"the process that renews lease {holding.lease_id} has died; the lease ends when it expires")
+            tell(f"the process that renews {holding.called} has died; the lease ends when it expires")
+
+    def interrupted() -> None:
+        with contextlib.suppress(OSError):
+            os.write(lifeline, INTERRUPTED)
 
     environment = command_environment(
-        os.environ, client_folder=libraries, broker=os.path.join(folder, BROKER_SOCKET), lease_id=holding.lease_id
+        os.environ,
+        client_folder=libraries,
+        broker=os.path.join(folder, BROKER_SOCKET),
+        lease_id=holding.lease_id or None,
     )
     try:
-        return run_command(path, arguments, environment, mask, other_child_ended)
+        return run_command(path, arguments, environment, mask, other_child_ended, interrupted)
     finally:
         os.close(lifeline)
         if keeper_lives:

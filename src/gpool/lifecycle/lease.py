@@ -5,6 +5,9 @@
                             │ released, expired, timed out                        (all nodes confirmed)
                             └────────────────────────────────────────────────────────────────────────▶ ended
 
+An active lease that has to give way to another is *warned*: it stays active, with an `eviction` that says for whom, why
+and until when. It is let off when the reason is gone before that, else it ends then.
+
 `apply_to_lease` is the only way to change a lease. Its vGPUs are taken exactly while `lease.holds_vgpus`: a lease that
 is ending still holds them, because a program may still be computing there until the node says that it is not.
 """
@@ -14,19 +17,23 @@ from datetime import datetime, timedelta
 
 from gpool.lifecycle.commands import Reschedule, TellNode
 from gpool.lifecycle.transitions import Event, Outcome, Table, step
-from gpool.model.lease import Lease, LeaseRequest, LeaseState, Vgpu
+from gpool.model.lease import Eviction, GpuPlace, Lease, LeaseRequest, LeaseState, Vgpu
+from gpool.model.queue import ROOT
 
 __all__ = [
     "LEASE_TRANSITIONS",
     "ControllerRestarted",
     "KeptWaiting",
+    "LetOff",
     "NodeConfirmed",
     "NodeGone",
     "Placed",
     "Released",
     "Renewed",
     "Revoked",
+    "RoomMade",
     "TimePassed",
+    "Warned",
     "apply_to_lease",
     "begin_lease",
     "lease_deadline",
@@ -67,6 +74,25 @@ class Revoked(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class RoomMade(Event):
+    """Others give these GPUs up for a pending lease; none: nobody does any more."""
+
+    room: tuple[GpuPlace, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Warned(Event):
+    """An active lease has to give way."""
+
+    eviction: Eviction
+
+
+@dataclass(frozen=True, slots=True)
+class LetOff(Event):
+    """It need not give way after all."""
+
+
+@dataclass(frozen=True, slots=True)
 class TimePassed(Event):
     """A look at the clock; expires and times out what is due."""
 
@@ -97,6 +123,7 @@ def begin_lease(
     request: LeaseRequest,
     now: datetime,
     *,
+    queue: str = ROOT,
     renew_every_s: float = 5.0,
     lifetime_s: float = 30.0,
 ) -> Outcome[Lease]:
@@ -105,6 +132,7 @@ def begin_lease(
         id=lease_id,
         owner=owner,
         request=request,
+        queue=queue,
         created_at=now,
         expires_at=now + timedelta(seconds=lifetime_s),
         renew_every_s=renew_every_s,
@@ -121,7 +149,8 @@ def apply_to_lease(lease: Lease, event: Event, now: datetime) -> Outcome[Lease]:
 def lease_deadline(lease: Lease) -> datetime | None:
     """When `TimePassed` will next change this lease, if nothing else happens before; None for never."""
     if lease.state is LeaseState.ACTIVE:
-        return lease.expires_at
+        ends = (lease.expires_at, lease.over_at, lease.eviction.ends_at if lease.eviction else None)
+        return min(end for end in ends if end is not None)
     if lease.state is not LeaseState.PENDING:
         return None
     give_up_at = _give_up_at(lease)
@@ -150,7 +179,7 @@ def _renew(lease: Lease, _event: Event, now: datetime) -> Outcome[Lease]:
 
 def _place(lease: Lease, event: Placed, now: datetime) -> Outcome[Lease]:
     renewed, _ = _renew(lease, event, now)
-    active = _with(renewed, state=LeaseState.ACTIVE, vgpus=event.vgpus, granted_at=now, reason=None)
+    active = _with(renewed, state=LeaseState.ACTIVE, vgpus=event.vgpus, granted_at=now, reason=None, room=())
     return active, tuple(TellNode(node) for node in active.nodes)
 
 
@@ -158,9 +187,21 @@ def _keep_waiting(lease: Lease, event: KeptWaiting, _now: datetime) -> Outcome[L
     return _with(lease, reason=event.reason), ()
 
 
+def _make_room(lease: Lease, event: RoomMade, _now: datetime) -> Outcome[Lease]:
+    return _with(lease, room=event.room), ()
+
+
+def _warn(lease: Lease, event: Warned, _now: datetime) -> Outcome[Lease]:
+    return _with(lease, eviction=event.eviction), ()
+
+
+def _let_off(lease: Lease, _event: LetOff, _now: datetime) -> Outcome[Lease]:
+    return _with(lease, eviction=None), ()
+
+
 def _finish(lease: Lease, reason: str | None, now: datetime) -> Outcome[Lease]:
     # Somebody behind it in the queue may have waited for the GPUs that it held or claimed.
-    ended = _with(lease, state=LeaseState.ENDED, reason=reason, ended_at=now, unconfirmed_nodes=())
+    ended = _with(lease, state=LeaseState.ENDED, reason=reason, ended_at=now, unconfirmed_nodes=(), room=())
     return ended, (Reschedule(),)
 
 
@@ -199,6 +240,10 @@ def _end_revoked(lease: Lease, event: Revoked, now: datetime) -> Outcome[Lease]:
 
 
 def _end_when_due(lease: Lease, _event: TimePassed, now: datetime) -> Outcome[Lease]:
+    if lease.eviction is not None and now >= lease.eviction.ends_at:
+        return _end(lease, f"had to give way: {lease.eviction.reason}", now)
+    if lease.over_at is not None and now >= lease.over_at:
+        return _end(lease, f"its maximum duration of {lease.request.max_duration_s:g} s is over", now)
     if now < lease.expires_at:
         return lease, ()
     return _end(lease, f"expired: its holder did not renew it for {lease.lifetime_s:g} s", now)
@@ -218,6 +263,7 @@ def _confirm(lease: Lease, event: NodeConfirmed | NodeGone, now: datetime) -> Ou
 LEASE_TRANSITIONS: Table[Lease] = {
     (LeaseState.PENDING, Placed): _place,
     (LeaseState.PENDING, KeptWaiting): _keep_waiting,
+    (LeaseState.PENDING, RoomMade): _make_room,
     (LeaseState.PENDING, Renewed): _renew,
     (LeaseState.PENDING, Released): _cancel_released,
     (LeaseState.PENDING, Revoked): _cancel_revoked,
@@ -225,6 +271,8 @@ LEASE_TRANSITIONS: Table[Lease] = {
     (LeaseState.PENDING, NodeGone): _unchanged,
     (LeaseState.PENDING, ControllerRestarted): _renew,
     (LeaseState.ACTIVE, Renewed): _renew,
+    (LeaseState.ACTIVE, Warned): _warn,
+    (LeaseState.ACTIVE, LetOff): _let_off,
     (LeaseState.ACTIVE, Released): _end_released,
     (LeaseState.ACTIVE, Revoked): _end_revoked,
     (LeaseState.ACTIVE, TimePassed): _end_when_due,

@@ -166,7 +166,7 @@ def _lose_when_due(node: Node, event: NodeTimePassed, now: datetime) -> Outcome[
     if now < node.since + timedelta(seconds=event.lost_after_s):
         return node, ()
     lost = f"nothing was heard of it for {event.lost_after_s:g} s; its leases end in {event.grace_s:g} s"
-    return _into(node, NodeState.LOST, now), (NoteOfNode(node.name, "node-lost", lost), Reschedule())
+    return _into(node, NodeState.LOST, now), (NoteOfNode(node.name, str(NodeState.LOST), lost), Reschedule())
 
 
 def _give_up_when_due(node: Node, event: NodeTimePassed, now: datetime) -> Outcome[Node]:
@@ -174,7 +174,9 @@ def _give_up_when_due(node: Node, event: NodeTimePassed, now: datetime) -> Outco
         return node, ()
     silent_s = event.lost_after_s + event.grace_s
     reason = f"node {node.name} was not heard of for {silent_s:g} s"
-    gone = NoteOfNode(node.name, "node-gone", f"nothing was heard of it for {silent_s:g} s; its leases were ended")
+    gone = NoteOfNode(
+        node.name, str(NodeState.GONE), f"nothing was heard of it for {silent_s:g} s; its leases were ended"
+    )
     return _into(node, NodeState.GONE, now), (EndLeasesOnNode(node.name, reason), gone)
 
 

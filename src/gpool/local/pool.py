@@ -167,8 +167,9 @@ class LocalPool:
         while True:
             api = self._api()
             if api is not None:
-                with contextlib.suppress(ControllerUnreachable):
-                    self._client(api).get("/version")
+                # It serves before it leads, and makes the tokens when it does.
+                with contextlib.suppress(ControllerUnreachable, FileNotFoundError):
+                    self._client(api).get("/nodes")
                     return api
             self._check(controller, deadline, "answer")
 

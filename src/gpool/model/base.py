@@ -5,9 +5,9 @@ from typing import Annotated
 
 from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, StrictInt, StringConstraints
 
-from gpool.model.ids import LEASE_ID_PATTERN, NODE_NAME_PATTERN
+from gpool.model.ids import LEASE_ID_PATTERN, NODE_NAME_PATTERN, POLICY_NAME_PATTERN
 
-__all__ = ["Bytes", "GpuUuid", "Instant", "LeaseId", "Model", "NodeName", "Permille", "Text"]
+__all__ = ["Bytes", "GpuUuid", "Instant", "LeaseId", "Model", "NodeName", "Permille", "PolicyName", "Text"]
 
 
 class Model(BaseModel):
@@ -36,6 +36,8 @@ Permille = Annotated[StrictInt, Field(ge=0, le=1000)]
 
 NodeName = Annotated[str, StringConstraints(pattern=NODE_NAME_PATTERN)]
 LeaseId = Annotated[str, StringConstraints(pattern=LEASE_ID_PATTERN)]
+PolicyName = Annotated[str, StringConstraints(pattern=POLICY_NAME_PATTERN)]
+"""Of a queue, a priority class, a calendar or one of its periods."""
 
 GpuUuid = Annotated[
     str, StringConstraints(pattern=r"^(GPU|MIG)-[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$")

@@ -27,7 +27,9 @@ class DrainRequest(Model):
 class LabelsRequest(Model):
     """Body of `PATCH /api/v1/nodes/{name}/labels`."""
 
-    labels: Annotated[dict[LabelKey, LabelValue | None], Field(max_length=64)]
+    labels: Annotated[
+        dict[LabelKey, LabelValue | None], Field(max_length=64, json_schema_extra={"additionalProperties": False})
+    ]
     """Those to set; null takes one away. Others stay."""
 
 

@@ -6,6 +6,7 @@ __all__ = [
     "LABEL_VALUE_PATTERN",
     "LEASE_ID_PATTERN",
     "NODE_NAME_PATTERN",
+    "POLICY_NAME_PATTERN",
     "TOKEN_ID_PATTERN",
     "TOKEN_NAME_PATTERN",
     "make_id",
@@ -19,6 +20,9 @@ _ID_CHARACTERS = 8
 LEASE_ID_PATTERN = r"^l-[0-9a-z]{1,29}$"
 TOKEN_ID_PATTERN = r"^t-[0-9a-z]{1,29}$"
 TOKEN_NAME_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._@-]{0,62}$"
+
+# Of queues, priority classes, calendars and their periods. No `/`: what follows one in the name of a queue is a user.
+POLICY_NAME_PATTERN = r"^[a-z0-9]([a-z0-9._-]{0,61}[a-z0-9])?$"
 
 # At most 31 characters: the ticket keeps 32 bytes for the name, and one stays zero.
 NODE_NAME_PATTERN = r"^[a-z0-9]([a-z0-9.-]{0,29}[a-z0-9])?$"

@@ -5,7 +5,7 @@ from typing import Annotated
 
 from pydantic import StringConstraints
 
-from gpool.model.base import Instant, Model
+from gpool.model.base import Instant, Model, PolicyName
 from gpool.model.ids import TOKEN_ID_PATTERN, TOKEN_NAME_PATTERN
 
 __all__ = ["Role", "Token", "TokenName"]
@@ -33,3 +33,5 @@ class Token(Model):
     created_at: Instant
     expires_at: Instant | None = None
     revoked_at: Instant | None = None
+    queue: PolicyName | None = None
+    """Of requests that name none; null for the whole pool."""

@@ -4,7 +4,7 @@ from typing import Annotated
 
 from pydantic import Field, StrictFloat, StrictInt
 
-from gpool.model.base import Bytes, LeaseId, Model, NodeName, Permille, Text
+from gpool.model.base import Bytes, LeaseId, Model, NodeName, Permille, PolicyName, Text
 from gpool.model.gpu import Gpu, GpuOut
 from gpool.model.lease import LeaseView, Vgpu
 from gpool.model.node import Node
@@ -118,6 +118,8 @@ class TokenRequest(Model):
     name: TokenName
     role: Role
     expires_in_s: Annotated[StrictFloat | StrictInt, Field(gt=0, le=315_360_000)] | None = None
+    queue: PolicyName | None = None
+    """Of requests that name none; it has to be there when they are made."""
 
 
 class TokenCreated(Model):

@@ -1,6 +1,6 @@
 """What each queue uses, and has used: the numbers that fairness rests on."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import NamedTuple
@@ -9,12 +9,20 @@ from gpool.scheduler.demand import WHOLE, Demand
 from gpool.scheduler.index import PoolIndex
 from gpool.scheduler.queues import ROOT, QueueTree
 
-__all__ = ["HALF_LIFE_S", "Accounts", "Amount", "Capacity", "amount_of"]
+__all__ = ["HALF_LIFE_S", "Accounts", "Amount", "Capacity", "amount_of", "part_kept"]
 
 HALF_LIFE_S = 86_400.0
 """After a day, what a queue has used counts half."""
 
 _ROUNDING = 1e-6
+_FORGOTTEN = 1e-3
+"""GPUs: who has used less on average starts anew."""
+
+
+def part_kept(seconds: float, half_life_s: float = HALF_LIFE_S) -> float:
+    """How much of what a queue has used counts after so long; a time that went back counts as none."""
+    kept: float = 0.5 ** (max(0.0, seconds) / half_life_s)
+    return kept
 
 
 class Amount(NamedTuple):
@@ -106,14 +114,18 @@ class Accounts:
         finally:
             self._accounts = before
 
-    def take_averages(self, earlier: "Accounts", now: float) -> None:
+    def take_averages(self, averages: Mapping[str, float], now: float) -> None:
         """Go on with what queues have used until now, though what the pool has, or the tree, is another."""
         for name, account in self._accounts.items():
-            if name in earlier.tree.queues:
-                account.average, account.since = earlier.average(name, now), now
+            account.average, account.since = averages.get(name, 0.0), now
+
+    def averages(self, now: float) -> dict[str, float]:
+        """GPUs that queues have used over time, of those where it is worth a word."""
+        found = {name: self._average(account, now) for name, account in self._accounts.items()}
+        return {name: average for name, average in found.items() if average > _FORGOTTEN}
 
     def _average(self, account: _Account, now: float) -> float:
-        kept: float = 0.5 ** (max(0.0, now - account.since) / self._half_life_s)
+        kept = part_kept(now - account.since, self._half_life_s)
         return account.used_gpus + (account.average - account.used_gpus) * kept
 
     def used(self, queue: str) -> float:

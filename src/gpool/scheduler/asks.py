@@ -1,6 +1,6 @@
 """Requests as the scheduler orders and places them."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from gpool.scheduler.demand import Demand
 from gpool.scheduler.index import Spot
@@ -22,6 +22,12 @@ class Ask:
     """Within its queue the larger comes first, and may make the smaller give way."""
     preemptible: bool = False
     """Whether it can be ended, after it was granted, to make room for another."""
+    preempts: bool = True
+    """Whether it may make the less urgent of its queue give way."""
+
+    def of_size(self, vgpus: int) -> "Ask":
+        """The same for just so many vGPUs."""
+        return self if vgpus == self.demand.vgpus else replace(self, demand=self.demand.of_size(vgpus))
 
     @property
     def turn(self) -> tuple[int, float, str]:

@@ -8,8 +8,8 @@ from gpool.scheduler.actions.place import Blocked, Explain, place
 from gpool.scheduler.asks import Ask
 from gpool.scheduler.index import Spot
 from gpool.scheduler.pool_state import PoolState
-from gpool.scheduler.reasons import describe_blocked, describe_wait
-from gpool.scheduler.snapshot import Placement, Plan, Snapshot, Wait
+from gpool.scheduler.reasons import describe_blocked, describe_eviction, describe_wait
+from gpool.scheduler.snapshot import Placement, Plan, RoomPlan, Snapshot, Wait
 from gpool.scheduler.state import SchedulerState
 
 __all__ = ["Decision", "decide", "schedule", "schedule_pool"]
@@ -22,6 +22,9 @@ class Decision:
     placements: tuple[tuple[Ask, tuple[Spot, ...]], ...]
     blocked: tuple[Blocked, ...]
     evictions: tuple[Eviction, ...] = ()
+    """Those that begin, and those that go on: whoever was told to go before and is in none of them is let off."""
+    lapsed: tuple[Ask, ...] = ()
+    """Asks for which nobody has to go any more, though they still wait."""
 
 
 def decide(state: SchedulerState, now: float, explain: Explain | None = None, room: MakeRoom | None = None) -> Decision:
@@ -30,21 +33,37 @@ def decide(state: SchedulerState, now: float, explain: Explain | None = None, ro
     `room`: how others are made to give way; without, nobody is.
     """
     state.settle(now)
-    with state.index.trial(), state.accounts.trial():
-        placed = place(state, now, explain, room)
-    return Decision(tuple(placed.placements), tuple(placed.blocked), tuple(placed.evictions))
+    leaving = dict(state.leaving)
+    try:
+        with state.index.trial(), state.accounts.trial():
+            placed = place(state, now, explain, room)
+    finally:
+        state.leaving = leaving
+    return Decision(tuple(placed.placements), tuple(placed.blocked), tuple(placed.evictions), tuple(placed.lapsed))
 
 
 def schedule_pool(pool: PoolState, now: datetime) -> Plan:
     """What to do with the queue of a pool whose state is kept between cycles."""
+    pool.turn_calendars(now)
+    settings = pool.policy_now.policy.settings
+    state = pool.state
     with pool.without_overdue(now):
-        decision = decide(pool.state, now.timestamp(), lambda *waits: describe_wait(pool, *waits))
+        decision = decide(
+            state, now.timestamp(), lambda *waits: describe_wait(pool, *waits), MakeRoom(settings.least_run_s)
+        )
     placements = [Placement(ask.id, pool.vgpus(ask, spots)) for ask, spots in decision.placements]
+    rooms = []
+    for eviction in decision.evictions:
+        ask, spots = eviction.beneficiary, eviction.spots
+        victims = tuple((held.ask.id, describe_eviction(ask, held.ask)) for held in eviction.victims)
+        rooms.append(RoomPlan(ask.id, pool.places(spots), victims, state.away(spots)))
+    going = {victim for room in rooms for victim, _ in room.victims}
+    let_off = tuple(sorted(state.leaving.keys() - state.ending - going))
     waits = []
     for blocked in decision.blocked:
         waits.append(Wait(blocked.ask.id, describe_blocked(pool, blocked)))
         waits += [Wait(ask.id, f"wants the same as {blocked.ask.id}, which waits before it") for ask in blocked.behind]
-    return Plan(tuple(placements), tuple(waits))
+    return Plan(tuple(placements), tuple(waits), tuple(rooms), let_off)
 
 
 def schedule(snapshot: Snapshot, now: datetime) -> Plan:
@@ -52,6 +71,6 @@ def schedule(snapshot: Snapshot, now: datetime) -> Plan:
 
     A request whose time is over at `now` is left out: it is about to be ended.
     """
-    pool = PoolState()
+    pool = PoolState(snapshot.policy, now)
     pool.follow(snapshot.nodes, snapshot.leases, now)
     return schedule_pool(pool, now)

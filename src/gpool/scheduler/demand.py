@@ -1,10 +1,11 @@
 """What a request takes from the pool, in the numbers that placement works with."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from gpool.model.lease import LeaseRequest
+from gpool.scheduler.constraints import Constraints, constraints_of
 
-__all__ = ["WHOLE", "Demand", "demand_of", "reserved_permille"]
+__all__ = ["WHOLE", "Demand", "demand_of"]
 
 WHOLE = 1000
 """Milli-GPUs of a GPU on which nobody is."""
@@ -30,11 +31,18 @@ class Demand:
     """GPU models that will do; empty for any."""
     node: str | None = None
     """The only node that will do."""
+    gpu_bytes: int = 0
+    """Memory that each GPU must have, whatever the vGPU takes of it."""
+    enough: int = 0
+    """It can begin with so many vGPUs; 0: all or none."""
+    where: Constraints | None = None
+    """What else is said of its place; None: nothing."""
     _hash: int = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         parts = (self.vgpus, self.whole, self.bytes, self.permille, self.cpu_milli, self.memory_mib)
-        object.__setattr__(self, "_hash", hash((parts, self.models, self.node)))
+        more = (self.models, self.node, self.gpu_bytes, self.enough, self.where)
+        object.__setattr__(self, "_hash", hash((parts, more)))
 
     def __hash__(self) -> int:
         return self._hash
@@ -44,10 +52,30 @@ class Demand:
         """Whether it is one vGPU on a GPU that others may share."""
         return self.vgpus == 1 and not self.whole
 
+    @property
+    def least(self) -> int:
+        """The fewest vGPUs with which it can be placed."""
+        return self.enough or self.vgpus
+
+    @property
+    def scope(self) -> str:
+        """`pool`, `node` or `spread`; see `gpool.model.placement.Placement`."""
+        return "pool" if self.where is None else self.where.scope
+
+    def of_size(self, vgpus: int) -> "Demand":
+        """The same for just so many vGPUs."""
+        return self if (vgpus, 0) == (self.vgpus, self.enough) else replace(self, vgpus=vgpus, enough=0)
+
+    def anywhere(self) -> "Demand":
+        """The same without what says nothing about how much it takes of which GPU."""
+        if self.node is None and self.where is None and not self.enough:
+            return self
+        return replace(self, node=None, where=None, enough=0)
+
     def needs_all_of(self, other: "Demand") -> bool:
         """Whether wherever this one can be placed, the other could be as well."""
         return (
-            self.vgpus >= other.vgpus
+            self.least >= other.least
             and self.whole == other.whole
             and self.bytes >= other.bytes
             and self.permille >= other.permille
@@ -55,6 +83,8 @@ class Demand:
             and self.memory_mib >= other.memory_mib
             and self.models == other.models
             and self.node == other.node
+            and self.gpu_bytes >= other.gpu_bytes
+            and self.where == other.where
         )
 
     def milli(self, gpu_bytes: int) -> int:
@@ -64,15 +94,18 @@ class Demand:
         return max(self.permille, -(-self.bytes * WHOLE // gpu_bytes))
 
 
-def reserved_permille(request: LeaseRequest) -> int:
-    """Compute that each vGPU of a request reserves. A limit of 1000 means no limit, and reserves nothing."""
-    return request.compute_permille if request.compute_permille < WHOLE else 0
-
-
-def demand_of(request: LeaseRequest) -> Demand:
-    """The demand of a request."""
-    if request.whole_gpus:
-        return Demand(request.vgpus, whole=True, node=request.node)
+def demand_of(request: LeaseRequest, owner: str = "") -> Demand:
+    """The demand of a request. `owner`: whose it is, for affinities."""
+    whole = request.whole_gpus
+    memory_bytes = request.memory_bytes or 0
     return Demand(
-        request.vgpus, bytes=request.memory_bytes or 0, permille=reserved_permille(request), node=request.node
+        request.vgpus,
+        whole=whole,
+        bytes=0 if whole else memory_bytes,
+        permille=0 if whole else request.reserved_permille,
+        models=frozenset(request.placement.gpu_models),
+        node=request.node,
+        gpu_bytes=memory_bytes if whole else 0,
+        enough=0 if request.enough_vgpus == request.vgpus else request.enough_vgpus,
+        where=constraints_of(request, owner),
     )

@@ -12,7 +12,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from gpool.scheduler.arrays import Bools, Ints
+from gpool.scheduler.company import Company
 from gpool.scheduler.demand import WHOLE, Demand
+from gpool.scheduler.gpu_models import is_model
+from gpool.scheduler.traits import NodeTraits, Traits
 
 __all__ = ["KINDS", "GpuSlot", "PoolIndex", "Spot", "kind_of"]
 
@@ -63,6 +66,8 @@ class PoolIndex:
         self._holders: dict[tuple[int, int], list[str]] = {}
         self._fixed_order: dict[str, int] | None = None
         self._allowed: dict[frozenset[str], Bools] = {}
+        self.traits = Traits()
+        self.company = Company()
         self._allocate(0, 0)
 
     def _allocate(self, rows: int, columns: int) -> None:
@@ -128,6 +133,10 @@ class PoolIndex:
             self._count_models(row, +1)
             self.version[row] += 1
 
+    def set_traits(self, name: str, traits: NodeTraits) -> None:
+        """Say what a node's labels, taints and host are. What is on it stays, though it might not come there now."""
+        self.traits.put(self.rows[name], traits)
+
     def set_order(self, order: dict[str, int]) -> None:
         """Prefer equally good nodes by these numbers instead of by name."""
         self._fixed_order = order
@@ -140,6 +149,7 @@ class PoolIndex:
         before = dict(vars(self))
         # A tenth more than asked for: a pool that grows node by node is not copied each time.
         self._allocate(max(old_rows, rows + rows // 10 if old_rows else rows), max(old_columns, columns))
+        self.traits.resize(len(self.ready))
         for name, old in before.items():
             new = getattr(self, name)
             if isinstance(old, np.ndarray) and new is not old:
@@ -202,6 +212,8 @@ class PoolIndex:
             self.there[spot.row, column] += 1
             self._move(spot.row, column, demand, -1)
         self.kinds[spot.row, kind_of(demand)] += 1
+        if demand.where is not None:
+            self.company.change(demand.where, spot.row, spot.columns, +1)
         self._note(self.give_back, holder, demand, spot)
 
     def give_back(self, holder: str, demand: Demand, spot: Spot) -> None:
@@ -212,6 +224,8 @@ class PoolIndex:
             self.there[spot.row, column] -= 1
             self._move(spot.row, column, demand, +1)
         self.kinds[spot.row, kind_of(demand)] -= 1
+        if demand.where is not None:
+            self.company.change(demand.where, spot.row, spot.columns, -1)
         self._note(self.take, holder, demand, spot)
 
     def take_host(self, demand: Demand, row: int, times: int = 1) -> None:
@@ -289,7 +303,7 @@ class PoolIndex:
     def fitting(self, demand: Demand, rows: Ints | slice = slice(None)) -> Bools:
         """Which GPUs (rows × columns) can take a vGPU of the demand now, beside those who are there.
 
-        The node's state and the demand's `node` are not looked at.
+        The node's state, the demand's `node` and its constraints are not looked at.
         """
         if demand.whole:
             fits: Bools = self.left[rows] == WHOLE
@@ -297,6 +311,8 @@ class PoolIndex:
             fits = (self.unreserved[rows] >= demand.permille) & (self.left[rows] >= 0)
             if demand.bytes:
                 fits &= self.free_bytes[rows] >= demand.bytes
+        if demand.gpu_bytes:
+            fits &= self.total_bytes[rows] >= demand.gpu_bytes
         if demand.models:
             fits = np.logical_and(fits, self._of_models(demand.models)[rows])
         return fits
@@ -304,21 +320,46 @@ class PoolIndex:
     def fitting_empty(self, demand: Demand) -> Bools:
         """Which GPUs (rows × columns) could take a vGPU of the demand if nobody else were there."""
         fits: Bools = self.left >= 0
-        if not demand.whole:
-            fits &= self.total_bytes >= demand.bytes
+        least_bytes = demand.gpu_bytes if demand.whole else demand.bytes
+        if least_bytes:
+            fits &= self.total_bytes >= least_bytes
         if demand.models:
             fits &= self._of_models(demand.models)
         return fits
 
     def rows_for(self, demand: Demand) -> Bools:
-        """Nodes that may take the demand as far as their state and its `node` go."""
+        """Nodes that may take the demand as far as their state, its `node` and its constraints go.
+
+        Not to be written to.
+        """
+        where = demand.where
+        if where is not None:
+            rows = self.ready & self.traits.allowed(where)
+            if where.affinity or where.labels:
+                rows = self.company.restrict(where, rows)
+        elif self.traits.any_taint:
+            rows = self.ready & self.traits.untainted()
+        else:
+            rows = self.ready
         if demand.node is None:
-            return self.ready
-        rows = np.zeros_like(self.ready)
+            return rows
+        only = np.zeros_like(rows)
         row = self.rows.get(demand.node)
         if row is not None:
-            rows[row] = self.ready[row]
-        return rows
+            only[row] = rows[row]
+        return only
+
+    def barred(self, demand: Demand) -> set[tuple[int, int]]:
+        """GPUs (row, column) on which the demand must not be because of who is there."""
+        where = demand.where
+        return set() if where is None or not (where.affinity or where.labels) else self.company.barred(where)
+
+    def usable(self, demand: Demand) -> Bools:
+        """Which GPUs (rows × columns) may take the demand as far as nodes and constraints go; of size, nothing."""
+        usable = np.repeat(self.rows_for(demand)[:, None], self.left.shape[1], axis=1)
+        for row, column in self.barred(demand):
+            usable[row, column] = False
+        return usable
 
     def nodes_of_models(self, models: frozenset[str]) -> Bools:
         """Nodes with a GPU of one of these models; all nodes when there are none."""
@@ -330,6 +371,8 @@ class PoolIndex:
     def _of_models(self, models: frozenset[str]) -> Bools:
         allowed = self._allowed.get(models)
         if allowed is None:
-            ids = [number for number, model in enumerate(self.models) if model in models]
+            ids = [
+                number for number, model in enumerate(self.models) if any(is_model(wanted, model) for wanted in models)
+            ]
             allowed = self._allowed[models] = np.isin(self.model, ids)
         return allowed

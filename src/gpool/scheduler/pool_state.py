@@ -1,28 +1,70 @@
 """The scheduler's state of a real pool: follows its nodes and leases by their differences."""
 
-from collections.abc import Iterable, Iterator
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from datetime import datetime
+from datetime import UTC, datetime
 
-from gpool.model.lease import Lease, LeaseState, Vgpu
-from gpool.model.node import Node
+from gpool.model.lease import GpuPlace, Lease, LeaseState, Vgpu
+from gpool.model.node import Node, NodeState
+from gpool.model.policy import Policy
+from gpool.model.priority import NORMAL
 from gpool.scheduler.asks import Ask
 from gpool.scheduler.demand import demand_of
 from gpool.scheduler.index import GpuSlot, PoolIndex, Spot
 from gpool.scheduler.state import SchedulerState
+from gpool.scheduler.traits import NodeTraits
+from gpool.scheduler.tree import PolicyNow
 
 __all__ = ["PoolState"]
+
+_EXPECTED_BACK = frozenset({NodeState.JOINING, NodeState.DISCONNECTED, NodeState.LOST})
 
 
 class PoolState:
     """It shows what it was told last: it may be told the same thing twice, or that something is undone."""
 
-    def __init__(self) -> None:
+    def __init__(
+        self, policy: Policy | None = None, now: datetime | None = None, averages: Mapping[str, float] | None = None
+    ) -> None:
+        """`averages`: GPUs that queues have used over time."""
+        now = now or datetime.fromtimestamp(0, UTC)
+        averages = averages or {}
+        self.policy_now = PolicyNow(policy or Policy(), now)
         self.index = PoolIndex()
-        self.state = SchedulerState(self.index)
+        self.state = SchedulerState(self.index, self.policy_now.tree(averages))
+        self.state.share_by(self.state.tree, now.timestamp(), averages)
         self.nodes: dict[str, Node] = {}
         self.leases: dict[str, Lease] = {}
-        self._now = 0.0
+        self._leaves: Counter[str] = Counter()
+        """Queues of the tree → how many leases are in them."""
+        self._now = now.timestamp()
+
+    def follow_policy(self, policy: Policy, now: datetime, averages: Mapping[str, float] | None = None) -> None:
+        """This is the policy from now on. `averages`: what queues have used, in GPUs, where that is known better.
+
+        Raises `InvalidInput`, and changes nothing, for queues that are no tree.
+        """
+        policy_now = PolicyNow(policy, now)
+        self._now = now.timestamp()
+        if averages is None:
+            averages = self.state.accounts.averages(self._now)
+        asks = {}
+        for lease in self.leases.values():
+            leaf = policy_now.leaf(lease.queue, lease.owner)
+            asks[lease.id] = _ask(lease, leaf, policy_now)
+        self.policy_now = policy_now
+        self._leaves = Counter(ask.queue for ask in asks.values())
+        self.state.share_by(policy_now.tree([*self._leaves, *averages]), self._now, averages)
+        for ask in asks.values():
+            if ask.id in self.state.waiting.asks or ask.id in self.state.held:
+                self.state.refile(ask, self._now)
+
+    def turn_calendars(self, now: datetime) -> None:
+        """Let queues become what they are by now."""
+        changes_at = self.policy_now.changes_at
+        if changes_at is not None and now >= changes_at:
+            self.follow_policy(self.policy_now.policy, now)
 
     @property
     def waiting(self) -> int:
@@ -52,10 +94,18 @@ class PoolState:
                 ordinal=ordinal,
                 node=name,
                 gpu_uuid=gpu.uuid,
-                memory_bytes=request.memory_bytes or gpu.memory_bytes,
+                memory_bytes=gpu.memory_bytes if request.whole_gpus else request.memory_bytes or 0,
                 compute_permille=request.compute_permille,
             )
             for ordinal, (name, gpu) in enumerate(found)
+        )
+
+    def places(self, spots: Iterable[Spot]) -> tuple[GpuPlace, ...]:
+        """The names of these GPUs."""
+        return tuple(
+            GpuPlace(node=self.index.names[spot.row], gpu_uuid=self.index.slots[spot.row][column].uuid)
+            for spot in sorted(spots, key=lambda spot: self.index.names[spot.row])
+            for column in spot.columns
         )
 
     @contextmanager
@@ -63,21 +113,29 @@ class PoolState:
         """Inside, requests whose time is over do not wait: they are about to be ended."""
         waiting = self.state.waiting
         overdue = [waiting.remove(ask_id) for ask_id in list(waiting.asks) if self.leases[ask_id].expires_at <= now]
+        nominated = self.state.nominated
+        self.state.nominated = {ask_id: spots for ask_id, spots in nominated.items() if ask_id in waiting.asks}
         try:
             yield
         finally:
             for ask in overdue:
                 waiting.add(ask)
+            self.state.nominated = nominated
 
     def _follow_nodes(self, nodes: list[Node]) -> None:
         rebuilt = []
         for node in nodes:
             known = self.nodes.get(node.name)
             self.nodes[node.name] = node
+            if node.state in _EXPECTED_BACK:
+                self.state.absent.add(node.name)
+            else:
+                self.state.absent.discard(node.name)
             if known is None or _slots(known) != _slots(node):
                 rebuilt.append(node)
             else:
                 self.index.set_ready(node.name, node.takes_leases)
+                self.index.set_traits(node.name, _traits(node))
         if not rebuilt:
             return
         names = {node.name for node in rebuilt}
@@ -85,17 +143,27 @@ class PoolState:
         for ask_id in there:
             self._stop(ask_id)
         self.index.put_nodes((node.name, _slots(node), node.takes_leases) for node in rebuilt)
+        for node in rebuilt:
+            self.index.set_traits(node.name, _traits(node))
         for ask_id in there:
             self._start(self.leases[ask_id])
+        for lease in self.leases.values():
+            if lease.room:
+                self._follow_room(lease)
 
     def _follow_lease(self, lease: Lease) -> None:
         before = self.leases.get(lease.id)
-        if lease.state is LeaseState.ENDED:
+        over = lease.state is LeaseState.ENDED
+        if over:
             self.leases.pop(lease.id, None)
         else:
             self.leases[lease.id] = lease
-        if before is not None and (before.state, before.vgpus) == (lease.state, lease.vgpus):
+        if before is not None and _seen(before) == _seen(lease):
             return
+        if before is None and not over:
+            self._enter(self.policy_now.leaf(lease.queue, lease.owner))
+        elif before is not None and over:
+            self._leaves[self.policy_now.leaf(lease.queue, lease.owner)] -= 1
         waits, holds = lease.id in self.state.waiting.asks, lease.id in self.state.held
         if holds and (before is None or lease.vgpus != before.vgpus or not lease.holds_vgpus):
             self._stop(lease.id)
@@ -103,15 +171,50 @@ class PoolState:
         if waits and lease.state is not LeaseState.PENDING:
             self.state.withdraw(lease.id)
         if lease.state is LeaseState.PENDING and not waits:
-            ask = _ask(lease)
+            ask = self._ask(lease)
             if before is None:
                 self.state.arrive(ask)
             else:
                 self.state.waiting.add(ask)
         elif lease.holds_vgpus and not holds:
             if before is None:
-                self.state.sightings.see(demand_of(lease.request))
+                self.state.sightings.see(demand_of(lease.request, lease.owner))
             self._start(lease)
+        elif lease.holds_vgpus:
+            self._follow_end(lease)
+        if lease.state is LeaseState.PENDING:
+            self._follow_room(lease)
+
+    def _follow_room(self, lease: Lease) -> None:
+        """GPUs that are no longer there are not waited for: the next cycle looks for others."""
+        self.state.nominated.pop(lease.id, None)
+        columns: dict[int, list[int]] = {}
+        for place in lease.room:
+            row = self.index.rows.get(place.node)
+            uuids = [slot.uuid for slot in self.index.slots[row]] if row is not None else []
+            if row is None or place.gpu_uuid not in uuids:
+                self.state.nominated[lease.id] = ()
+                return
+            columns.setdefault(row, []).append(uuids.index(place.gpu_uuid))
+        if lease.room:
+            self.state.nominated[lease.id] = tuple(Spot(row, tuple(sorted(here))) for row, here in columns.items())
+
+    def _follow_end(self, lease: Lease) -> None:
+        self.state.ending.discard(lease.id)
+        self.state.leaving.pop(lease.id, None)
+        if lease.state is LeaseState.ENDING:
+            self.state.ending.add(lease.id)
+        if lease.eviction is not None:
+            self.state.leaving[lease.id] = lease.eviction.beneficiary
+
+    def _enter(self, leaf: str) -> None:
+        self._leaves[leaf] += 1
+        if leaf not in self.state.tree.queues:
+            averages = self.state.accounts.averages(self._now)
+            self.state.share_by(self.policy_now.tree([*self._leaves, *averages]), self._now, averages)
+
+    def _ask(self, lease: Lease) -> Ask:
+        return _ask(lease, self.policy_now.leaf(lease.queue, lease.owner), self.policy_now)
 
     def _start(self, lease: Lease) -> None:
         spots = []
@@ -123,14 +226,33 @@ class PoolState:
             here = [columns[vgpu.gpu_uuid] for vgpu in lease.vgpus if vgpu.node == name and vgpu.gpu_uuid in columns]
             if here:
                 spots.append(Spot(row, tuple(sorted(here))))
-        self.state.start(_ask(lease), spots, self._now)
+        since = lease.granted_at.timestamp() if lease.granted_at else self._now
+        self.state.start(self._ask(lease), spots, self._now, since=since)
+        self._follow_end(lease)
 
     def _stop(self, ask_id: str) -> None:
         self.state.stop(ask_id, self._now)
 
 
-def _ask(lease: Lease) -> Ask:
-    return Ask(lease.id, demand_of(lease.request), lease.created_at.timestamp())
+def _seen(lease: Lease) -> tuple[object, ...]:
+    """What the scheduler sees of a lease that may change."""
+    return lease.state, lease.vgpus, lease.eviction, lease.room
+
+
+def _ask(lease: Lease, leaf: str, policy_now: PolicyNow) -> Ask:
+    request = lease.request
+    urgency = policy_now.classes.get(request.priority) or policy_now.classes[NORMAL]
+    ask = Ask(
+        lease.id,
+        demand_of(request, lease.owner),
+        lease.created_at.timestamp(),
+        leaf,
+        urgency.value,
+        urgency.preemptible if request.preemptible is None else request.preemptible,
+        urgency.preempts,
+    )
+    # One that may begin with fewer has what it was granted.
+    return ask.of_size(len(lease.vgpus)) if lease.vgpus else ask
 
 
 def _slots(node: Node) -> list[GpuSlot]:
@@ -138,3 +260,7 @@ def _slots(node: Node) -> list[GpuSlot]:
     if node.gpus_out:
         gpus = [gpu for gpu in gpus if not node.is_out(gpu.uuid)]
     return [GpuSlot(gpu.uuid, gpu.memory_bytes, gpu.name) for gpu in gpus]
+
+
+def _traits(node: Node) -> NodeTraits:
+    return NodeTraits(node.labels, node.taints, node.boot_id)

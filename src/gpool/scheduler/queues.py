@@ -5,11 +5,9 @@ from dataclasses import dataclass
 from math import inf
 
 from gpool.errors import InvalidInput
+from gpool.model.queue import ROOT
 
 __all__ = ["ROOT", "Queue", "QueueTree"]
-
-ROOT = "pool"
-"""The queue above all others. A pool without queues of its own has this one only."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,13 +22,18 @@ class Queue:
     """It never gets more."""
     weight: float = 1.0
     """Its part of what nobody is guaranteed or uses, relative to its siblings; at 0 it never borrows."""
+    derived: bool = False
+    """Made for what is asked for in the queue above it, by a user or by all; it is owed what that one is."""
 
 
 class QueueTree:
     """Queues by name, with what follows from their places."""
 
-    def __init__(self, queues: Iterable[Queue] = ()) -> None:
-        """Raises `InvalidInput` for a tree that is none, or promises more than it has."""
+    def __init__(self, queues: Iterable[Queue] = (), *, may_overpromise: bool = False) -> None:
+        """Raises `InvalidInput` for a tree that is none, or promises more than it has.
+
+        `may_overpromise`: whether the queues below one may be guaranteed more together than that one.
+        """
         self.queues: dict[str, Queue] = {ROOT: Queue(ROOT, parent="")}
         for queue in queues:
             if queue.name in self.queues:
@@ -50,7 +53,7 @@ class QueueTree:
         """From the queue itself up to the root."""
         for name, below in self.children.items():
             promised, has = sum(self.queues[child].guarantee for child in below), self.queues[name].guarantee
-            if name != ROOT and promised > has:
+            if name != ROOT and promised > has + 1e-9 and not may_overpromise:
                 raise InvalidInput(
                     f"the queues below {name} are guaranteed {promised:g} GPUs, but {name} has only {has:g}"
                 )

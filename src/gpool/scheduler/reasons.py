@@ -1,16 +1,19 @@
 """Why a request waits, or can never be granted: sentences for its holder."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterator, Sequence
 
 from gpool.model.lease import LeaseRequest
 from gpool.model.node import Node, NodeState
 from gpool.model.sizes import format_bytes
 from gpool.scheduler.actions.place import Blocked
+from gpool.scheduler.arrays import Bools
 from gpool.scheduler.asks import Ask
 from gpool.scheduler.index import Spot
 from gpool.scheduler.pool_state import PoolState
+from gpool.scheduler.rules.eligible import is_eligible, node_constraints
+from gpool.scheduler.tree import declared
 
-__all__ = ["count_of", "describe_blocked", "describe_wait", "describe_wish", "largest_memory_bytes"]
+__all__ = ["count_of", "describe_blocked", "describe_eviction", "describe_wait", "describe_wish"]
 
 _NAMED_LEASES = 3
 
@@ -23,19 +26,35 @@ def count_of(number: int, noun: str) -> str:
 
 
 def describe_wish(request: LeaseRequest) -> str:
-    """`2 vGPUs of 8 GiB and 50% compute`, `1 whole GPU on node-a`."""
+    """`2 vGPUs of 8 GiB and 50% compute`, `1 whole GPU on node-a`, `4 whole GPUs of A100, all on one node, zone=b`."""
+    number = f"{request.min_vgpus} to " if request.enough_vgpus < request.vgpus else ""
     if request.memory_bytes is None:
         wish = count_of(request.vgpus, "whole GPU")
+    elif request.exclusive:
+        wish = f"{count_of(request.vgpus, 'whole GPU')} of at least {format_bytes(request.memory_bytes)}"
     else:
         wish = f"{count_of(request.vgpus, 'vGPU')} of {format_bytes(request.memory_bytes)}"
     if request.compute_permille < 1000:
         wish += f" and {request.compute_permille / 10:g}% compute"
-    return wish if request.node is None else f"{wish} on {request.node}"
+    if request.min_compute_permille is not None:
+        wish += f" and at least {request.min_compute_permille / 10:g}% compute"
+    if request.node is not None:
+        wish += f" on {request.node}"
+    return ", ".join([number + wish, *_conditions(request)])
 
 
-def largest_memory_bytes(nodes: Iterable[Node]) -> int:
-    """Memory of the largest GPU of these nodes; 0 when they have none."""
-    return max((gpu.memory_bytes for node in nodes for gpu in node.gpus), default=0)
+def _conditions(request: LeaseRequest) -> Iterator[str]:
+    placement = request.placement
+    if placement.gpu_models:
+        yield f"of the model {' or '.join(placement.gpu_models)}"
+    if placement.scope in ("node", "spread") and request.vgpus > 1:
+        yield "all on one node" if placement.scope == "node" else "each on a node of its own"
+    if placement.reach in ("local", "remote"):
+        yield f"{placement.reach} only"
+    if placement.nodes:
+        yield f"where {' and '.join(map(str, placement.nodes))}"
+    if placement.affinity:
+        yield " and ".join(map(str, placement.affinity))
 
 
 def describe_wait(pool: PoolState, ask: Ask, claims: Sequence[Spot], earlier: Sequence[Ask]) -> str:
@@ -45,13 +64,15 @@ def describe_wait(pool: PoolState, ask: Ask, claims: Sequence[Spot], earlier: Se
     where = "the pool" if request.node is None else request.node
     rows = index.rows_for(ask.demand)
     if not index.gpus[rows].any():
-        return f"{wish}; {_nothing_there(pool, request)}"
-    free = int(index.fitting(ask.demand)[rows].sum())
-    possible = int(index.fitting_empty(ask.demand)[rows].sum())
-    if possible < request.vgpus:
+        return f"{wish}; {_nothing_there(pool, ask, request)}"
+    usable = index.usable(ask.demand)
+    free = _count(index.fitting(ask.demand) & usable, ask.demand.scope)
+    possible = _count(index.fitting_empty(ask.demand) & usable, ask.demand.scope)
+    kind = {"node": " on one node", "spread": " on a node of its own"}.get(ask.demand.scope, "")
+    if possible < ask.demand.least:
         missing = [node for node in _by_name(pool) if not node.takes_leases and node.gpus]
-        ready = f"{where} has {count_of(possible, 'such GPU')} on nodes that are ready"
-        away = [f"{node.name} ({_standing(node)})" for node in missing]
+        ready = f"{where} has {count_of(possible, 'such GPU')}{kind} on nodes that are ready"
+        away = [f"{node.name} ({_standing(node)})" for node in missing if is_eligible(node, request)]
         return f"{wish}; {ready}" + (f"; waiting for {_list(away)}" if away else "")
     what = "free GPU" if request.whole_gpus else "GPU with that much free"
     holders = sorted(
@@ -59,34 +80,80 @@ def describe_wait(pool: PoolState, ask: Ask, claims: Sequence[Spot], earlier: Se
     )
     blocking = [other.id for other in earlier] if index.claims[rows].any() else []
     awaited = _list(holders or blocking)
-    return f"{wish}; {where} has {count_of(free, what)}" + (f"; waiting for {awaited}" if awaited else "")
+    return f"{wish}; {where} has {count_of(free, what)}{kind}" + (f"; waiting for {awaited}" if awaited else "")
 
 
 def describe_blocked(pool: PoolState, blocked: Blocked) -> str:
     """Why an ask waits."""
     if blocked.over_limit is None:
         return blocked.why
-    queue, used = pool.state.tree.queues[blocked.over_limit], pool.state.accounts.used(blocked.over_limit)
+    queue = pool.state.tree.queues[blocked.over_limit]
     most = queue.limit if queue.weight else queue.guarantee
     wish = describe_wish(pool.leases[blocked.ask.id].request)
-    return f"wants {wish}; queue {queue.name} uses {used:g} of the {most:g} GPUs that it may use"
+    name = queue.name
+    if queue.derived and not name.endswith("/*"):
+        above, _, user = name.partition("/")
+        name = f"{above} for {user}"
+    return f"wants {wish}; queue {name} uses {blocked.used_gpus:g} of the {most:g} GPUs that it may use"
 
 
-def _nothing_there(pool: PoolState, request: LeaseRequest) -> str:
+def describe_eviction(beneficiary: Ask, victim: Ask) -> str:
+    """Why a lease has to go, for its holder."""
+    if beneficiary.queue == victim.queue:
+        return f"lease {beneficiary.id} is more urgent and needs its GPU"
+    return f"queue {declared(beneficiary.queue)} takes back for lease {beneficiary.id} what it is guaranteed"
+
+
+def _count(gpus: Bools, scope: str) -> int:
+    """How many vGPUs can be on these GPUs (rows × columns)."""
+    per_node = gpus.sum(axis=1)
+    if scope == "node":
+        return int(per_node.max(initial=0))
+    return int((per_node > 0).sum() if scope == "spread" else per_node.sum())
+
+
+def _nothing_there(pool: PoolState, ask: Ask, request: LeaseRequest) -> str:
     if request.node is not None:
         node = pool.nodes.get(request.node)
         if node is None:
             return f"there is no node {request.node}"
         if not node.takes_leases:
             return f"{request.node} is {_standing(node)}"
-        return f"{request.node} has no GPU" + (" that was not taken out" if node.gpus_out else "")
+        if not _in_use(node):
+            return f"{request.node} has no GPU" + (" that was not taken out" if node.gpus_out else "")
     if not pool.nodes:
         return "the pool has no node yet; start one with `gpool agent --join URL --token TOKEN`"
     away = [f"{node.name} ({_standing(node)})" for node in _by_name(pool) if not node.takes_leases]
-    if away:
+    ready = [node for node in _by_name(pool) if node.takes_leases and _in_use(node)]
+    if not ready and away:
         return "no node is ready: " + _list(away)
-    out = any(node.gpus_out for node in pool.nodes.values())
-    return "no node of the pool has a GPU" + (" that was not taken out" if out else "")
+    if not ready:
+        out = any(node.gpus_out for node in pool.nodes.values())
+        return "no node of the pool has a GPU" + (" that was not taken out" if out else "")
+    return _constrained(pool, ask, request, ready)
+
+
+def _constrained(pool: PoolState, ask: Ask, request: LeaseRequest, ready: Sequence[Node]) -> str:
+    """Why none of the nodes that are ready will do."""
+    left = [node for node in ready if request.node in (None, node.name)]
+    for constraint in node_constraints(request):
+        allowed = [node for node in left if constraint.allows(node)]
+        if not allowed:
+            away = [node for node in _by_name(pool) if not node.takes_leases and is_eligible(node, request)]
+            waits = f"; waiting for {_list([f'{node.name} ({_standing(node)})' for node in away])}" if away else ""
+            return constraint.nobody(left) + waits
+        left = allowed
+    where = ask.demand.where
+    for near in where.affinity if where is not None else ():
+        if near.relation == "same-node" and pool.index.company.nobody_called(near.labels):
+            called = ",".join(f"{key}={value}" for key, value in sorted(near.labels))
+            return f"no lease that is called {called} has a GPU yet"
+    return "on every node that would do is, or is not, who it wants to be away from or beside"
+
+
+def _in_use(node: Node) -> bool:
+    """Whether it has a GPU that was not taken out."""
+    return any(not node.is_out(gpu.uuid) for gpu in node.gpus)
 
 
 def _standing(node: Node) -> str:

@@ -1,7 +1,7 @@
 """The typical workload: which demands the pool sees, and how often. Placement keeps room for what is likely to come."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from gpool.scheduler.demand import WHOLE, Demand
 
@@ -64,7 +64,7 @@ class Sightings:
 
     def see(self, demand: Demand) -> None:
         """Count one request."""
-        demand = replace(demand, node=None)
+        demand = demand.anywhere()
         self._counts[demand] = self._counts.get(demand, 0.0) + self._next
         self._next *= 2 ** (1 / _HALF_LIFE_REQUESTS)
         self._seen += 1

@@ -1,30 +1,24 @@
-"""Opening the database: SQLite with writes that cannot collide.
+"""The database as the rest of the store sees it: one face, two engines.
 
-WAL and a busy timeout do not prevent "database is locked": a deferred transaction that reads and then writes fails at
-once when somebody else wrote in between. So reads run in autocommit, and every write begins with BEGIN IMMEDIATE, on
-an engine of its own whose single connection also makes the writers of this process queue up.
+`Database.open(url)` gives an `SqliteDatabase` or a `PostgresqlDatabase`. What they have in common is a promise: a write
+is one transaction in which nobody else can take over the leadership between the check and the commit, and a write
+whose end is not known says so (`OutcomeUnknown`) instead of pretending to have failed.
 """
 
-import os
+from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
 
-from alembic import command
-from alembic.config import Config
 from alembic.util import CommandError
-from sqlalchemy import Connection, event, make_url
-from sqlalchemy.engine.interfaces import DBAPIConnection
-from sqlalchemy.exc import ArgumentError, DatabaseError, OperationalError
-from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
-from sqlalchemy.pool import ConnectionPoolEntry
+from sqlalchemy import URL, make_url
+from sqlalchemy.exc import ArgumentError
+from sqlalchemy.ext.asyncio import AsyncConnection
 
-from gpool.errors import CannotStart, Unavailable
-from gpool.store.migrations import __path__ as migrations_path
+from gpool.errors import CannotStart
+from gpool.store.schema import HEAD, migrate
 
-__all__ = ["Database", "database_file", "sqlite_url"]
-
-_BUSY_TIMEOUT_MS = 5000
+__all__ = ["Database", "database_file", "database_url", "sqlite_url"]
 
 
 def sqlite_url(path: Path) -> str:
@@ -32,112 +26,112 @@ def sqlite_url(path: Path) -> str:
     return f"sqlite:///{path}"
 
 
-def database_file(url: str) -> Path:
-    """The file of an SQLite URL. Raises `CannotStart` for other databases, and for SQLite in memory."""
+def database_url(given: str | None, folder: Path) -> str:
+    """What `--database` names, or `gpool.db` in the state folder. Raises `CannotStart` for what is no database."""
+    if given is None:
+        return sqlite_url(folder / "gpool.db")
+    file = database_file(given)
+    return given if file is None else sqlite_url(file.absolute())
+
+
+def _parsed(url: str) -> URL:
     try:
         parsed = make_url(url)
     except ArgumentError as error:
-        raise CannotStart(f"'{url}' is not the URL of a database; write sqlite:////path/to/gpool.db") from error
+        sentence = "is not the URL of a database; write sqlite:////path/to/gpool.db or postgresql://USER@HOST/DATABASE"
+        raise CannotStart(f"'{url}' {sentence}") from error
+    if parsed.get_backend_name() not in ("sqlite", "postgresql"):
+        raise CannotStart(
+            f"a pool is kept in SQLite or in PostgreSQL, not in {parsed.get_backend_name()}; "
+            "write sqlite:////path/to/gpool.db or postgresql://USER@HOST/DATABASE"
+        )
+    return parsed
+
+
+def database_file(url: str) -> Path | None:
+    """The file of an SQLite URL, None for PostgreSQL.
+
+    Raises `CannotStart` for other databases, and for SQLite in memory.
+    """
+    parsed = _parsed(url)
     if parsed.get_backend_name() != "sqlite":
-        name = parsed.get_backend_name()
-        raise CannotStart(f"this version keeps its state in SQLite, not in {name}; write sqlite:////path/to/gpool.db")
+        return None
     if parsed.database in (None, "", ":memory:"):
         raise CannotStart("a pool needs a database in a file; write sqlite:////path/to/gpool.db")
     return Path(str(parsed.database))
 
 
-class Database:
-    """Two engines on one file: `read()` in autocommit, `write()` in BEGIN IMMEDIATE."""
+class Database(ABC):
+    """A pool's database. Its tables are those of the last migration once it is opened."""
 
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        url = f"sqlite+aiosqlite:///{path}"
-        self._reader = create_async_engine(url, isolation_level="AUTOCOMMIT")
-        self._writer = create_async_engine(url, pool_size=1, max_overflow=0)
-        for engine in (self._reader, self._writer):
-            event.listen(engine.sync_engine, "connect", _prepare)
-        event.listen(self._writer.sync_engine, "begin", _begin_immediate)
+    several_controllers: bool
+    """Whether controllers of other machines may share it and wait for their turn to lead."""
+    clock_sql: str
+    """SQL for the database's own clock, in seconds since the epoch."""
+    label: str
+    """What sentences call it; without a password."""
 
-    @classmethod
-    async def open(cls, path: Path) -> "Database":
-        """Open the file, making it if need be, and bring its tables up to date.
+    @staticmethod
+    async def open(where: str | Path, *, revision: str = HEAD) -> "Database":
+        """Open the database of that URL, or the SQLite file of that path, and bring its tables up to date.
 
-        Raises `CannotStart` when the file cannot be used, or is of a newer gpool.
+        SQLite makes the file if need be. `revision`: migrate only up to there (for restoring a backup and for tests).
+        Raises `CannotStart` when the database cannot be used, or is of a newer gpool.
         """
-        database = cls(path)
+        url = sqlite_url(where) if isinstance(where, Path) else where
+        file = database_file(url)
+        database: Database
+        if file is not None:
+            from gpool.store.sqlite import SqliteDatabase
+
+            database = SqliteDatabase(file)
+        else:
+            # Imported here: PostgreSQL's driver is an extra.
+            from gpool.store.postgresql import PostgresqlDatabase
+
+            database = PostgresqlDatabase(_parsed(url))
         try:
-            # Made here, before SQLite does, so that nobody else can ever read the node keys in it.
-            os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
-            async with database.write() as connection:
-                await connection.run_sync(_migrate)
-        except OSError as error:
-            await database.close()
-            raise CannotStart(
-                f"cannot open the database {path} ({error.strerror}); check --state or --database"
-            ) from error
+            await database.prepare(revision)
         except CommandError as error:
             await database.close()
-            raise CannotStart(f"the database {path} was made by a newer gpool ({error}); update gpool") from error
-        except DatabaseError as error:
-            await database.close()
             raise CannotStart(
-                f"cannot use the database {path} ({error.orig}); restore it or name another file"
+                f"the database {database.label} was made by a newer gpool ({error}); update gpool"
             ) from error
         except BaseException:
             await database.close()
             raise
         return database
 
+    @abstractmethod
+    async def prepare(self, revision: str) -> None:
+        """Make it usable and migrate it. Raises `CannotStart`, and alembic's `CommandError` for unknown revisions."""
+
+    @abstractmethod
     async def close(self) -> None:
-        """End all connections and their threads."""
-        await self._reader.dispose()
-        await self._writer.dispose()
+        """End all connections."""
+
+    @abstractmethod
+    def read(self) -> AbstractAsyncContextManager[AsyncConnection]:
+        """A connection on which each statement stands alone. Raises `Unavailable`."""
+
+    @abstractmethod
+    def snapshot(self) -> AbstractAsyncContextManager[AsyncConnection]:
+        """A connection that sees the database as it was at one moment, while others write. Raises `Unavailable`."""
+
+    @abstractmethod
+    def write(self) -> AbstractAsyncContextManager[AsyncConnection]:
+        """One transaction, committed at the end, rolled back on an error.
+
+        Nothing that waits for the network or for another task may happen inside. Raises `Unavailable` when the database
+        cannot be had, then nothing has happened; and `OutcomeUnknown` when it went away during the commit.
+        """
 
     @asynccontextmanager
-    async def read(self) -> AsyncIterator[AsyncConnection]:
-        """A connection on which each statement stands alone."""
-        async with self._reader.connect() as connection:
+    async def migrating(self) -> AsyncIterator[AsyncConnection]:
+        """A write that may take long, and that no other process does at the same time."""
+        async with self.write() as connection:
             yield connection
 
-    @asynccontextmanager
-    async def write(self) -> AsyncIterator[AsyncConnection]:
-        """A transaction that holds the write lock from its beginning; committed at the end, rolled back on an error.
-
-        Nothing that waits for the network or for another task may happen inside. Raises `Unavailable` when another
-        process keeps the database locked.
-        """
-        try:
-            async with self._writer.begin() as connection:
-                yield connection
-        except OperationalError as error:
-            if "locked" in str(error.orig):
-                wait_s = _BUSY_TIMEOUT_MS / 1000
-                sentence = f"the database {self.path} was locked by another process for {wait_s:g} s; try again"
-                raise Unavailable(sentence) from error
-            raise
-
-
-def _prepare(connection: DBAPIConnection, _record: ConnectionPoolEntry) -> None:
-    connection.isolation_level = None  # we emit BEGIN ourselves
-    cursor = connection.cursor()
-    # NORMAL is safe against corruption in WAL mode; a power failure may lose the last commits, which agents and holders
-    # repair by telling everything again.
-    for pragma in (
-        f"busy_timeout={_BUSY_TIMEOUT_MS}",
-        "journal_mode=WAL",
-        "synchronous=NORMAL",
-        "foreign_keys=ON",
-    ):
-        cursor.execute(f"PRAGMA {pragma}")
-    cursor.close()
-
-
-def _begin_immediate(connection: Connection) -> None:
-    connection.exec_driver_sql("BEGIN IMMEDIATE")
-
-
-def _migrate(connection: Connection) -> None:
-    config = Config()
-    config.set_main_option("script_location", str(next(iter(migrations_path))).replace("%", "%%"))
-    config.attributes["connection"] = connection
-    command.upgrade(config, "head")
+    async def _migrate(self, revision: str) -> None:
+        async with self.migrating() as connection:
+            await connection.run_sync(migrate, revision)

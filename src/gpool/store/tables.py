@@ -34,6 +34,7 @@ leader = Table(
     Column("holder", String(255), nullable=False),
     Column("epoch", BigInteger, nullable=False),
     Column("expires_at", Double, nullable=False),
+    Column("url", String(1024), nullable=False, server_default=""),
 )
 
 lease = Table(

@@ -8,6 +8,7 @@ import numpy as np
 
 from gpool.scheduler.arrays import Bools, Floats
 from gpool.scheduler.demand import WHOLE, Demand
+from gpool.scheduler.gpu_models import is_model
 from gpool.scheduler.index import PoolIndex
 
 __all__ = ["SpareScarceModels"]
@@ -37,7 +38,10 @@ class SpareScarceModels:
         if self._insisted is None or self._insisted[0] != index.structure:
             insisted = np.zeros(len(index.models))
             for models, part in self._choosy.items():
-                gpus = np.array([model in models for model in index.models]) * index.gpus_of_model
+                gpus = (
+                    np.array([any(is_model(wanted, model) for wanted in models) for model in index.models])
+                    * index.gpus_of_model
+                )
                 if 0 < gpus.sum() < index.gpus_of_model.sum():
                     insisted += part * gpus / gpus.sum()
             self._insisted = index.structure, insisted

@@ -1,0 +1,64 @@
+"""What a controller answers while another one leads: who that is, and that asking here again may help later."""
+
+from collections.abc import Callable
+
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route, WebSocketRoute
+from starlette.types import ASGIApp
+from starlette.websockets import WebSocket, WebSocketDisconnect
+
+from gpool.channel.messages import CONNECT_PATH, Refused
+from gpool.errors import NotLeading
+from gpool.store.leadership import Leader
+
+__all__ = ["RETRY_AFTER_S", "create_standby"]
+
+RETRY_AFTER_S = 1
+_METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"]
+
+
+def create_standby(who: Callable[[], Leader | None]) -> ASGIApp:
+    """The application of a controller that waits; `who` says who leads.
+
+    `/healthz` is answered as ever: the process lives. Everything else is the problem `not-leading` with `leader`, the
+    URL of the leader's API (null while nobody leads), and `Retry-After`. Nobody's token is looked at.
+    """
+
+    def _sentence() -> tuple[str, str | None]:
+        leader = who()
+        if leader is None or leader.left_s <= 0:
+            return "no controller leads at the moment; ask again in a few seconds", None
+        if not leader.url:
+            return f"another controller leads ({leader.holder.partition('/')[2]}); ask that one", None
+        return f"another controller leads; ask {leader.url}", leader.url
+
+    async def _health(_request: Request) -> Response:
+        return JSONResponse({"status": "ok"})
+
+    async def _elsewhere(_request: Request) -> Response:
+        sentence, url = _sentence()
+        error = NotLeading(sentence)
+        return JSONResponse(
+            error.to_problem() | {"leader": url},
+            error.http_status,
+            headers={"Retry-After": str(RETRY_AFTER_S)},
+            media_type="application/problem+json",
+        )
+
+    async def _agent(websocket: WebSocket) -> None:
+        await websocket.accept()
+        try:
+            await websocket.send_text(Refused(reason=_sentence()[0], retry=True).model_dump_json())
+            await websocket.close()
+        except (WebSocketDisconnect, RuntimeError):
+            return  # it has gone already
+
+    return Starlette(
+        routes=[
+            Route("/healthz", _health, methods=["GET"]),
+            WebSocketRoute(CONNECT_PATH, _agent),
+            Route("/{path:path}", _elsewhere, methods=_METHODS),
+        ]
+    )

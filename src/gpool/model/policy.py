@@ -1,0 +1,35 @@
+"""The policy of a pool: one value that is checked and changed as a whole."""
+
+from typing import Annotated
+
+from pydantic import Field, StrictFloat, StrictInt
+
+from gpool.model.base import Model
+from gpool.model.calendar import Calendar
+from gpool.model.priority import BUILT_IN_CLASSES, PriorityClass
+from gpool.model.queue import QueueSettings
+
+__all__ = ["Policy", "PoolSettings"]
+
+
+class PoolSettings(Model):
+    """How others are made to give way, in seconds."""
+
+    least_run_s: Annotated[StrictFloat | StrictInt, Field(ge=0, le=31_536_000, allow_inf_nan=False)] = 600.0
+    """No lease is ended for another before it has run so long."""
+    grace_s: Annotated[StrictFloat | StrictInt, Field(ge=0, le=86_400, allow_inf_nan=False)] = 60.0
+    """From the warning to the end of a lease that has to give way."""
+
+
+class Policy(Model):
+    """Queues, priority classes, calendars and settings. What is not named is at its default."""
+
+    queues: Annotated[tuple[QueueSettings, ...], Field(max_length=10_000)] = ()
+    priority_classes: Annotated[tuple[PriorityClass, ...], Field(max_length=1000)] = ()
+    """Besides the built-in ones, or in their place."""
+    calendars: Annotated[tuple[Calendar, ...], Field(max_length=1000)] = ()
+    settings: PoolSettings = PoolSettings()
+
+    def classes(self) -> dict[str, PriorityClass]:
+        """All priority classes, the built-in ones among them, by name."""
+        return {found.name: found for found in (*BUILT_IN_CLASSES, *self.priority_classes)}
