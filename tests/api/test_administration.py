@@ -50,7 +50,7 @@ async def test_a_drain_outlives_its_controller_and_ends_what_is_left(tmp_path: P
         assert await stage.state_of(lease) is LeaseState.ACTIVE
         await stage.pass_time(2)
         ended = await stage.pool.lease(lease.id)
-        assert (ended.state, ended.reason) == (LeaseState.ENDING, "node a was drained by root (power)")
+        assert (ended.state, ended.reason) == (LeaseState.ENDING, "had to give way: node a is drained by root (power)")
         await node.obey()
         assert await stage.state_of(lease) is LeaseState.ENDED
         assert stage.pool.leases_on("a") == []
@@ -64,6 +64,49 @@ async def test_a_drain_can_be_forced_and_cancelled(stage: PoolStage) -> None:
     assert await stage.state_of(lease) is LeaseState.ACTIVE
     await care(stage, "POST", "/nodes/a/drain", {"grace_s": 0})
     assert await stage.state_of(lease) is LeaseState.ENDING
+
+
+async def test_holders_are_warned_of_a_drain_as_of_an_eviction(stage: PoolStage) -> None:
+    await ScriptedNode.join(stage.pool, "a", 8)
+    lease = (await stage.pool.ask("ann", make_request())).id
+
+    async def ends_in_s() -> float | None:
+        shown = await care(stage, "GET", f"/leases/{lease}")
+        if shown["eviction"] is None:
+            return None
+        assert shown["eviction"]["beneficiary"] is None
+        assert shown["eviction"]["reason"] == "node a is drained by root (fan)"
+        return (stage.pool.leases[lease].eviction.ends_at - stage.clock()).total_seconds()  # type: ignore[union-attr]
+
+    await care(stage, "POST", "/nodes/a/drain", {"reason": "fan", "grace_s": 40})
+    assert await ends_in_s() == 40
+    await care(stage, "POST", "/nodes/a/drain", {"reason": "fan", "grace_s": 20})
+    await stage.pool.run_cycle()
+    assert await ends_in_s() == 20
+    await care(stage, "DELETE", "/nodes/a/drain")
+    assert await ends_in_s() is None
+    await care(stage, "POST", "/nodes/a/drain", {"reason": "fan", "grace_s": 30})
+    assert await ends_in_s() == 30
+    await care(stage, "POST", "/nodes/a/drain", {"reason": "fan"})
+    assert await ends_in_s() is None
+    told = await care(stage, "GET", f"/events?object=lease/{lease}")
+    assert [event["type"] for event in told] == ["asked", "granted", "warned", "let-off", "warned", "let-off"]
+
+
+async def test_who_is_let_off_for_another_still_has_to_leave_a_drained_node(stage: PoolStage) -> None:
+    await ScriptedNode.join(stage.pool, "a", 8)
+    lease = (await stage.pool.ask("ann", make_request())).id
+    stage.clock.advance(601)
+    await stage.pool.renew(lease)
+    urgent = await stage.pool.ask("ann", make_request(priority="high"))
+    eviction = stage.pool.leases[lease].eviction
+    assert eviction is not None
+    assert eviction.beneficiary == urgent.id
+    await care(stage, "POST", "/nodes/a/drain", {"reason": "fan", "grace_s": 3600})
+    await stage.pool.run_cycle()
+    eviction = stage.pool.leases[lease].eviction
+    assert eviction is not None
+    assert (eviction.beneficiary, (eviction.ends_at - stage.clock()).total_seconds()) == (None, 3600)
 
 
 async def test_a_node_with_leases_is_removed_by_force_only(stage: PoolStage) -> None:

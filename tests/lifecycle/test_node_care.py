@@ -49,14 +49,14 @@ def test_a_drain_ends_what_is_left_at_its_time_and_only_once() -> None:
     node, commands = apply_to_node(node, LOOK, after(599))
     assert commands == ()
     node, commands = apply_to_node(node, LOOK, after(600))
-    assert commands[0] == RevokeLeasesOnNode("a", "node a was drained by root (new fan)")
+    assert commands[0] == RevokeLeasesOnNode("a", "had to give way: node a is drained by root (new fan)")
     assert node_deadline(node, 15, 60) is None
     assert apply_to_node(node, LOOK, after(700)) == (node, ())
 
 
 def test_a_forced_drain_ends_everything_now() -> None:
     node, commands = apply_to_node(make_node("a", 8), DrainBegan("root", "", 0), START)
-    assert RevokeLeasesOnNode("a", "node a was drained by root") in commands
+    assert RevokeLeasesOnNode("a", "had to give way: node a is drained by root") in commands
     assert node.drain is not None
     assert node.drain.ended
 
@@ -67,7 +67,7 @@ def test_a_node_that_drains_may_be_lost_meanwhile() -> None:
     assert node_deadline(node, 15, 60) == after(16)
     node, commands = apply_to_node(node, LOOK, after(20))
     assert node.state is NodeState.LOST
-    assert RevokeLeasesOnNode("a", "node a was drained by root") in commands
+    assert RevokeLeasesOnNode("a", "had to give way: node a is drained by root") in commands
 
 
 @pytest.mark.parametrize("cordoned_before", [False, True])

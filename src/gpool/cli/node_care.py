@@ -131,8 +131,8 @@ def drain(
 ) -> None:
     """Empty a node: nothing new is placed there, and its leases are waited for, or ended after a grace.
 
-    The drain goes on when this command or the controller ends. Leases are not moved to other nodes yet: programs that
-    must not be cut off need the time to finish.
+    With --grace the holders are warned at once. The drain goes on when this command or the controller ends. Leases are
+    not moved to other nodes: programs that must not be cut off need the time to finish.
 
     \b
     gpool node drain node-a --wait

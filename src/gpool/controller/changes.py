@@ -6,11 +6,19 @@ from datetime import datetime
 
 from gpool.controller.acting import Actor, acting
 from gpool.controller.events import Note
-from gpool.lifecycle.commands import Command, EndLeasesOnGpus, EndLeasesOnNode, NoteOfNode, RevokeLeasesOnNode
-from gpool.lifecycle.lease import NodeGone, Revoked, apply_to_lease
+from gpool.lifecycle.commands import (
+    Command,
+    EndLeasesOnGpus,
+    EndLeasesOnNode,
+    HeedDrain,
+    NoteOfNode,
+    RevokeLeasesOnNode,
+)
+from gpool.lifecycle.lease import LetOff, NodeGone, Revoked, Warned, apply_to_lease
 from gpool.lifecycle.node import apply_to_node
+from gpool.lifecycle.node_care import drain_deadline, drain_reason
 from gpool.lifecycle.transitions import Event
-from gpool.model.lease import Lease
+from gpool.model.lease import Eviction, Lease, LeaseState
 from gpool.model.node import Node
 from gpool.model.policy import Policy
 from gpool.scheduler.cycle import schedule_pool
@@ -93,6 +101,26 @@ class Changes:
             self.nodes[node.name] = after
         self._take_on(commands)
 
+    def heed_drains(self, lease_id: str) -> None:
+        """Warn a lease of the drain that ends it first; let it off when there is none any more."""
+        lease = self.lease(lease_id)
+        if lease.state is not LeaseState.ACTIVE:
+            return
+        told, drains = lease.eviction, []
+        for name in lease.nodes:
+            deadline = drain_deadline(self.node(name))
+            if deadline is not None:
+                drains.append((deadline, name))
+        if not drains:
+            if told is not None and told.beneficiary is None:
+                self.apply_to_lease(lease_id, LetOff())
+            return
+        ends_at, name = min(drains)
+        reason = drain_reason(self.node(name))
+        if told is None or told.ends_at > ends_at or (told.beneficiary is None and told.ends_at != ends_at):
+            warning = Eviction(beneficiary=None, reason=reason, warned_at=self.now, ends_at=ends_at)
+            self.apply_to_lease(lease_id, Warned(warning))
+
     def remove_node(self, node: Node, reason: str, forget_token: str | None) -> None:
         """Forget the node, whatever else happened to it."""
         self.nodes.pop(node.name, None)
@@ -132,6 +160,9 @@ class Changes:
                         vgpus = self.lease(lease_id).vgpus
                         if any(vgpu.node == node and vgpu.gpu_uuid in gpu_uuids for vgpu in vgpus):
                             self.apply_to_lease(lease_id, Revoked(reason))
+                case HeedDrain(node):
+                    for lease_id in self._leases_on(node):
+                        self.heed_drains(lease_id)
                 case NoteOfNode(node, word, sentence):
                     self.note("node", node, word, sentence)
                 case _:

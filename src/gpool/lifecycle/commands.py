@@ -6,6 +6,7 @@ __all__ = [
     "Command",
     "EndLeasesOnGpus",
     "EndLeasesOnNode",
+    "HeedDrain",
     "NoteOfNode",
     "Reschedule",
     "RevokeLeasesOnNode",
@@ -53,6 +54,13 @@ class RevokeLeasesOnNode(Command):
 
     node: str
     reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class HeedDrain(Command):
+    """A drain of the node began, was changed or is over: warn its leases of their end, or let them off."""
+
+    node: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,8 +1,9 @@
 """What administrators do to a node, and the pool to sick GPUs: beside the life of the node, and whatever its state.
 
-A cordon keeps new leases away. A drain is a cordon that also waits for the leases to end, and ends what is left at a
-time that was said before. A GPU that is out is kept from new leases; what computes there goes on, unless it was asked
-to end or the fault is one that makes results worthless (`FaultKind.ends_leases`).
+A cordon keeps new leases away. A drain is a cordon that also waits for the leases to end. With a grace, their holders
+are warned as of an eviction, and what is left at its end is ended. A GPU that is out is kept from new leases; what
+computes there goes on, unless it was asked to end or the fault is one that makes results worthless
+(`FaultKind.ends_leases`).
 
 The agent reports the faults that *stand*, again and again, so a GPU that an administrator put back would be taken out
 at once. Therefore putting it back settles all faults up to then: only a newer one counts. A GPU that the pool took out
@@ -14,7 +15,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from gpool.lifecycle.commands import Command, EndLeasesOnGpus, NoteOfNode, Reschedule, RevokeLeasesOnNode
+from gpool.lifecycle.commands import Command, EndLeasesOnGpus, HeedDrain, NoteOfNode, Reschedule, RevokeLeasesOnNode
 from gpool.lifecycle.transitions import Event, Outcome
 from gpool.model.gpu import GpuFault, GpuOut
 from gpool.model.node import Cordon, Drain, Node, Taint
@@ -30,6 +31,7 @@ __all__ = [
     "TaintsSet",
     "Uncordoned",
     "drain_deadline",
+    "drain_reason",
     "end_drain_when_due",
     "labels_of",
     "see_faults",
@@ -114,16 +116,21 @@ def drain_deadline(node: Node) -> datetime | None:
     return None if drain is None or drain.ended else drain.end_at
 
 
+def drain_reason(node: Node) -> str:
+    """Why the leases of a node that is drained have to give way, a sentence."""
+    if node.drain is None:
+        return f"node {node.name} is drained"
+    return f"node {node.name} is drained by {node.drain.by}" + (f" ({node.drain.reason})" if node.drain.reason else "")
+
+
 def end_drain_when_due(node: Node, now: datetime) -> Outcome[Node]:
     """End what is left on the node when its drain's time is over."""
     deadline = drain_deadline(node)
     if node.drain is None or deadline is None or now < deadline:
         return node, ()
-    why = f" ({node.drain.reason})" if node.drain.reason else ""
-    reason = f"node {node.name} was drained by {node.drain.by}{why}"
     ended = _with(node, drain=node.drain.model_copy(update={"ended": True}))
     note = NoteOfNode(node.name, "drain-over", "the time of its drain is over; leases that were left were ended")
-    return ended, (RevokeLeasesOnNode(node.name, reason), note)
+    return ended, (RevokeLeasesOnNode(node.name, f"had to give way: {drain_reason(node)}"), note)
 
 
 def see_faults(node: Node, faults: tuple[GpuFault, ...] | None, now: datetime) -> Outcome[Node]:
@@ -169,7 +176,7 @@ def _uncordon(node: Node, event: Uncordoned, _now: datetime) -> Outcome[Node]:
     if node.cordon is None and node.drain is None:
         return node, ()
     note = NoteOfNode(node.name, "uncordoned", f"takes leases again, said {event.by}")
-    return _with(node, cordon=None, drain=None), (note, Reschedule())
+    return _with(node, cordon=None, drain=None), (note, HeedDrain(node.name), Reschedule())
 
 
 def _drain(node: Node, event: DrainBegan, now: datetime) -> Outcome[Node]:
@@ -181,7 +188,7 @@ def _drain(node: Node, event: DrainBegan, now: datetime) -> Outcome[Node]:
     rest = "" if end_at is None else f"; leases that are left are ended in {event.grace_s:g} s"
     note = NoteOfNode(node.name, "drain", f"drained by {event.by}{_because(event.reason)}{rest}")
     draining, commands = end_drain_when_due(_with(node, cordon=cordon, drain=drain), now)
-    return draining, (note, *commands, Reschedule())
+    return draining, (note, *commands, HeedDrain(node.name), Reschedule())
 
 
 def _cancel_drain(node: Node, event: DrainCancelled, _now: datetime) -> Outcome[Node]:
@@ -190,7 +197,7 @@ def _cancel_drain(node: Node, event: DrainCancelled, _now: datetime) -> Outcome[
     # The drain's own cordon was made in the same moment.
     cordon = node.cordon if node.cordon is not None and node.cordon.at < node.drain.at else None
     note = NoteOfNode(node.name, "drain-cancelled", f"the drain was cancelled by {event.by}")
-    return _with(node, drain=None, cordon=cordon), (note, Reschedule())
+    return _with(node, drain=None, cordon=cordon), (note, HeedDrain(node.name), Reschedule())
 
 
 def _take_out(node: Node, event: GpuTakenOut, now: datetime) -> Outcome[Node]:

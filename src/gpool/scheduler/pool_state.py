@@ -12,7 +12,7 @@ from gpool.model.priority import NORMAL
 from gpool.scheduler.asks import Ask
 from gpool.scheduler.demand import demand_of
 from gpool.scheduler.index import GpuSlot, PoolIndex, Spot
-from gpool.scheduler.state import SchedulerState
+from gpool.scheduler.state import FOR_NOBODY, SchedulerState
 from gpool.scheduler.traits import NodeTraits
 from gpool.scheduler.tree import PolicyNow
 
@@ -204,8 +204,12 @@ class PoolState:
         self.state.leaving.pop(lease.id, None)
         if lease.state is LeaseState.ENDING:
             self.state.ending.add(lease.id)
-        if lease.eviction is not None:
+        if lease.eviction is None:
+            return
+        if lease.eviction.beneficiary is not None:
             self.state.leaving[lease.id] = lease.eviction.beneficiary
+        elif lease.state is LeaseState.ACTIVE:
+            self.state.leaving[lease.id] = FOR_NOBODY
 
     def _enter(self, leaf: str) -> None:
         self._leaves[leaf] += 1
