@@ -143,6 +143,8 @@ def _constrained(pool: PoolState, ask: Ask, request: LeaseRequest, ready: Sequen
             waits = f"; waiting for {_list([f'{node.name} ({_standing(node)})' for node in away])}" if away else ""
             return constraint.nobody(left) + waits
         left = allowed
+    if pool.own.filters and pool.index.eligible_rows(ask.demand).any():
+        return f"the pool's own rules ({', '.join(pool.own.filters)}) allow none of the nodes that would do"
     where = ask.demand.where
     for near in where.affinity if where is not None else ():
         if near.relation == "same-node" and pool.index.company.nobody_called(near.labels):
