@@ -16,6 +16,7 @@ from gpool.api import (
     service,
     tokens,
     watch,
+    what_if,
 )
 from gpool.api.acting import Acting
 from gpool.api.body_limit import BodyLimit
@@ -47,7 +48,7 @@ def create_app(pool: LivePool, channel_times: ChannelTimes) -> FastAPI:
     app.add_middleware(BodyLimit, limit_bytes=MAX_BODY_BYTES)
     app.add_middleware(Acting)
     install_problems(app)
-    for room in (service, nodes, node_care, leases, explanations, queues, tokens, audit, watch, agents):
+    for room in (service, nodes, node_care, leases, explanations, what_if, queues, tokens, audit, watch, agents):
         app.include_router(room.router)
     _describe_problems(app)
     return app

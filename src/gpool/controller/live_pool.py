@@ -11,9 +11,10 @@ from gpool.controller.node_desk import NodeDesk
 from gpool.controller.policy_desk import PolicyDesk
 from gpool.controller.pool_memory import NodeNow
 from gpool.controller.token_desk import TokenDesk
+from gpool.controller.what_if_desk import WhatIfDesk
 
 __all__ = ["LivePool", "NodeNow"]
 
 
-class LivePool(LeaseDesk, PolicyDesk, NodeDesk, CareDesk, TokenDesk, AuditDesk):
+class LivePool(LeaseDesk, PolicyDesk, NodeDesk, CareDesk, TokenDesk, AuditDesk, WhatIfDesk):
     """See the module. Its attributes belong together; they are changed through its methods only."""

@@ -116,6 +116,27 @@ class PoolState:
         )
 
     @contextmanager
+    def supposing(self, lease: Lease) -> Iterator[Ask]:
+        """Inside, this pending lease, which is not known, waits among the others; what is typical does not change."""
+        leaf = self.policy_now.leaf(lease.queue, lease.owner)
+        new = leaf not in self.state.tree.queues
+        self.leases[lease.id] = lease
+        self._enter(leaf)
+        ask = self._ask(lease)
+        self.state.waiting.add(ask)
+        try:
+            yield ask
+        finally:
+            self.state.waiting.remove(lease.id)
+            del self.leases[lease.id]
+            self._leaves[leaf] -= 1
+            if new:
+                del self._leaves[leaf]
+                averages = self.state.accounts.averages(self._now)
+                averages.pop(leaf, None)
+                self.state.share_by(self.policy_now.tree([*self._leaves, *averages]), self._now, averages)
+
+    @contextmanager
     def without_overdue(self, now: datetime) -> Iterator[None]:
         """Inside, requests whose time is over do not wait: they are about to be ended."""
         waiting = self.state.waiting
