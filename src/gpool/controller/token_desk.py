@@ -1,12 +1,14 @@
 """Tokens of the live pool."""
 
+from collections.abc import Sequence
 from datetime import timedelta
 
 import structlog
 
 from gpool.controller.pool_memory import PoolMemory
 from gpool.errors import UnknownToken
-from gpool.model.token import Role, Token
+from gpool.model.token import Action, Role, Token
+from gpool.security.roles import check_scope
 from gpool.security.tokens import TOKEN_BYTES, authenticate, hash_token, token_text
 
 __all__ = ["TokenDesk"]
@@ -22,16 +24,34 @@ class TokenDesk(PoolMemory):
         return authenticate(text, self.tokens, self.now())
 
     async def make_token(
-        self, name: str, role: Role, expires_in_s: float | None = None, queue: str | None = None
+        self,
+        name: str,
+        role: Role,
+        expires_in_s: float | None = None,
+        *,
+        queue: str | None = None,
+        queue_only: bool = False,
+        actions: Sequence[Action] | None = None,
     ) -> tuple[Token, str]:
-        """A new token and its text, which is not kept. `queue`: of requests that name none."""
+        """A new token and its text, which is not kept. `queue`: of requests that name none.
+
+        Raises `InvalidInput` for a scope that its role or the rest of the scope leaves nothing of.
+        """
         text = token_text(self._random_bytes(TOKEN_BYTES))
         now = self.now()
         expires_at = None if expires_in_s is None else now + timedelta(seconds=expires_in_s)
         taken = {token.id for token in self.tokens.values()}
         token = Token(
-            id=self._fresh_id("t", taken), name=name, role=role, created_at=now, expires_at=expires_at, queue=queue
+            id=self._fresh_id("t", taken),
+            name=name,
+            role=role,
+            created_at=now,
+            expires_at=expires_at,
+            queue=queue,
+            queue_only=queue_only,
+            actions=None if actions is None else tuple(sorted(set(actions), key=list(Action).index)),
         )
+        check_scope(token)
         async with self._lock, self._store.write() as writer:
             await writer.add_token(token, hash_token(text))
         self.tokens[hash_token(text)] = token

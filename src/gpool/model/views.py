@@ -2,14 +2,14 @@
 
 from typing import Annotated
 
-from pydantic import Field, StrictFloat, StrictInt
+from pydantic import Field, StrictBool, StrictFloat, StrictInt
 
 from gpool.model.base import Bytes, Model, NodeName, Permille, PolicyName, Text
 from gpool.model.gpu import Gpu
 from gpool.model.lease import LeaseView, Vgpu
 from gpool.model.node import Node
 from gpool.model.session import Session
-from gpool.model.token import Role, Token, TokenName
+from gpool.model.token import Action, Role, Token, TokenName
 
 __all__ = [
     "GpuView",
@@ -116,6 +116,11 @@ class TokenRequest(Model):
     expires_in_s: Annotated[StrictFloat | StrictInt, Field(gt=0, le=315_360_000)] | None = None
     queue: PolicyName | None = None
     """Of requests that name none; it has to be there when they are made."""
+    queue_only: StrictBool = False
+    """Good for that queue, and those below it, alone: requests in it and leases of it, neither nodes nor policy nor
+    tokens."""
+    actions: Annotated[tuple[Action, ...], Field(min_length=1, max_length=len(Action))] | None = None
+    """Of those that its role allows, the ones that the token is good for; null for all."""
 
 
 class TokenCreated(Model):
