@@ -79,6 +79,8 @@ class PoolMemory:
         self.now_on: dict[str, NodeNow] = {}
         self.tokens: dict[str, Token] = {}
         """By hash."""
+        self.authority: str | None = None
+        """Certificate of the pool's own authority, as PEM, when it vouches for this controller."""
         self.policy = Policy()
         """How the pool is shared."""
         self.events: deque[Event] = deque(maxlen=_RECENT_EVENTS)

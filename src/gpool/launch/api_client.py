@@ -14,8 +14,8 @@ from typing import Any
 
 from gpool.errors import ControllerUnreachable, GpoolError, InvalidInput, from_problem
 from gpool.launch.http_exchange import NotHttpError, Target, exchange
-from gpool.launch.tls_failure import tls_sentence
 from gpool.launch.whereabouts import Whereabouts
+from gpool.security.tls_failure import tls_sentence
 
 __all__ = ["SEVERAL_TIMEOUT_S", "WATCH_SILENCE_S", "ApiClient"]
 
@@ -176,7 +176,9 @@ class ApiClient:
                 reason = error.strerror or str(error)
                 sentence = f"the controller at {where} cannot be reached ({reason}); check --api or GPOOL_API"
             case _:
-                sentence = f"what answers at {where} does not speak HTTP as a controller does; check --api or GPOOL_API"
+                hint = "" if self._target.tls else " (is its address an https:// one?)"
+                sentence = f"what answers at {where} does not speak HTTP as a controller does{hint}; "
+                sentence += "check --api or GPOOL_API"
         unreachable = ControllerUnreachable(sentence)
         unreachable.unheard = isinstance(error, ConnectionRefusedError | socket.gaierror)
         return unreachable

@@ -7,10 +7,14 @@ never chunked; nothing more is needed to talk to a controller, also through a re
 
 from __future__ import annotations
 
+import os
 import socket
 import time
 from collections.abc import Mapping
 from typing import NamedTuple
+
+from gpool.paths import state_folder
+from gpool.security.pinned_authority import authority_file
 
 __all__ = [
     "LONGEST_ANSWER",
@@ -37,7 +41,7 @@ class Target(NamedTuple):
     host: str
     port: int
     ca: str = ""
-    """File with the certificates of the authorities to trust; empty: those that the system trusts."""
+    """Authority to trust: a file with its certificate, or `sha256:` and its fingerprint; empty: those of the system."""
 
 
 class Answer(NamedTuple):
@@ -71,18 +75,24 @@ def exchange(
 
 def connected(target: Target, timeout_s: float) -> socket.socket:
     """A connection to `target`, with TLS if it says so. Raises `OSError`, for a certificate that is not to be trusted
-    `ssl.SSLCertVerificationError`."""
+    `ssl.SSLCertVerificationError`; and `InvalidInput` when it has another authority than the one to trust."""
+    ca = authority_file(target.ca, target.host, target.port, _authorities()) if target.tls and target.ca else ""
     plain = socket.create_connection((target.host, target.port), timeout_s)
     if not target.tls:
         return plain
     try:
         import ssl  # 8 ms, only for those who need it
 
-        context = ssl.create_default_context(cafile=target.ca or None)
+        context = ssl.create_default_context(cafile=ca or None)
         return context.wrap_socket(plain, server_hostname=target.host)
     except BaseException:
         plain.close()
         raise
+
+
+def _authorities() -> str:
+    """Folder of the authorities that were fetched by their fingerprints."""
+    return os.path.join(state_folder(), "authorities")
 
 
 def _left(deadline: float) -> float:

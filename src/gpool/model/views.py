@@ -12,6 +12,7 @@ from gpool.model.session import Session
 from gpool.model.token import Action, Role, Token, TokenName
 
 __all__ = [
+    "Authority",
     "GpuView",
     "Health",
     "NodeView",
@@ -36,6 +37,15 @@ class Version(Model):
     """`GET /api/v1/version`."""
 
     version: str
+
+
+class Authority(Model):
+    """`GET /api/v1/authority`: who vouches for the pool's controllers."""
+
+    certificate: str
+    """PEM."""
+    fingerprint: str
+    """`sha256:` and 64 hexadecimal digits; to be compared with what its operator says."""
 
 
 class VgpuView(Vgpu):

@@ -6,9 +6,18 @@ so that each write can say which one it believes to be the last. Times are secon
 
 from sqlalchemy import BigInteger, Column, Double, Index, LargeBinary, MetaData, String, Table, Text
 
-__all__ = ["leader", "lease", "metadata", "node", "token"]
+__all__ = ["authority", "leader", "lease", "metadata", "node", "token"]
 
 metadata = MetaData()
+
+authority = Table(
+    "authority",
+    metadata,
+    Column("name", String(64), primary_key=True),
+    Column("certificate", Text, nullable=False),
+    Column("key", Text, nullable=False),
+)
+"""The pool's own certificate authority, with its private key: one row at most."""
 
 leader = Table(
     "leader",
