@@ -83,7 +83,7 @@ def test_sessions_that_no_warm_worker_fits_start_one_of_their_own(logged: Node) 
 
 def test_a_warm_worker_counts_for_nobody(node: Node) -> None:
     agent = listen(node)
-    ready(agent, node)
+    ready_everywhere(agent, node)
     assert agent.status() == []
     assert not list(node.state.glob("ledger-*"))
 

@@ -15,6 +15,9 @@ __all__ = ["router"]
 
 router = APIRouter(prefix="/api/v1", tags=["explanations"])
 
+# The pattern is told only: what does not match it is answered with a sentence of ours.
+_OBJECT = Query(max_length=160, json_schema_extra={"pattern": r"^[^/]+/[\s\S]+$"})
+
 
 @router.get("/leases/{lease_id}/explain", operation_id="explainLease", responses=PROBLEMS(404))
 async def explain_lease(lease_id: str, pool: Pool, _user: User) -> Explanation:
@@ -26,7 +29,7 @@ async def explain_lease(lease_id: str, pool: Pool, _user: User) -> Explanation:
 async def list_events(
     pool: Pool,
     _user: User,
-    object: Annotated[str | None, Query(max_length=160)] = None,  # noqa: A002 - the name in the URL
+    object: Annotated[str | None, _OBJECT] = None,  # noqa: A002 - the name in the URL
     after: Annotated[int, Query(ge=0, lt=1 << 62)] = 0,
     limit: Annotated[int, Query(ge=1, le=1000)] = 100,
 ) -> list[Event]:
