@@ -7,6 +7,7 @@ from fastapi.openapi.utils import get_openapi
 
 from gpool.api import agents, explanations, leases, nodes, queues, service, tokens, watch
 from gpool.api.body_limit import BodyLimit
+from gpool.api.idempotency import Idempotency, describe_keys
 from gpool.api.problems import install_problems
 from gpool.channel.conversation import ChannelTimes
 from gpool.controller.live_pool import LivePool
@@ -33,6 +34,7 @@ def create_app(pool: LivePool, channel_times: ChannelTimes) -> FastAPI:
     app.state.channel_times = channel_times
     app.state.heartbeat_s = watch.HEARTBEAT_S
     app.add_middleware(BodyLimit, limit_bytes=MAX_BODY_BYTES)
+    app.add_middleware(Idempotency, limit_bytes=MAX_BODY_BYTES)
     install_problems(app)
     for room in (service, nodes, leases, explanations, queues, tokens, watch, agents):
         app.include_router(room.router)
@@ -48,6 +50,7 @@ def _describe_problems(app: FastAPI) -> None:
             document = get_openapi(title=app.title, version=app.version, description=app.description, routes=app.routes)
             document["components"]["schemas"][Problem.__name__] = Problem.model_json_schema()
             _name_bounds(document)
+            describe_keys(document)
             app.openapi_schema = document
         return app.openapi_schema
 

@@ -5,9 +5,11 @@ from datetime import timedelta
 
 import structlog
 
+from gpool.controller.keyed import keyed_now
 from gpool.controller.pool_memory import PoolMemory
 from gpool.errors import UnknownToken
 from gpool.model.token import Action, Role, Token
+from gpool.model.views import TokenCreated
 from gpool.security.roles import check_scope
 from gpool.security.tokens import TOKEN_BYTES, authenticate, hash_token, token_text
 
@@ -54,6 +56,10 @@ class TokenDesk(PoolMemory):
         check_scope(token)
         async with self._lock, self._store.write() as writer:
             await writer.add_token(token, hash_token(text))
+            for asked in keyed_now():
+                asked.answered(201, TokenCreated(token=token, secret=text))
+                await writer.keep_answer(asked.to_keep(), now)
+                asked.stored = True
         self.tokens[hash_token(text)] = token
         log.info("token made", token=token.id, name=name, role=str(role))
         return token, text
@@ -70,6 +76,10 @@ class TokenDesk(PoolMemory):
                 token = token.model_copy(update={"revoked_at": self.now()})
                 async with self._store.write() as writer:
                     await writer.replace_token(token)
+                    for asked in keyed_now():
+                        asked.answered(200, token)
+                        await writer.keep_answer(asked.to_keep(), self.now())
+                        asked.stored = True
                 self.tokens[token_hash] = token
                 log.info("token revoked", token=token.id, name=token.name)
         return token

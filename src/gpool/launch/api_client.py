@@ -87,7 +87,7 @@ class ApiClient:
     def post(self, path: str, body: Any = None) -> Any:
         """POST a JSON body to `path` under `/api/v1`; returns the decoded answer.
 
-        It carries an Idempotency-Key: should it be sent again, it is carried out once.
+        As every write but a renewal it carries an Idempotency-Key: should it be sent again, it is carried out once.
         """
         return self._ask("POST", path, body, self._timeout_s)
 
@@ -130,11 +130,9 @@ class ApiClient:
 
     def _ask(self, method: str, path: str, body: Any, timeout_s: float) -> Any:
         headers = self._headers("application/json")
-        if method == "POST":
+        if method != "GET" and not path.endswith("/renew"):
             headers["Idempotency-Key"] = os.urandom(16).hex()
-        # A request for a lease that was made twice is held once: the other one is not renewed, and ends by itself.
-        again = method != "POST" or path.startswith("/leases")
-        return self._whereabouts.ask(lambda: self._ask_once(method, path, headers, body, timeout_s), again=again)
+        return self._whereabouts.ask(lambda: self._ask_once(method, path, headers, body, timeout_s))
 
     def _ask_once(self, method: str, path: str, headers: dict[str, str], body: Any, timeout_s: float) -> Any:
         payload = None
@@ -179,9 +177,7 @@ class ApiClient:
                 hint = "" if self._target.tls else " (is its address an https:// one?)"
                 sentence = f"what answers at {where} does not speak HTTP as a controller does{hint}; "
                 sentence += "check --api or GPOOL_API"
-        unreachable = ControllerUnreachable(sentence)
-        unreachable.unheard = isinstance(error, ConnectionRefusedError | socket.gaierror)
-        return unreachable
+        return ControllerUnreachable(sentence)
 
     def _decode(self, status: int, raw: bytes) -> Any:
         if status == 204 or (200 <= status < 300 and not raw):
