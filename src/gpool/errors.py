@@ -282,7 +282,7 @@ class TooManyRequests(GpoolError):
 
     slug, title, http_status = "too-many-requests", "Too many requests", 429
 
-    def __init__(self, sentence: str, retry_after_s: int = 1) -> None:
+    def __init__(self, sentence: str, retry_after_s: float = 1) -> None:
         super().__init__(sentence)
         self.retry_after_s = retry_after_s
 

@@ -139,6 +139,8 @@ class _Handler(BaseHTTPRequestHandler):
             self.send_response(status)
             self.send_header("Content-Type", "application/json")
             self.send_header("Content-Length", str(len(raw)))
+            if isinstance(answer, dict) and "retry_after_s" in answer:
+                self.send_header("Retry-After", str(answer["retry_after_s"]))
             self.end_headers()
             self.wfile.write(raw)
         except OSError:

@@ -74,6 +74,14 @@ __all__ = ["command"]
     help="How long a lease lives on when its program is not heard of; longer than --leadership.",
 )
 @click.option(
+    "--rate-limit",
+    metavar="N",
+    type=click.FloatRange(0, 1_000_000),
+    default=100.0,
+    show_default=True,
+    help="Requests per second that one token may make, with five times as many at once; 0: any number.",
+)
+@click.option(
     "--log-level", type=click.Choice(["debug", "info", "warning", "error"]), default="info", show_default=True
 )
 @click.option("--no-client-file", is_flag=True, help="Do not write the user's client.toml.")
@@ -88,6 +96,7 @@ def command(
     tls_name: tuple[str, ...],
     leadership: float,
     lease_lifetime: float,
+    rate_limit: float,
     log_level: str,
     no_client_file: bool,
 ) -> None:
@@ -109,6 +118,7 @@ def command(
     from gpool.controller.process import run_controller
     from gpool.controller.settings import ControllerSettings, PoolTimes, TlsSettings
     from gpool.logs import configure_logs
+    from gpool.security.rate_limits import RateLimits
     from gpool.store.database import database_url
 
     host, port = _address(listen)
@@ -135,6 +145,7 @@ def command(
         advertise=_advertised(advertise, host, port, tls=secure),
         leadership_s=leadership,
         tls=tls_settings,
+        limits=RateLimits(token_per_s=rate_limit, token_burst=max(1.0, 5 * rate_limit)),
         times=PoolTimes(renew_every_s=lease_lifetime / 6, lifetime_s=lease_lifetime),
     )
     asyncio.run(run_controller(settings, create_app, create_standby, announce))

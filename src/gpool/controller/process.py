@@ -24,6 +24,7 @@ from gpool.controller.loops import forget_old_leases, keep_queue_use, keep_sched
 from gpool.controller.settings import ControllerSettings
 from gpool.errors import CannotStart, GpoolError, NotLeading, PortInUse, Unavailable
 from gpool.security.private_files import private_folder, write_private
+from gpool.security.rate_limits import RateLimits
 from gpool.store.database import Database, database_file
 from gpool.store.leadership import Claim, DatabaseLock, Term, give_up_leadership, present_leader
 from gpool.store.pool_store import PoolStore
@@ -35,7 +36,7 @@ log = structlog.get_logger("gpool.controller")
 READY_FILE = "controller.json"
 """In the state folder while the controller serves: `{"api": URL, "pid": N}`."""
 
-MakeApp = Callable[[LivePool, ChannelTimes], ASGIApp]
+MakeApp = Callable[[LivePool, ChannelTimes, RateLimits], ASGIApp]
 
 _GOODBYE_S = 5
 _POLL_S = 1.0
@@ -263,7 +264,7 @@ class _Controller:
                         keep_queue_use(pool),
                     )
                 ]
-                self._front.lead(self._make_app(pool, self._settings.channel), term)
+                self._front.lead(self._make_app(pool, self._settings.channel, self._settings.limits), term)
                 log.info("serving", api=self._url, state=str(self._settings.state), epoch=term.leadership.epoch)
                 if self._announce is not None:
                     self._announce(self._url, tokens, self._front.authority)

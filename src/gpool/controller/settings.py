@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Literal
 
 from gpool.channel.conversation import ChannelTimes
+from gpool.security.rate_limits import RateLimits
 from gpool.store.leadership import LEADERSHIP_LASTS_S
 
 __all__ = ["ControllerSettings", "PoolTimes", "TlsSettings", "is_loopback"]
@@ -69,5 +70,6 @@ class ControllerSettings:
     leadership_s: float = LEADERSHIP_LASTS_S
     """So long after its leader has gone a database waits for it."""
     tls: TlsSettings = field(default_factory=TlsSettings)
+    limits: RateLimits = field(default_factory=RateLimits)
     times: PoolTimes = field(default_factory=PoolTimes)
     channel: ChannelTimes = field(default_factory=ChannelTimes)

@@ -45,10 +45,11 @@ class Target(NamedTuple):
 
 
 class Answer(NamedTuple):
-    """Status code and body."""
+    """Status code, body, and after how many seconds to ask again, if that was said."""
 
     status: int
     body: bytes
+    retry_after_s: float | None = None
 
 
 def exchange(
@@ -117,7 +118,9 @@ def _parse(received: bytes) -> Answer:
     status, fields = head_of(head if separator else b"")
     if fields.get("content-length", str(len(body))) != str(len(body)):
         raise NotHttpError("the answer was cut short")
-    return Answer(status, body)
+    retry_after = fields.get("retry-after", "")
+    # It may also be a date, which no controller sends.
+    return Answer(status, body, float(retry_after) if retry_after.isdecimal() else None)
 
 
 def head_of(head: bytes) -> tuple[int, dict[str, str]]:
