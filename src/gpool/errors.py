@@ -24,6 +24,7 @@
     │   ├── LeaseOver              409 lease-over           the lease is ending or has ended
     │   ├── PolicyInUse            409 policy-in-use        a queue or class that leases still name
     │   ├── StaleWrite             409 stale-write          what the writer believed is no longer so
+    │   ├── AnswerLost             409 answer-lost          carried out once; its answer is not known any more
     │   ├── KeyInUse               409 key-in-use           the first request with that key is still under way
     │   └── NodeNameTaken          409 node-name-taken
     ├── TooManyRequests            429 too-many-requests    faster than this token may ask
@@ -51,6 +52,7 @@ if TYPE_CHECKING:
 __all__ = [
     "EXIT_OWN_FAILURE",
     "AlreadyRunning",
+    "AnswerLost",
     "BodyTooLarge",
     "CannotStart",
     "Conflict",
@@ -263,6 +265,12 @@ class KeyInUse(Conflict):
     slug, title = "key-in-use", "Idempotency key in use"
 
 
+class AnswerLost(Conflict):
+    """The request with this Idempotency-Key was carried out, but its answer was not kept."""
+
+    slug, title = "answer-lost", "Answer lost"
+
+
 class NodeNameTaken(Conflict):
     """Another agent is connected under this node name."""
 
@@ -274,7 +282,7 @@ class TooManyRequests(GpoolError):
 
     slug, title, http_status = "too-many-requests", "Too many requests", 429
 
-    def __init__(self, sentence: str, retry_after_s: int = 1) -> None:
+    def __init__(self, sentence: str, retry_after_s: float = 1) -> None:
         super().__init__(sentence)
         self.retry_after_s = retry_after_s
 
@@ -289,9 +297,6 @@ class ControllerUnreachable(Unavailable):
     """Nobody answers at the API's address."""
 
     slug, title = "controller-unreachable", "Controller unreachable"
-
-    unheard = False
-    """Whether it is certain that nobody has heard what was said."""
 
 
 class NotLeading(Unavailable):

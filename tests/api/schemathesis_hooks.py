@@ -4,6 +4,7 @@ A cursor is opaque: only an answer's `next` is one. Streams and answers that are
 JSON Schema takes 3.0 for an integer; the API wants whole numbers written without a point.
 """
 
+import uuid
 from typing import Any
 
 import schemathesis
@@ -18,6 +19,9 @@ def before_call(context: Any, case: Any, kwargs: Any) -> None:
         case.query.pop("wait_s", None)
         if case.operation.path.endswith("/watch") and _is_time(case.query.get("timeout_s", 3600.0)):
             case.query["timeout_s"] = LONGEST_S
+    if "Idempotency-Key" in case.headers:
+        # A key that was drawn twice, for two requests, would be refused, as it should.
+        case.headers["Idempotency-Key"] = uuid.uuid4().hex
     if isinstance(case.body, dict | list):
         case.body = _plain(case.body)
 

@@ -178,6 +178,10 @@ COMMANDS = [
     "token create",
     "token ls",
     "token revoke",
+    "cert init",
+    "cert show",
+    "cert issue",
+    "cert renew",
     "agent",
     "controller",
 ]

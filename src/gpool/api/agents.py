@@ -7,8 +7,9 @@ from gpool.channel.conversation import ChannelTimes, SocketClosed, converse, ref
 from gpool.channel.messages import CONNECT_PATH
 from gpool.controller.live_pool import LivePool
 from gpool.errors import GpoolError, InvalidInput
-from gpool.model.token import Role
-from gpool.security.tokens import bearer, require_role
+from gpool.model.token import Action
+from gpool.security.roles import require_action
+from gpool.security.tokens import bearer
 
 __all__ = ["router"]
 
@@ -57,7 +58,7 @@ async def connect_agent(websocket: WebSocket) -> None:
     await websocket.accept()
     socket = _StarletteSocket(websocket)
     try:
-        require_role(pool.authenticate(bearer(websocket.headers.get("authorization"))), Role.NODE)
+        require_action(pool.authenticate(bearer(websocket.headers.get("authorization"))), Action.CONNECT)
     except GpoolError as error:
         await refuse(socket, str(error), retry=False)
         await socket.close()

@@ -7,10 +7,13 @@ from fastapi.openapi.utils import get_openapi
 
 from gpool.api import agents, explanations, leases, nodes, queues, service, tokens, watch
 from gpool.api.body_limit import BodyLimit
+from gpool.api.idempotency import Idempotency, describe_keys
 from gpool.api.problems import install_problems
+from gpool.api.rate_limit import RateLimit
 from gpool.channel.conversation import ChannelTimes
 from gpool.controller.live_pool import LivePool
 from gpool.model.views import Problem
+from gpool.security.rate_limits import RateLimits
 from gpool.version import VERSION
 
 __all__ = ["MAX_BODY_BYTES", "create_app"]
@@ -18,8 +21,8 @@ __all__ = ["MAX_BODY_BYTES", "create_app"]
 MAX_BODY_BYTES = 1 << 20
 
 
-def create_app(pool: LivePool, channel_times: ChannelTimes) -> FastAPI:
-    """The ASGI application that serves `pool`."""
+def create_app(pool: LivePool, channel_times: ChannelTimes, limits: RateLimits | None = None) -> FastAPI:
+    """The ASGI application that serves `pool`. `limits`: how fast others may ask; None: as fast as they can."""
     app = FastAPI(
         title="gpool",
         version=VERSION,
@@ -33,6 +36,9 @@ def create_app(pool: LivePool, channel_times: ChannelTimes) -> FastAPI:
     app.state.channel_times = channel_times
     app.state.heartbeat_s = watch.HEARTBEAT_S
     app.add_middleware(BodyLimit, limit_bytes=MAX_BODY_BYTES)
+    app.add_middleware(Idempotency, limit_bytes=MAX_BODY_BYTES)
+    if limits is not None and limits.token_per_s > 0:
+        app.add_middleware(RateLimit, limits=limits)
     install_problems(app)
     for room in (service, nodes, leases, explanations, queues, tokens, watch, agents):
         app.include_router(room.router)
@@ -48,6 +54,7 @@ def _describe_problems(app: FastAPI) -> None:
             document = get_openapi(title=app.title, version=app.version, description=app.description, routes=app.routes)
             document["components"]["schemas"][Problem.__name__] = Problem.model_json_schema()
             _name_bounds(document)
+            describe_keys(document)
             app.openapi_schema = document
         return app.openapi_schema
 

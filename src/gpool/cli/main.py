@@ -34,6 +34,7 @@ COMMANDS = {
     "agent": "Run the agent of a node in the foreground.",
     "simulate": "Run the scheduler on recorded workloads.",
     "token": "Make, list and revoke tokens.",
+    "cert": "Show, make and renew certificates.",
     "backup": "Write all that a pool remembers to a file.",
     "restore": "Make a pool from its backup.",
 }

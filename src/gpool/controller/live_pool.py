@@ -4,6 +4,7 @@ Made of parts that each have one idea; they share `PoolMemory`, which holds ever
 lock.
 """
 
+from gpool.controller.answer_desk import AnswerDesk
 from gpool.controller.lease_desk import LeaseDesk
 from gpool.controller.node_desk import NodeDesk
 from gpool.controller.policy_desk import PolicyDesk
@@ -13,5 +14,5 @@ from gpool.controller.token_desk import TokenDesk
 __all__ = ["LivePool", "NodeNow"]
 
 
-class LivePool(LeaseDesk, PolicyDesk, NodeDesk, TokenDesk):
+class LivePool(LeaseDesk, PolicyDesk, NodeDesk, TokenDesk, AnswerDesk):
     """See the module. Its attributes belong together; they are changed through its methods only."""

@@ -1,12 +1,16 @@
 """Tokens of the live pool."""
 
+from collections.abc import Sequence
 from datetime import timedelta
 
 import structlog
 
+from gpool.controller.keyed import keyed_now
 from gpool.controller.pool_memory import PoolMemory
 from gpool.errors import UnknownToken
-from gpool.model.token import Role, Token
+from gpool.model.token import Action, Role, Token
+from gpool.model.views import TokenCreated
+from gpool.security.roles import check_scope
 from gpool.security.tokens import TOKEN_BYTES, authenticate, hash_token, token_text
 
 __all__ = ["TokenDesk"]
@@ -22,18 +26,40 @@ class TokenDesk(PoolMemory):
         return authenticate(text, self.tokens, self.now())
 
     async def make_token(
-        self, name: str, role: Role, expires_in_s: float | None = None, queue: str | None = None
+        self,
+        name: str,
+        role: Role,
+        expires_in_s: float | None = None,
+        *,
+        queue: str | None = None,
+        queue_only: bool = False,
+        actions: Sequence[Action] | None = None,
     ) -> tuple[Token, str]:
-        """A new token and its text, which is not kept. `queue`: of requests that name none."""
+        """A new token and its text, which is not kept. `queue`: of requests that name none.
+
+        Raises `InvalidInput` for a scope that its role or the rest of the scope leaves nothing of.
+        """
         text = token_text(self._random_bytes(TOKEN_BYTES))
         now = self.now()
         expires_at = None if expires_in_s is None else now + timedelta(seconds=expires_in_s)
         taken = {token.id for token in self.tokens.values()}
         token = Token(
-            id=self._fresh_id("t", taken), name=name, role=role, created_at=now, expires_at=expires_at, queue=queue
+            id=self._fresh_id("t", taken),
+            name=name,
+            role=role,
+            created_at=now,
+            expires_at=expires_at,
+            queue=queue,
+            queue_only=queue_only,
+            actions=None if actions is None else tuple(sorted(set(actions), key=list(Action).index)),
         )
+        check_scope(token)
         async with self._lock, self._store.write() as writer:
             await writer.add_token(token, hash_token(text))
+            for asked in keyed_now():
+                asked.answered(201, TokenCreated(token=token, secret=text))
+                await writer.keep_answer(asked.to_keep(), now)
+                asked.stored = True
         self.tokens[hash_token(text)] = token
         log.info("token made", token=token.id, name=name, role=str(role))
         return token, text
@@ -50,6 +76,10 @@ class TokenDesk(PoolMemory):
                 token = token.model_copy(update={"revoked_at": self.now()})
                 async with self._store.write() as writer:
                     await writer.replace_token(token)
+                    for asked in keyed_now():
+                        asked.answered(200, token)
+                        await writer.keep_answer(asked.to_keep(), self.now())
+                        asked.stored = True
                 self.tokens[token_hash] = token
                 log.info("token revoked", token=token.id, name=token.name)
         return token

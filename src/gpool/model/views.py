@@ -2,16 +2,17 @@
 
 from typing import Annotated
 
-from pydantic import Field, StrictFloat, StrictInt
+from pydantic import Field, StrictBool, StrictFloat, StrictInt
 
 from gpool.model.base import Bytes, Model, NodeName, Permille, PolicyName, Text
 from gpool.model.gpu import Gpu
 from gpool.model.lease import LeaseView, Vgpu
 from gpool.model.node import Node
 from gpool.model.session import Session
-from gpool.model.token import Role, Token, TokenName
+from gpool.model.token import Action, Role, Token, TokenName
 
 __all__ = [
+    "Authority",
     "GpuView",
     "Health",
     "NodeView",
@@ -36,6 +37,15 @@ class Version(Model):
     """`GET /api/v1/version`."""
 
     version: str
+
+
+class Authority(Model):
+    """`GET /api/v1/authority`: who vouches for the pool's controllers."""
+
+    certificate: str
+    """PEM."""
+    fingerprint: str
+    """`sha256:` and 64 hexadecimal digits; to be compared with what its operator says."""
 
 
 class VgpuView(Vgpu):
@@ -116,6 +126,11 @@ class TokenRequest(Model):
     expires_in_s: Annotated[StrictFloat | StrictInt, Field(gt=0, le=315_360_000)] | None = None
     queue: PolicyName | None = None
     """Of requests that name none; it has to be there when they are made."""
+    queue_only: StrictBool = False
+    """Good for that queue, and those below it, alone: requests in it and leases of it, neither nodes nor policy nor
+    tokens."""
+    actions: Annotated[tuple[Action, ...], Field(min_length=1, max_length=len(Action))] | None = None
+    """Of those that its role allows, the ones that the token is good for; null for all."""
 
 
 class TokenCreated(Model):

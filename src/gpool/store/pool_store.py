@@ -15,12 +15,14 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gpool.errors import NotLeading, StaleWrite
+from gpool.model.answer import KeptAnswer
 from gpool.model.event import Event
 from gpool.model.lease import Lease, LeaseState
 from gpool.model.node import Node
 from gpool.model.policy import Policy
 from gpool.model.token import Token
 from gpool.store import tables
+from gpool.store.answer_store import AnswerWriter, load_answer
 from gpool.store.database import Database
 from gpool.store.event_store import EventWriter, last_event_id, load_events
 from gpool.store.leadership import Leadership, Term
@@ -64,7 +66,7 @@ class PoolContents:
     """Id of the last event; 0 when there is none."""
 
 
-class Writer(PolicyWriter, EventWriter):
+class Writer(PolicyWriter, EventWriter, AnswerWriter):
     """One transaction, under one leadership."""
 
     def __init__(self, connection: AsyncConnection, leadership: Leadership) -> None:
@@ -239,6 +241,11 @@ class PoolStore:
         """Events of an object, or of all, as `load_events` tells."""
         async with self._database.read() as connection:
             return await load_events(connection, kind=kind, name=name, after=after, limit=limit, newest=newest)
+
+    async def answer(self, answer_id: str, since: datetime) -> KeptAnswer | None:
+        """The answer to a request with an Idempotency-Key that was given at that time or later."""
+        async with self._database.read() as connection:
+            return await load_answer(connection, answer_id, since)
 
     async def ended_lease(self, lease_id: str) -> Lease | None:
         """A lease that has ended and has not been forgotten yet."""
