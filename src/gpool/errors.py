@@ -12,7 +12,8 @@
     │   ├── TokenMissing           401 token-missing
     │   ├── TokenWrong             401 token-wrong
     │   ├── TokenExpired           401 token-expired
-    │   └── TokenRevoked           401 token-revoked
+    │   ├── TokenRevoked           401 token-revoked
+    │   └── LoginRefused           401 login-refused        an ID token that is not to be believed
     ├── NotAllowed                 403 not-allowed          known, but the role or the owner does not fit
     ├── NotFound                   404 not-found
     │   ├── UnknownLease           404 unknown-lease
@@ -65,6 +66,7 @@ __all__ = [
     "KeyReused",
     "LeaseOver",
     "LeaseTimedOut",
+    "LoginRefused",
     "MalformedBody",
     "NodeNameTaken",
     "NotAllowed",
@@ -191,6 +193,12 @@ class TokenRevoked(NotAuthenticated):
     """The token was taken back by an administrator."""
 
     slug, title = "token-revoked", "Token revoked"
+
+
+class LoginRefused(NotAuthenticated):
+    """What the identity provider said is not to be believed, or it did not let somebody in."""
+
+    slug, title = "login-refused", "Login refused"
 
 
 class NotAllowed(GpoolError):

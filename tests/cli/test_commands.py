@@ -178,6 +178,8 @@ COMMANDS = [
     "token create",
     "token ls",
     "token revoke",
+    "login",
+    "logout",
     "cert init",
     "cert show",
     "cert issue",

@@ -5,7 +5,7 @@ from typing import Any
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
-from gpool.api import agents, explanations, leases, nodes, queues, service, tokens, watch
+from gpool.api import agents, explanations, leases, login, nodes, queues, service, tokens, watch
 from gpool.api.body_limit import BodyLimit
 from gpool.api.idempotency import Idempotency, describe_keys
 from gpool.api.problems import install_problems
@@ -21,8 +21,18 @@ __all__ = ["MAX_BODY_BYTES", "create_app"]
 MAX_BODY_BYTES = 1 << 20
 
 
-def create_app(pool: LivePool, channel_times: ChannelTimes, limits: RateLimits | None = None) -> FastAPI:
-    """The ASGI application that serves `pool`. `limits`: how fast others may ask; None: as fast as they can."""
+def create_app(
+    pool: LivePool,
+    channel_times: ChannelTimes,
+    limits: RateLimits | None = None,
+    *,
+    identity_provider: object | None = None,
+) -> FastAPI:
+    """The ASGI application that serves `pool`.
+
+    `limits`: how fast others may ask; None: as fast as they can. `identity_provider`: an `IdentityProvider` by which
+    people log in; None: nobody does.
+    """
     app = FastAPI(
         title="gpool",
         version=VERSION,
@@ -33,6 +43,7 @@ def create_app(pool: LivePool, channel_times: ChannelTimes, limits: RateLimits |
         redirect_slashes=False,
     )
     app.state.pool = pool
+    app.state.identity_provider = identity_provider
     app.state.channel_times = channel_times
     app.state.heartbeat_s = watch.HEARTBEAT_S
     app.add_middleware(BodyLimit, limit_bytes=MAX_BODY_BYTES)
@@ -40,7 +51,7 @@ def create_app(pool: LivePool, channel_times: ChannelTimes, limits: RateLimits |
     if limits is not None and limits.token_per_s > 0:
         app.add_middleware(RateLimit, limits=limits)
     install_problems(app)
-    for room in (service, nodes, leases, explanations, queues, tokens, watch, agents):
+    for room in (service, nodes, leases, explanations, queues, tokens, login, watch, agents):
         app.include_router(room.router)
     _describe_problems(app)
     return app

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import socket
 import sys
 from pathlib import Path
@@ -16,6 +17,7 @@ from gpool.errors import CannotStart, InvalidInput
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from gpool.controller.first_start import FirstTokens
+    from gpool.security.identity import IdentityProvider
 
 __all__ = ["command"]
 
@@ -74,6 +76,12 @@ __all__ = ["command"]
     help="How long a lease lives on when its program is not heard of; longer than --leadership.",
 )
 @click.option(
+    "--oidc",
+    metavar="FILE",
+    type=click.Path(path_type=Path),
+    help="Let people log in with an identity provider (OpenID Connect), by the rules in this file.",
+)
+@click.option(
     "--rate-limit",
     metavar="N",
     type=click.FloatRange(0, 1_000_000),
@@ -96,6 +104,7 @@ def command(
     tls_name: tuple[str, ...],
     leadership: float,
     lease_lifetime: float,
+    oidc: Path | None,
     rate_limit: float,
     log_level: str,
     no_client_file: bool,
@@ -148,7 +157,18 @@ def command(
         limits=RateLimits(token_per_s=rate_limit, token_burst=max(1.0, 5 * rate_limit)),
         times=PoolTimes(renew_every_s=lease_lifetime / 6, lifetime_s=lease_lifetime),
     )
-    asyncio.run(run_controller(settings, create_app, create_standby, announce))
+    make_app = functools.partial(create_app, identity_provider=_identity_provider(oidc))
+    asyncio.run(run_controller(settings, make_app, create_standby, announce))
+
+
+def _identity_provider(file: Path | None) -> IdentityProvider | None:
+    if file is None:
+        return None
+    try:
+        from gpool.security.identity import IdentityProvider, read_identity_settings
+    except ModuleNotFoundError as error:
+        raise CannotStart("logging in needs a library; install it with: pip install 'gpool[oidc]'") from error
+    return IdentityProvider(read_identity_settings(file))
 
 
 def _advertised(advertise: str | None, host: str, port: int, *, tls: bool) -> str | None:

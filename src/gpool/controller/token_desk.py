@@ -34,8 +34,10 @@ class TokenDesk(PoolMemory):
         queue: str | None = None,
         queue_only: bool = False,
         actions: Sequence[Action] | None = None,
+        subject: str | None = None,
     ) -> tuple[Token, str]:
         """A new token and its text, which is not kept. `queue`: of requests that name none.
+        `subject`: the identity provider's name for whoever logs in.
 
         Raises `InvalidInput` for a scope that its role or the rest of the scope leaves nothing of.
         """
@@ -52,6 +54,7 @@ class TokenDesk(PoolMemory):
             queue=queue,
             queue_only=queue_only,
             actions=None if actions is None else tuple(sorted(set(actions), key=list(Action).index)),
+            subject=subject,
         )
         check_scope(token)
         async with self._lock, self._store.write() as writer:
@@ -83,3 +86,20 @@ class TokenDesk(PoolMemory):
                 self.tokens[token_hash] = token
                 log.info("token revoked", token=token.id, name=token.name)
         return token
+
+    async def forget_old_logins(self) -> int:
+        """Delete logins that ended as long ago as leases are remembered; returns how many."""
+        before = self.now() - timedelta(seconds=self.times.keep_ended_s)
+        async with self._lock:
+            old = {
+                token_hash: token.id
+                for token_hash, token in self.tokens.items()
+                if token.subject is not None
+                and min(token.expires_at or self.now(), token.revoked_at or self.now()) < before
+            }
+            if old:
+                async with self._store.write() as writer:
+                    await writer.forget_tokens(old.values())
+            for token_hash in old:
+                del self.tokens[token_hash]
+        return len(old)

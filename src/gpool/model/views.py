@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from pydantic import Field, StrictBool, StrictFloat, StrictInt
+from pydantic import Field, StrictBool, StrictFloat, StrictInt, StringConstraints
 
 from gpool.model.base import Bytes, Model, NodeName, Permille, PolicyName, Text
 from gpool.model.gpu import Gpu
@@ -15,6 +15,8 @@ __all__ = [
     "Authority",
     "GpuView",
     "Health",
+    "LoginRequest",
+    "LoginSettings",
     "NodeView",
     "Problem",
     "ProcessView",
@@ -133,8 +135,23 @@ class TokenRequest(Model):
     """Of those that its role allows, the ones that the token is good for; null for all."""
 
 
+class LoginSettings(Model):
+    """`GET /api/v1/login`: where people log in, and as which client of it."""
+
+    issuer: Text
+    client_id: Text
+    scopes: tuple[Text, ...]
+
+
+class LoginRequest(Model):
+    """Body of `POST /api/v1/login`."""
+
+    id_token: Annotated[str, StringConstraints(max_length=16_384)]
+    """As the identity provider has signed it."""
+
+
 class TokenCreated(Model):
-    """Answer of `POST /api/v1/tokens`: the only time that the token's text is seen."""
+    """Answer of `POST /api/v1/tokens` and `POST /api/v1/login`: the only time that the token's text is seen."""
 
     token: Token
     secret: str

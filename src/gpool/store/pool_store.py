@@ -130,6 +130,11 @@ class Writer(PolicyWriter, EventWriter, AnswerWriter):
         if result.rowcount != 1:
             raise StaleWrite(f"token {token.id} is no longer there; look again")
 
+    async def forget_tokens(self, ids: Iterable[str]) -> None:
+        """Delete tokens."""
+        for token_id in ids:
+            await self._connection.execute(delete(tables.token).where(tables.token.c.id == token_id))
+
     async def forget_ended_leases(self, before: datetime) -> int:
         """Delete leases that ended before that time; returns how many."""
         columns = tables.lease.c
