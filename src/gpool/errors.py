@@ -17,6 +17,7 @@
     ├── NotAllowed                 403 not-allowed          known, but the role or the owner does not fit
     ├── NotFound                   404 not-found
     │   ├── UnknownLease           404 unknown-lease
+    │   ├── UnknownGpu             404 unknown-gpu
     │   ├── UnknownNode            404 unknown-node
     │   ├── UnknownQueue           404 unknown-queue
     │   ├── UnknownPriorityClass   404 unknown-priority-class
@@ -26,6 +27,7 @@
     │   ├── PolicyInUse            409 policy-in-use        a queue or class that leases still name
     │   ├── StaleWrite             409 stale-write          what the writer believed is no longer so
     │   ├── AnswerLost             409 answer-lost          carried out once; its answer is not known any more
+    │   ├── NodeInUse              409 node-in-use          leases hold vGPUs of it
     │   ├── KeyInUse               409 key-in-use           the first request with that key is still under way
     │   └── NodeNameTaken          409 node-name-taken
     ├── TooManyRequests            429 too-many-requests    faster than this token may ask
@@ -68,6 +70,7 @@ __all__ = [
     "LeaseTimedOut",
     "LoginRefused",
     "MalformedBody",
+    "NodeInUse",
     "NodeNameTaken",
     "NotAllowed",
     "NotAuthenticated",
@@ -83,6 +86,7 @@ __all__ = [
     "TokenWrong",
     "TooManyRequests",
     "Unavailable",
+    "UnknownGpu",
     "UnknownLease",
     "UnknownNode",
     "UnknownPriorityClass",
@@ -219,6 +223,12 @@ class UnknownLease(NotFound):
     slug, title = "unknown-lease", "Unknown lease"
 
 
+class UnknownGpu(NotFound):
+    """No node has this GPU."""
+
+    slug, title = "unknown-gpu", "Unknown GPU"
+
+
 class UnknownNode(NotFound):
     """No node has this name."""
 
@@ -265,6 +275,12 @@ class StaleWrite(Conflict):
     """Somebody else has changed what this write wanted to change."""
 
     slug, title = "stale-write", "Stale write"
+
+
+class NodeInUse(Conflict):
+    """Leases hold vGPUs of the node."""
+
+    slug, title = "node-in-use", "Node in use"
 
 
 class KeyInUse(Conflict):

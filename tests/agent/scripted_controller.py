@@ -9,8 +9,10 @@ from contextlib import asynccontextmanager, suppress
 
 from websockets.asyncio.server import Request, Response, ServerConnection, serve
 from websockets.exceptions import ConnectionClosed
+from websockets.typing import Subprotocol
 
 from gpool.channel.messages import (
+    PROTOCOL,
     AgentMessage,
     Desired,
     DesiredLease,
@@ -31,6 +33,8 @@ class ScriptedController:
 
     def __init__(self) -> None:
         self.heard: list[AgentMessage] = []
+        self.texts: list[str] = []
+        """What was heard, word for word."""
         self.authorizations: list[str | None] = []
         self.connections = 0
         self.refuse: Refused | None = None
@@ -86,6 +90,7 @@ class ScriptedController:
         self._connection = connection
         async for text in self._texts(connection):
             message = agent_message.validate_json(text)
+            self.texts.append(text if isinstance(text, str) else text.decode())
             async with self._changed:
                 self.heard.append(message)
                 self._changed.notify_all()
@@ -112,10 +117,12 @@ class ScriptedController:
 
 
 @asynccontextmanager
-async def scripted_controller(port: int = 0) -> AsyncIterator[ScriptedController]:
-    """A running `ScriptedController` on loopback."""
+async def scripted_controller(port: int = 0, *, old: bool = False) -> AsyncIterator[ScriptedController]:
+    """A running `ScriptedController` on loopback. old: one that speaks protocol 2, and knows of no other."""
     controller = ScriptedController()
-    async with serve(controller.handle, "127.0.0.1", port, process_request=controller.check) as server:
+    spoken = None if old else [Subprotocol(f"gpool.agent.{PROTOCOL}")]
+    serving = serve(controller.handle, "127.0.0.1", port, process_request=controller.check, subprotocols=spoken)
+    async with serving as server:
         bound = next(iter(server.sockets)).getsockname()[1]
         controller.url = f"http://127.0.0.1:{bound}"
         yield controller

@@ -4,19 +4,24 @@ from __future__ import annotations
 
 import asyncio
 import http
+import json
+import signal
 import socket
+from pathlib import Path
+from typing import Any
 
 import pytest
 from agent_process import AgentProcess
 from scripted_controller import KEY, PATIENCE_S, ScriptedController, scripted_controller
 
 from gpool.channel.messages import Desired, DesiredLease, Refused
-from gpool.hardware.emulated import emulated_uuid
+from gpool.hardware.emulated import emulated_faults_file, emulated_uuid
 from gpool.hardware.host import boot_id
 from gpool.model.gpu import LeaseUse, SessionUse
 from gpool.model.lease import Vgpu
 
 GPU = emulated_uuid("node-t", 0)
+GOLDEN = Path(__file__).parents[1] / "channel" / "golden" / "protocol-2"
 OPEN = 'session id=1 lease=l-abc pid=11 client=22 host=far command="python train.py" state=open'
 
 
@@ -277,6 +282,7 @@ async def test_an_agent_that_starts_before_the_controller(agent: AgentProcess) -
         (["--emulate-memory", "much"], "'much' is not a memory size"),
         (["--join", "somewhere"], "'somewhere' is not the address of a controller"),
         (["--listen-data", "7071"], "'7071' is not an address to listen on"),
+        (["--label", "zone"], "'zone' is no label; write KEY=VALUE"),
         (["--state", "/x" * 60], "is too long for sockets"),
     ],
 )
@@ -286,3 +292,76 @@ async def test_bad_input_gets_one_sentence(words: list[str], sentence: str, agen
     assert code == 125
     assert sentence in said
     assert said.count("\n") == 1
+
+
+async def test_an_older_controller_hears_nothing_that_it_does_not_know(agent: AgentProcess) -> None:
+    def shape(text: str) -> Any:
+        parts = json.loads(text).items()
+        return {name: sorted(part[0]) if isinstance(part, list) and part else None for name, part in parts}
+
+    golden = {path.stem: shape(path.read_text()) for path in GOLDEN.glob("*.json")}
+    async with scripted_controller(old=True) as older:
+        agent.words[1] = older.url
+        # It is an old controller's own words that the agent hears.
+        older.first_desired = Desired.model_validate_json(
+            (Path(__file__).parents[1] / GOLDEN / "desired.json").read_text()
+        )
+        await agent.start("--label", "zone=east")
+        agent_seen = older.until_observed(lambda seen: seen.desired_counter == 1)
+        await agent_seen
+        agent.happens(
+            OPEN, f"usage lease=l-abc gpu={GPU} bytes=1 limit=2", f"activity session=1 gpu={GPU} bytes=1 busy=1"
+        )
+        await older.until_observed(lambda seen: bool(seen.sessions))
+        await older.until(lambda: bool(older.heartbeats and older.heartbeats[-1].session_use))
+        for text in older.texts:
+            kind = json.loads(text)["kind"]
+            assert shape(text).keys() == golden[kind].keys()
+            for name, fields in shape(text).items():
+                assert fields in (None, golden[kind][name]), (kind, name)
+        assert older.hellos[0].protocol == 2
+        assert await agent.stop() == 0
+
+
+async def test_an_agent_hands_over_to_a_newer_one_in_the_middle_of_a_program(
+    agent: AgentProcess, controller: ScriptedController
+) -> None:
+    """The newer one is installed elsewhere: it adopts the old workerd while there are programs, then replaces it."""
+    controller.first_desired = Desired(counter=1, leases=(lease("l-abc"),))
+    await up(agent, controller)
+    agent.happens(OPEN)
+    await controller.until_observed(lambda seen: bool(seen.sessions))
+    assert agent.process is not None
+    agent.process.send_signal(signal.SIGHUP)
+    assert await agent.wait() == 0
+    assert agent.workerd_lives()
+    newer = agent.native.with_name("native-2")
+    newer.symlink_to(agent.native)
+    agent.environment["GPOOL_NATIVE"] = str(newer)
+    await agent.start("--label", "zone=east", "--label", "rack=7")
+    await controller.until(lambda: len(controller.hellos) == 2)
+    seen = await controller.until_observed(lambda seen: seen.desired_counter == 1 and bool(seen.sessions))
+    assert seen.sessions[0].lease == "l-abc"
+    assert len(agent.starts()) == 1
+    assert (controller.hellos[0].labels, controller.hellos[1].labels) == ({}, {"zone": "east", "rack": "7"})
+    await controller.desire(2)
+    await controller.until_observed(lambda seen: seen.desired_counter == 2 and not seen.sessions)
+    await controller.until_observed(lambda seen: len(agent.starts()) == 2 and seen.tcp is not None)
+
+
+async def test_a_fault_is_reported_and_an_applications_own_is_not(
+    agent: AgentProcess, controller: ScriptedController
+) -> None:
+    await up(agent, controller)
+    assert controller.observed is not None
+    assert controller.observed.faults == ()
+    folder = Path(agent.environment["XDG_RUNTIME_DIR"]) / "gpool"
+    (folder / emulated_faults_file("node-t")).write_text("0 xid 13\n1 xid 79\n0 row-remap\n7 ecc\nrubbish\n")
+    seen = await controller.until_observed(lambda seen: bool(seen.faults))
+    assert seen.faults is not None
+    assert [(fault.gpu_uuid, fault.sentence) for fault in seen.faults] == [
+        (emulated_uuid("node-t", 1), "XID 79 (the GPU has fallen off the bus)"),
+        (emulated_uuid("node-t", 0), "row-remap (injected)"),
+    ]
+    await agent.stop()
+    assert agent.stderr.read_text().count("a GPU of this node is sick") == 2

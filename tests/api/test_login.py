@@ -81,6 +81,11 @@ async def test_a_login_ends_by_logging_out_and_other_tokens_do_not(stage: PoolSt
     assert (await stage.http.delete("/api/v1/login", headers=headers)).status_code == 200
     assert (await stage.http.get("/api/v1/nodes", headers=headers)).status_code == 401
     assert (await stage.http.delete("/api/v1/login", headers=stage.as_("ann"))).status_code == 409
+    log = (await stage.http.get("/api/v1/audit", headers=stage.as_("root"))).json()["items"]
+    assert [(entry["actor"], entry["action"]) for entry in log] == [
+        ("ann@example.com", "token.revoke"),
+        ("ann@example.com", "login"),
+    ]
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from stage.process import PATIENCE_S, WireAgent, controller_process
 
 HERE = Path(__file__).parent
 SEED = 1
-EXAMPLES = 8
+EXAMPLES = 6
 FUZZING_S = 22
 """Bounds the whole run; with this seed and so many examples it ends before, on an idle machine."""
 

@@ -32,6 +32,20 @@ async def test_the_present_then_every_change(stage: PoolStage) -> None:
     assert stage.pool.feed.watching == 0
 
 
+async def test_a_node_that_is_removed_is_told(stage: PoolStage) -> None:
+    await ScriptedNode.join(stage.pool, "a", 8)
+    async with watching(stage) as watch:
+        await watch.until("synced")
+        await stage.http.delete("/api/v1/nodes/a", headers=stage.as_("root"))
+        removed = await watch.event()
+        assert removed is not None
+        assert (removed.kind, removed.data) == ("removed", {"node": "a"})
+    async with watching(stage) as watch:
+        assert [event.kind for event in await watch.until("synced")] == ["synced"]
+    told = (await stage.http.get("/api/v1/events?object=node/a", headers=stage.as_("root"))).json()
+    assert told[-1]["type"] == "removed"
+
+
 async def test_a_watch_goes_on_where_the_last_one_ended(stage: PoolStage) -> None:
     async with watching(stage) as watch:
         (synced,) = await watch.until("synced")

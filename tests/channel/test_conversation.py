@@ -146,7 +146,8 @@ async def test_a_second_connection_of_the_same_agent_replaces_the_first(stage: P
     ("says", "words", "retry"),
     [
         (["nonsense"], "cannot be understood (the whole: Invalid JSON", False),
-        (['{"kind": "observe"}'], "cannot be understood", False),
+        (['{"kind": "observe"}'], "was of a kind that this controller does not know; it must be hello", False),
+        ([HELLO.model_copy(update={"protocol": 1})], "speaks 2 to 3; install a newer gpool on the node", False),
         (
             [json.dumps({**json.loads(HELLO.model_dump_json()), "node": "Node A"})],
             "(hello.node: String should match",
@@ -155,7 +156,7 @@ async def test_a_second_connection_of_the_same_agent_replaces_the_first(stage: P
         ([Heartbeat()], "the agent's first message was heartbeat; it must be hello", False),
         (
             [HELLO.model_copy(update={"protocol": PROTOCOL + 1})],
-            f"speaks protocol {PROTOCOL + 1}, controller 0.1.0 speaks {PROTOCOL}; install the same",
+            f"speaks protocol {PROTOCOL + 1}, controller 0.1.0 speaks 2 to {PROTOCOL}; install a newer",
             False,
         ),
         ([HELLO, HELLO], "said hello twice", True),

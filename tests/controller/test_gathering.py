@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Sequence
+from contextvars import ContextVar
 
 import pytest
 
@@ -42,6 +43,19 @@ async def test_whoever_comes_while_one_is_carried_out_goes_together() -> None:
     assert work.batches == [[0], [2, 3, 4], [6]]
     assert [result for result in results if isinstance(result, int)] == [0, 20, 40, 60]
     assert isinstance(results[2], InvalidInput)
+
+
+async def test_nobody_is_carried_out_in_the_context_of_another() -> None:
+    whose: ContextVar[str] = ContextVar("whose", default="nobody's")
+    seen = []
+
+    async def carry_out(numbers: Sequence[int]) -> list[int | GpoolError]:
+        seen.append(whose.get())
+        return list(numbers)
+
+    whose.set("the first caller's")
+    assert await Gathering(carry_out, 3)(1) == 1
+    assert seen == ["nobody's"]
 
 
 async def test_what_fails_fails_for_all_of_it_and_for_nobody_else() -> None:

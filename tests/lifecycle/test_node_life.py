@@ -2,7 +2,7 @@
 
 import pytest
 
-from gpool.lifecycle.commands import EndLeasesOnGpus, EndLeasesOnNode, Reschedule, TellNode
+from gpool.lifecycle.commands import EndLeasesOnGpus, EndLeasesOnNode, NoteOfNode, Reschedule, TellNode
 from gpool.lifecycle.node import (
     AgentConnected,
     ChannelClosed,
@@ -46,7 +46,8 @@ def test_a_silent_node_is_lost_after_15_s_and_given_up_after_60_more() -> None:
     assert (node.state, commands) == (NodeState.LOST, ())
     node, commands = apply_to_node(node, LOOK, after(75))
     assert node.state is NodeState.GONE
-    assert commands == (EndLeasesOnNode("a", "node a was not heard of for 75 s"),)
+    assert commands[0] == EndLeasesOnNode("a", "node a was not heard of for 75 s")
+    assert [note.kind for note in commands if isinstance(note, NoteOfNode)] == ["gone"]
     assert node_deadline(node, 15, 60) is None
 
 
@@ -61,7 +62,9 @@ def test_a_gpu_that_has_vanished_takes_its_leases_with_it() -> None:
     node = make_node("a", 8, 8)
     after_loss, commands = apply_to_node(node, observed(8), after(1))
     assert after_loss.gpus == make_gpus("a", 8)
-    assert commands == (EndLeasesOnGpus("a", (node.gpus[1].uuid,)), Reschedule())
+    sentence = f"node a no longer has the GPU {node.gpus[1].uuid}"
+    ended = EndLeasesOnGpus("a", (node.gpus[1].uuid,), sentence)
+    assert commands == (ended, NoteOfNode("a", "gpu-missing", sentence), Reschedule())
 
 
 def test_the_same_state_again_causes_nothing() -> None:

@@ -12,11 +12,12 @@ from fastapi import FastAPI
 from gpool.api.app import create_app
 from gpool.channel.conversation import AgentLink, ChannelTimes
 from gpool.channel.messages import Hello, Observed
+from gpool.controller.acting import Actor, acting
 from gpool.controller.live_pool import LivePool
 from gpool.controller.settings import PoolTimes
 from gpool.model.lease import Lease, LeaseState
 from gpool.model.session import Session
-from gpool.model.token import Role
+from gpool.model.token import Role, Token
 from gpool.store.database import Database
 from gpool.store.leadership import Claim, Term
 from gpool.store.pool_store import PoolStore
@@ -34,9 +35,15 @@ class ScriptedNode:
         self.counter = 0
 
     @classmethod
-    async def join(cls, pool: LivePool, name: str, *sizes_gib: int, generation: int = 1) -> "ScriptedNode":
+    async def join(
+        cls, pool: LivePool, name: str, *sizes_gib: int, generation: int = 1, token: Token | None = None
+    ) -> "ScriptedNode":
+        reset = acting.set(Actor(token=token))
         hello = Hello(version="0.1.0", node=name, boot_id=f"boot-{name}", generation=generation)
-        node = cls(pool, await pool.greet(hello), sizes_gib)
+        try:
+            node = cls(pool, await pool.greet(hello), sizes_gib)
+        finally:
+            acting.reset(reset)
         await node.obey()
         return node
 

@@ -61,6 +61,22 @@ async def test_what_is_written_is_read_after_opening_again(store: PoolStore, dat
     assert contents.tokens == {"hash": token}
 
 
+async def test_fields_of_a_newer_version_are_read_over(store: PoolStore, database: Database) -> None:
+    node = make_node("a", 8)
+    async with store.write() as writer:
+        await writer.save_lease(active("l-3", ("a", 0)), None)
+        await writer.save_node(node, b"k" * 32, None)
+    async with database.write() as connection:
+        for table, key in (("lease", "owner"), ("lease", "ordinal"), ("node", "name")):
+            newer = f"""REPLACE(document, '"{key}":', '"later":[1],"{key}":')"""
+            await connection.execute(text(f"UPDATE {table} SET document = {newer}"))
+            changed = (await connection.execute(text(f"SELECT document FROM {table}"))).scalar_one()
+            assert f'"later":[1],"{key}"' in changed
+    contents = await store.load()
+    assert contents.leases == (Revised(active("l-3", ("a", 0)), 1),)
+    assert contents.nodes == (KeyedNode(node, b"k" * 32, 1),)
+
+
 async def test_a_write_that_believes_in_an_old_revision_changes_nothing(store: PoolStore) -> None:
     async with store.write() as writer:
         revision = await writer.save_lease(pending("l-2"), None)

@@ -54,6 +54,7 @@ class Agent:
         token: str,
         gpus: GpuSource,
         workerd: WorkerdSettings,
+        labels: dict[str, str] | None = None,
         silence_s: float = SILENCE_S,
         trust: Trust | None = None,
     ) -> None:
@@ -65,9 +66,12 @@ class Agent:
         self._token = token
         self._source = gpus
         self._gpus = gpus.gpus()
+        self._faults = gpus.faults()
+        self._labels = labels or {}
         self._generation = time.time_ns() // 1_000_000
         self._changed = asyncio.Event()
         self._stop = asyncio.Event()
+        self._leaves_workerd = False
         self._workerd = Workerd(node, workerd, self._changed.set)
         self._in_force = 0
         self._desired: Desired | None = None
@@ -79,8 +83,13 @@ class Agent:
         """Have `run` end in order: workerd quits, sessions end, the connection is closed."""
         self._stop.set()
 
+    def hand_over(self) -> None:
+        """Have `run` end and leave workerd and its sessions alone: the next agent, perhaps a newer one, adopts them."""
+        self._leaves_workerd = True
+        self._stop.set()
+
     async def run(self) -> None:
-        """Serve until `stop`.
+        """Serve until `stop` or `hand_over`.
 
         Raises `GpoolError` when the controller refuses this agent for good, or when workerd cannot be started.
         """
@@ -89,9 +98,10 @@ class Agent:
                 workerd = tasks.create_task(self._workerd.run(), name="workerd")
                 conversation = tasks.create_task(self._converse_for_ever(), name="controller")
                 await self._stop.wait()
-                log.info("stopping")
-                await self._workerd.stop()
-                await self._say_farewell()
+                log.info("stopping", programs="left to the next agent" if self._leaves_workerd else "ended")
+                if not self._leaves_workerd:
+                    await self._workerd.stop()
+                    await self._say_farewell()
                 conversation.cancel()
                 workerd.cancel()
         except BaseExceptionGroup as group:
@@ -133,12 +143,20 @@ class Agent:
         # A controller that refuses our token closes before it has heard us; why stands in what it said before that.
         with contextlib.suppress(LostError):
             await connection.send(
-                Hello(version=VERSION, node=self._node, boot_id=boot_id(), generation=self._generation)
+                Hello(
+                    protocol=connection.protocol,
+                    version=VERSION,
+                    node=self._node,
+                    boot_id=boot_id(),
+                    generation=self._generation,
+                    labels=self._labels,
+                )
             )
         welcome = await self._welcome(connection)
         self._said = ""
         log.info("connected", join=self._join, controller=welcome.version)
         self._gpus = self._source.gpus()
+        self._look_for_faults()
         self._workerd.equip(welcome.node_key, [gpu.uuid for gpu in self._gpus])
         self._in_force = 0
         self._desired = None
@@ -208,6 +226,8 @@ class Agent:
             await self._changed.wait()
             self._changed.clear()
             self._revoke_adopted()
+            if self._desired is not None and not self._desired.leases:
+                self._workerd.replace_outdated()
             counter += 1
             await connection.send(self._observed(connection, counter))
             self._told.set()
@@ -221,10 +241,21 @@ class Agent:
                 log.warning("the GPUs of this node have changed", before=len(self._gpus), now=len(gpus))
                 self._gpus = gpus
                 self._changed.set()
+            self._look_for_faults()
             ledger = self._workerd.ledger
             await connection.send(
                 Heartbeat(gpu_use=self._gpu_use(), lease_use=ledger.lease_use(), session_use=ledger.session_use())
             )
+
+    def _look_for_faults(self) -> None:
+        faults = self._source.faults()
+        if faults == self._faults:
+            return
+        for fault in faults:
+            if fault not in self._faults:
+                log.error("a GPU of this node is sick", gpu=fault.gpu_uuid, what=fault.sentence)
+        self._faults = faults
+        self._changed.set()
 
     def _observed(self, connection: Connection, counter: int) -> Observed:
         ledger = self._workerd.ledger
@@ -238,6 +269,7 @@ class Agent:
             gpu_use=self._gpu_use(),
             lease_use=ledger.lease_use(),
             session_use=ledger.session_use(),
+            faults=self._faults,
         )
 
     def _gpu_use(self) -> tuple[GpuUse, ...]:

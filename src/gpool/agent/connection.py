@@ -16,6 +16,7 @@ import structlog
 from pydantic import ValidationError
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import InvalidHandshake, InvalidStatus, WebSocketException
+from websockets.typing import Subprotocol
 
 from gpool.channel.messages import (
     CONNECT_PATH,
@@ -25,8 +26,8 @@ from gpool.channel.messages import (
     Observed,
     Refused,
     Welcome,
-    controller_message,
 )
+from gpool.channel.protocol import SUBPROTOCOLS, UnknownKind, parse_controller_message, protocol_of, text_of
 from gpool.errors import GpoolError, InvalidInput, NotAllowed, NotAuthenticated, from_problem
 from gpool.security.pinned_authority import authority_file
 from gpool.security.tls_failure import tls_sentence
@@ -87,6 +88,8 @@ class Connection:
 
     def __init__(self, socket: ClientConnection) -> None:
         self._socket = socket
+        self.protocol = protocol_of(socket.subprotocol)
+        """What the controller chose of what this agent speaks."""
 
     @property
     def own_host(self) -> str:
@@ -96,14 +99,18 @@ class Connection:
     async def send(self, message: Hello | Observed | Heartbeat) -> None:
         """Send. Raises `LostError`."""
         try:
-            await self._socket.send(message.model_dump_json())
+            await self._socket.send(text_of(message, self.protocol))
         except (WebSocketException, OSError) as error:
             raise LostError(_why(error)) from error
 
     async def receive(self) -> Welcome | Refused | Desired:
         """The next message. Raises `LostError`, also for a message that cannot be understood."""
         try:
-            return controller_message.validate_json(await self._socket.recv())
+            while True:
+                try:
+                    return parse_controller_message(await self._socket.recv())
+                except UnknownKind as kind:
+                    log.info("the controller said something that this version does not know", kind=str(kind))
         except ValidationError as error:
             raise LostError(f"the controller said something unintelligible: {error.errors()[0]['msg']}") from error
         except (WebSocketException, OSError) as error:
@@ -125,6 +132,7 @@ async def connection_to(
             address,
             ssl=tls,
             additional_headers={"Authorization": f"Bearer {token}"},
+            subprotocols=[Subprotocol(name) for name in SUBPROTOCOLS],
             open_timeout=min(OPEN_PATIENCE_S, silence_s),
             ping_interval=silence_s / 3,
             ping_timeout=silence_s * 2 / 3,

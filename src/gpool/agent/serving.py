@@ -8,7 +8,7 @@ import fcntl
 import os
 import re
 import signal
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
@@ -20,7 +20,7 @@ from gpool.hardware.emulated import EmulatedGpus
 from gpool.hardware.inventory import GpuSource
 from gpool.hardware.native_files import emulator_folder, workerd_program
 from gpool.hardware.nvidia import NvidiaGpus
-from gpool.model.ids import NODE_NAME_PATTERN
+from gpool.model.ids import LABEL_KEY_PATTERN, LABEL_VALUE_PATTERN, NODE_NAME_PATTERN
 
 __all__ = ["GRACE_S", "NodeKeeping", "data_address", "gpu_source", "serve_agent"]
 
@@ -54,6 +54,17 @@ def data_address(wanted: str | None, join: str) -> str:
     return wanted
 
 
+def labels_of(texts: Iterable[str]) -> dict[str, str]:
+    """Labels from `KEY=VALUE`. Raises `InvalidInput` for what is none."""
+    labels = {}
+    for text in texts:
+        key, separator, value = text.partition("=")
+        if not separator or not re.match(LABEL_KEY_PATTERN, key) or not re.match(LABEL_VALUE_PATTERN, value):
+            raise InvalidInput(f"{text!r} is no label; write KEY=VALUE, such as zone=east (--label)")
+        labels[key] = value
+    return labels
+
+
 class NodeKeeping(NamedTuple):
     """What the node keeps so that programs start sooner."""
 
@@ -75,15 +86,16 @@ def serve_agent(
     state: Path,
     keeping: NodeKeeping,
     grace_s: int = GRACE_S,
+    labels: dict[str, str] | None = None,
     silence_s: float = SILENCE_S,
     ca: str = "",
 ) -> None:
-    """Run the agent of `node` until SIGTERM or SIGINT.
+    """Run the agent of `node` until SIGTERM or SIGINT, or until SIGHUP, which leaves workerd to the next agent.
 
     data: workerd's `HOST:PORT`, or `off`. state: folder of workerd's sockets and ledgers, made with mode 0700.
-    grace_s: how many seconds a program's lost TCP connection may be resumed; 0: not at all. silence_s: how long a
-    controller may be silent. ca: the authority that vouches for it, a file or `sha256:` and its fingerprint.
-    Raises `GpoolError`.
+    grace_s: how many seconds a program's lost TCP connection may be resumed; 0: not at all. labels: of the node.
+    silence_s: how long a controller may be silent. ca: the authority that vouches for it, a file or `sha256:` and its
+    fingerprint. Raises `GpoolError`.
     """
     with contextlib.suppress(OSError):  # workerd says what is wrong with it
         keeping.image_folder.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -98,7 +110,16 @@ def serve_agent(
     command += ["--warm-workers", str(keeping.warm_workers)]
     settings = WorkerdSettings(command, source.environment(), state)
     trust = Trust(ca, str(state / "authorities"))
-    agent = Agent(node=node, join=join, token=token, gpus=source, workerd=settings, silence_s=silence_s, trust=trust)
+    agent = Agent(
+        node=node,
+        join=join,
+        token=token,
+        gpus=source,
+        workerd=settings,
+        labels=labels,
+        silence_s=silence_s,
+        trust=trust,
+    )
     with _own(state):
         asyncio.run(_serve(agent))
 
@@ -107,6 +128,7 @@ async def _serve(agent: Agent) -> None:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, agent.stop)
+    loop.add_signal_handler(signal.SIGHUP, agent.hand_over)
     await agent.run()
 
 

@@ -50,8 +50,30 @@ class WorkerdSettings:
         self.state = state
 
     def fingerprint(self) -> str:
-        """What must be equal for a running workerd to be adopted."""
+        """Everything, to be compared with that of a running workerd."""
         return json.dumps({"command": self.command, "environment": self.environment}, sort_keys=True)
+
+    def serves_as_well(self, fingerprint: str) -> bool:
+        """Whether a workerd with that fingerprint may go on serving until it is idle.
+
+        A newer gpool is somewhere else on the disk and may give more options; the node, its GPUs and its address are
+        the same.
+        """
+        try:
+            known = json.loads(fingerprint)
+            theirs = _options(known["command"]), known["environment"]
+        except (ValueError, KeyError, TypeError):
+            return False
+        return theirs == (_options(self.command), self.environment)
+
+
+def _options(command: list[str]) -> dict[str, str]:
+    """Those that make one workerd unfit to stand in for another."""
+    given = dict(zip(command[1::2], command[2::2], strict=False))
+    options = {name: str(given.get(name, "")) for name in ("--node", "--state", "--tcp", "--driver")}
+    # Which driver: the system's, or the emulated one of whichever installation.
+    options["--driver"] = Path(options["--driver"]).name
+    return options
 
 
 class Workerd:
@@ -66,6 +88,9 @@ class Workerd:
         self.unix_path: str | None = None
         self.adopted_leases: set[str] = set()
         self._settings = settings
+        self._outdated = False
+        """Whether the workerd that serves was started with settings that are no longer ours."""
+        self._replacing = False
         self._changed = changed
         self._key: str | None = None
         self._gpus: tuple[str, ...] = ()
@@ -110,6 +135,14 @@ class Workerd:
         """Keep only those revocations for a later workerd whose tickets may still be within their time."""
         self._revoked = {lease: None for lease in self._revoked if lease in still_revoked}
 
+    def replace_outdated(self) -> None:
+        """No lease is on the node: a workerd that an agent with other settings started makes room for ours."""
+        if self._outdated and self._greeted and not self.ledger.sessions:
+            log.info("replacing the idle workerd of an earlier agent")
+            self._outdated = False
+            self._replacing = True
+            self._send("quit")
+
     async def refresh(self) -> None:
         """Have workerd tell everything again, and wait for that for a moment."""
         if not self._greeted:
@@ -140,6 +173,9 @@ class Workerd:
                 log.error("workerd cannot be started again", reason=str(error))
             if self._stopping:
                 return
+            if self._replacing:
+                self._replacing = False
+                continue
             if time.monotonic() - started_at > STEADY_S:
                 pause_s = FIRST_PAUSE_S
             log.warning("workerd has ended; its sessions are gone; starting it again", pause_s=pause_s)
@@ -163,13 +199,16 @@ class Workerd:
         fingerprint = self._settings.fingerprint()
         with contextlib.suppress(OSError):
             reader, writer = await asyncio.open_unix_connection(control, limit=LONGEST_LINE)
-            if _read_text(remembered) in (None, fingerprint):
+            known = _read_text(remembered)
+            self._outdated = known not in (None, fingerprint)
+            if known is None or not self._outdated or self._settings.serves_as_well(known):
                 self._writer = writer
-                log.info("adopting the workerd that runs already")
+                log.info("adopting the workerd that runs already", until="it is idle" if self._outdated else "it ends")
                 return reader
             log.warning("the workerd that runs already was started with other settings; its sessions end")
             writer.write(b"quit\n")
             await _drained(reader, writer)
+        self._outdated = False
         remembered.write_text(fingerprint)
         self._spawn()
         deadline = time.monotonic() + START_PATIENCE_S

@@ -11,6 +11,7 @@ from typing import Annotated
 from fastapi import Depends, Request, Security
 from fastapi.security import HTTPBearer, SecurityScopes
 
+from gpool.controller.acting import acting
 from gpool.controller.live_pool import LivePool
 from gpool.errors import NotAllowed
 from gpool.model.lease import Lease
@@ -41,6 +42,9 @@ async def _caller(
     token = pool.authenticate(bearer(request.headers.get("authorization")))
     for action in needed.scopes:
         require_action(token, Action(action))
+    actor = acting.get()
+    if actor is not None:
+        actor.token = token
     return token
 
 

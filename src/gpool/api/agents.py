@@ -5,11 +5,14 @@ from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
 
 from gpool.channel.conversation import ChannelTimes, SocketClosed, converse, refuse
 from gpool.channel.messages import CONNECT_PATH
+from gpool.channel.protocol import SUBPROTOCOLS, chosen_subprotocol
+from gpool.controller.acting import Actor, acting
 from gpool.controller.live_pool import LivePool
 from gpool.errors import GpoolError, InvalidInput
 from gpool.model.token import Action
 from gpool.security.roles import require_action
 from gpool.security.tokens import bearer
+from gpool.version import VERSION
 
 __all__ = ["router"]
 
@@ -55,12 +58,24 @@ async def connect_agent(websocket: WebSocket) -> None:
     """
     pool: LivePool = websocket.app.state.pool
     times: ChannelTimes = websocket.app.state.channel_times
-    await websocket.accept()
+    offered = websocket.scope.get("subprotocols", [])
+    chosen = chosen_subprotocol(offered)
+    await websocket.accept(subprotocol=chosen)
     socket = _StarletteSocket(websocket)
     try:
-        require_action(pool.authenticate(bearer(websocket.headers.get("authorization"))), Action.CONNECT)
+        token = pool.authenticate(bearer(websocket.headers.get("authorization")))
+        require_action(token, Action.CONNECT)
+        if offered and chosen is None:
+            raise InvalidInput(
+                f"the agent speaks {', '.join(offered)}, controller {VERSION} speaks {', '.join(SUBPROTOCOLS)}; "
+                "install neighbouring versions of gpool on both"
+            )
     except GpoolError as error:
         await refuse(socket, str(error), retry=False)
         await socket.close()
         return
-    await converse(socket, pool, times)
+    reset = acting.set(Actor(websocket.client.host if websocket.client else "", token))
+    try:
+        await converse(socket, pool, times)
+    finally:
+        acting.reset(reset)

@@ -5,7 +5,20 @@ from typing import Any
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
-from gpool.api import agents, explanations, leases, login, nodes, queues, service, tokens, watch
+from gpool.api import (
+    agents,
+    audit,
+    explanations,
+    leases,
+    login,
+    node_care,
+    nodes,
+    queues,
+    service,
+    tokens,
+    watch,
+)
+from gpool.api.acting import Acting
 from gpool.api.body_limit import BodyLimit
 from gpool.api.idempotency import Idempotency, describe_keys
 from gpool.api.problems import install_problems
@@ -47,11 +60,15 @@ def create_app(
     app.state.channel_times = channel_times
     app.state.heartbeat_s = watch.HEARTBEAT_S
     app.add_middleware(BodyLimit, limit_bytes=MAX_BODY_BYTES)
+    app.add_middleware(Acting)
     app.add_middleware(Idempotency, limit_bytes=MAX_BODY_BYTES)
     if limits is not None and limits.token_per_s > 0:
         app.add_middleware(RateLimit, limits=limits)
     install_problems(app)
-    for room in (service, nodes, leases, explanations, queues, tokens, login, watch, agents):
+    for room in (
+        *(service, nodes, node_care, leases, explanations, queues),
+        *(tokens, login, audit, watch, agents),
+    ):
         app.include_router(room.router)
     _describe_problems(app)
     return app

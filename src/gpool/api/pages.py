@@ -23,10 +23,14 @@ __all__ = [
     "page_of",
     "timed_key",
     "timed_key_parts",
+    "whole_number_key",
 ]
 
 DEFAULT_LIMIT = 100
 MAX_LIMIT = 1000
+
+_LONGEST_NUMBER = 18
+"""Digits; so many fit into 64 bits."""
 
 _NOT_OURS = "the cursor is not one of this list's; take `next` of the page before, or leave it out"
 
@@ -92,6 +96,15 @@ def timed_key_parts(key: str | None) -> tuple[float, str] | None:
         return float(at_s), name
     except ValueError:
         raise InvalidInput(_NOT_OURS) from None
+
+
+def whole_number_key(key: str | None) -> int | None:
+    """The number that a key is, such as an id of the database. Raises `InvalidInput` for another list's."""
+    if key is None:
+        return None
+    if not (key.isascii() and key.isdecimal() and len(key) <= _LONGEST_NUMBER):
+        raise InvalidInput(_NOT_OURS)
+    return int(key)
 
 
 def _sealed(key: str) -> str:

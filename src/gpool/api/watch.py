@@ -2,6 +2,7 @@
 
     id: RUN-NUMBER          with this as Last-Event-ID the next watch goes on behind it
     event: lease | node     data: the lease or node as it is now, a JSON object
+    event: removed          data: {"node": NAME}; it is not part of the pool any more
     event: reset            data: {"reason": …}; forget everything: the whole of the present follows
     event: synced           data: {}; everything up to here was the present, what follows are changes
     : heartbeat             a comment, so that both sides notice when the other is gone
@@ -20,7 +21,7 @@ from fastapi.responses import StreamingResponse
 
 from gpool.api.access import Pool, User
 from gpool.api.problems import PROBLEMS
-from gpool.controller.feed import Change, TooLate
+from gpool.controller.feed import Change, Removed, Thing, TooLate
 from gpool.controller.live_pool import LivePool
 from gpool.controller.views import lease_view
 from gpool.errors import Unavailable
@@ -41,7 +42,7 @@ router = APIRouter(prefix="/api/v1/watch", tags=["watch"])
 
 _STREAM: dict[int | str, dict[str, object]] = {
     200: {
-        "description": "Events `lease`, `node`, `reset` and `synced`, until the controller or the client ends it.",
+        "description": "Events `lease`, `node`, `removed`, `reset` and `synced`, until one side ends it.",
         "content": {
             "text/event-stream": {
                 "schema": {
@@ -49,7 +50,7 @@ _STREAM: dict[int | str, dict[str, object]] = {
                     "description": "One event.",
                     "properties": {
                         "id": {"type": "string"},
-                        "event": {"enum": ["lease", "node", "reset", "synced"]},
+                        "event": {"enum": ["lease", "node", "removed", "reset", "synced"]},
                         "data": {"type": "string", "contentMediaType": "application/json"},
                     },
                 }
@@ -152,8 +153,8 @@ class _Watcher:
             yield "".join(self._text(thing) for thing in things[start : start + _BATCH])
         yield f"id: {self._pool.feed.run}-{at}\nevent: synced\ndata: {{}}\n\n"
 
-    def _concerns(self, what: Lease | Node) -> bool:
-        if isinstance(what, Node):
+    def _concerns(self, what: Thing) -> bool:
+        if isinstance(what, Node | Removed):
             return "node" in self._kinds
         return "lease" in self._kinds and self._owner in (None, what.owner) and self._lease in (None, what.id)
 
@@ -162,7 +163,9 @@ class _Watcher:
             return ""
         return f"id: {self._pool.feed.run}-{change.number}\n{self._text(change.what)}"
 
-    def _text(self, what: Lease | Node) -> str:
+    def _text(self, what: Thing) -> str:
+        if isinstance(what, Removed):
+            return f"event: removed\ndata: {json.dumps({'node': what.node})}\n\n"
         if isinstance(what, Node):
             return f"event: node\ndata: {what.model_dump_json()}\n\n"
         return f"event: lease\ndata: {lease_view(self._pool, what).model_dump_json()}\n\n"

@@ -9,10 +9,11 @@ import contextlib
 from dataclasses import dataclass, field
 from typing import Protocol
 
+import structlog
 from pydantic import ValidationError
 
 from gpool.channel.messages import PROTOCOL, Desired, DesiredLease, Heartbeat, Hello, Observed, Refused, Welcome
-from gpool.channel.messages import agent_message as parser
+from gpool.channel.protocol import OLDEST_PROTOCOL, UnknownKind, parse_agent_message, text_of
 from gpool.errors import GpoolError, InvalidInput, NodeNameTaken
 from gpool.version import VERSION
 
@@ -26,6 +27,9 @@ __all__ = [
     "converse",
     "refuse",
 ]
+
+
+log = structlog.get_logger("gpool.channel")
 
 
 class SocketClosed(Exception):  # noqa: N818 - an ordinary end, not an error
@@ -72,10 +76,14 @@ class AgentLink:
     node: str
     generation: int
     node_key: bytes = field(repr=False)
+    protocol: int = PROTOCOL
+    """What is spoken on it."""
     dirty: asyncio.Event = field(default_factory=asyncio.Event)
     """Set it when the node's desired state has changed."""
     closing: asyncio.Event = field(default_factory=asyncio.Event)
     """Set it to end the connection."""
+    farewell: str = ""
+    """Why it is ended for good: told to the agent, which then ends too. Empty: it may come again."""
     _counter: int = 0
     _observed_counter: int = -1
     _dropped_at: dict[str, int] = field(default_factory=dict)
@@ -147,29 +155,32 @@ async def converse(socket: AgentSocket, desk: AgentDesk, times: ChannelTimes) ->
 async def refuse(socket: AgentSocket, reason: str, *, retry: bool) -> None:
     """Tell the agent why it may not go on."""
     with contextlib.suppress(SocketClosed):
-        await socket.send_text(Refused(reason=reason, retry=retry).model_dump_json())
+        # In the words of the oldest protocol: it may be the agent's very protocol that is refused.
+        await socket.send_text(text_of(Refused(reason=reason, retry=retry), OLDEST_PROTOCOL))
 
 
 async def _hold(socket: AgentSocket, desk: AgentDesk, times: ChannelTimes) -> None:
     async with asyncio.timeout(times.silence_s):
         hello = _parse(await socket.receive_text())
     if not isinstance(hello, Hello):
-        raise InvalidInput(f"the agent's first message was {hello.kind}; it must be hello")
-    if hello.protocol != PROTOCOL:
+        said = hello.kind if hello is not None else "of a kind that this controller does not know"
+        raise InvalidInput(f"the agent's first message was {said}; it must be hello")
+    if not OLDEST_PROTOCOL <= hello.protocol <= PROTOCOL:
+        older = hello.protocol < OLDEST_PROTOCOL
         raise InvalidInput(
-            f"agent {hello.version} speaks protocol {hello.protocol}, controller {VERSION} speaks {PROTOCOL}; "
-            "install the same gpool on both"
+            f"agent {hello.version} speaks protocol {hello.protocol}, controller {VERSION} speaks {OLDEST_PROTOCOL} "
+            f"to {PROTOCOL}; install a newer gpool on {'the node' if older else 'the controller'}"
         )
     link = await desk.greet(hello)
     try:
         welcome = Welcome(version=VERSION, node_key=link.node_key.hex(), heartbeat_s=times.heartbeat_s)
-        await socket.send_text(welcome.model_dump_json())
+        await socket.send_text(text_of(welcome, link.protocol))
         link.dirty.set()
         try:
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(_listen(socket, desk, link, times))
                 tasks.create_task(_tell(socket, desk, link))
-                tasks.create_task(_wait_for_closing(link))
+                tasks.create_task(_wait_for_closing(socket, link))
         except* _Over:
             pass
         except* SocketClosed:
@@ -194,6 +205,8 @@ async def _listen(socket: AgentSocket, desk: AgentDesk, link: AgentLink, times: 
                 await desk.observe(link, message)
             case Heartbeat():
                 await desk.heartbeat(link, message)
+            case None:
+                pass
             case Hello():
                 raise InvalidInput("the agent said hello twice on one connection")
 
@@ -203,17 +216,23 @@ async def _tell(socket: AgentSocket, desk: AgentDesk, link: AgentLink) -> None:
         await link.dirty.wait()
         link.dirty.clear()
         desired = link.next_desired(desk.desired_state(link.node))
-        await socket.send_text(desired.model_dump_json())
+        await socket.send_text(text_of(desired, link.protocol))
 
 
-async def _wait_for_closing(link: AgentLink) -> None:
+async def _wait_for_closing(socket: AgentSocket, link: AgentLink) -> None:
     await link.closing.wait()
+    if link.farewell:
+        await refuse(socket, link.farewell, retry=False)
     raise _Over
 
 
-def _parse(text: str) -> Hello | Observed | Heartbeat:
+def _parse(text: str) -> Hello | Observed | Heartbeat | None:
+    """The message; None for a kind that only newer agents know."""
     try:
-        return parser.validate_json(text)
+        return parse_agent_message(text)
+    except UnknownKind as kind:
+        log.info("an agent said something that this version does not know", kind=str(kind))
+        return None
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
         where = ".".join(str(part) for part in first["loc"]) or "the whole"

@@ -17,8 +17,9 @@ from typing import Annotated, Literal
 from pydantic import Field, StrictBool, StrictFloat, StrictInt, StringConstraints, TypeAdapter
 
 from gpool.model.base import LeaseId, Model, NodeName, Text
-from gpool.model.gpu import Gpu, GpuUse, LeaseUse, SessionUse
+from gpool.model.gpu import Gpu, GpuFault, GpuUse, LeaseUse, SessionUse
 from gpool.model.lease import Vgpu
+from gpool.model.node import Labels
 from gpool.model.session import Session
 
 __all__ = [
@@ -39,8 +40,8 @@ __all__ = [
 
 CONNECT_PATH = "/api/v1/agents/connect"
 
-PROTOCOL = 2
-"""Raised when an older side could misunderstand; a controller refuses agents of another protocol."""
+PROTOCOL = 3
+"""The newest that this version speaks; what may change in it, and when it is raised: `gpool.channel.protocol`."""
 
 Counter = Annotated[StrictInt, Field(ge=0)]
 
@@ -50,12 +51,15 @@ class Hello(Model):
 
     kind: Literal["hello"] = "hello"
     protocol: StrictInt = PROTOCOL
+    """The one that both sides speak from here on: chosen by the controller when the connection was opened."""
     version: Text
     node: NodeName
     boot_id: Text
     """`/proc/sys/kernel/random/boot_id`."""
     generation: Counter
     """Increases at each start of the agent (seconds since the epoch will do)."""
+    labels: Labels | None = None
+    """What the agent says of its node; since protocol 3."""
 
 
 class Observed(Model):
@@ -77,6 +81,8 @@ class Observed(Model):
     gpu_use: tuple[GpuUse, ...] = ()
     lease_use: tuple[LeaseUse, ...] = ()
     session_use: tuple[SessionUse, ...] = ()
+    faults: tuple[GpuFault, ...] | None = None
+    """All faults of its GPUs that stand; null from an agent that does not look for any. Since protocol 3."""
 
 
 class Heartbeat(Model):

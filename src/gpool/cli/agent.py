@@ -48,6 +48,9 @@ __all__ = ["command"]
     help="How long a program's lost TCP connection may be resumed; 0: it ends the program's use of the GPU. [30]",
 )
 @click.option(
+    "--label", "labels", multiple=True, metavar="KEY=VALUE", help="A label of the node; may be given several times."
+)
+@click.option(
     "--silence",
     type=click.FloatRange(1, 3600),
     default=15.0,
@@ -80,6 +83,7 @@ def command(
     emulate_memory: str,
     listen_data: str | None,
     grace: int,
+    labels: tuple[str, ...],
     silence: float,
     state: Path | None,
     image_cache: Path | None,
@@ -95,7 +99,7 @@ def command(
     gpool agent --join https://head:7070 --ca sha256:4f2a... --token gpool_...
     gpool agent --join http://127.0.0.1:7070 --name node-b --emulate 1 --emulate-memory 2GiB
     """
-    from gpool.agent.serving import NodeKeeping, data_address, gpu_source, serve_agent
+    from gpool.agent.serving import NodeKeeping, data_address, gpu_source, labels_of, serve_agent
     from gpool.hardware.host import default_node_name
     from gpool.logs import configure_logs
     from gpool.model.sizes import parse_memory_bytes
@@ -124,6 +128,7 @@ def command(
         data=data,
         state=folder.absolute(),
         grace_s=grace,
+        labels=labels_of(labels),
         silence_s=silence,
         ca=ca or "",
         keeping=NodeKeeping(images.absolute(), image_bytes, warm_workers),

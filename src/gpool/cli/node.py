@@ -6,6 +6,7 @@ from typing import Any
 
 import click
 
+from gpool.cli.node_care import CARE_COMMANDS, standing
 from gpool.cli.pool_options import ago, echo_json, echo_table, json_option, pool_options
 from gpool.launch.api_client import ApiClient
 from gpool.model.sizes import format_bytes
@@ -16,6 +17,10 @@ __all__ = ["command"]
 @click.group()
 def command() -> None:
     """The nodes of the pool."""
+
+
+for care in CARE_COMMANDS:
+    command.add_command(care)
 
 
 @command.command("ls")
@@ -37,10 +42,12 @@ def list_nodes(pool: ApiClient, as_json: bool) -> None:
         ("STATE", "left"),
         ("SINCE", "right"),
         ("GPUS", "left"),
+        ("OUT", "right"),
         ("VGPUS", "right"),
         ("SESSIONS", "right"),
         ("DATA ADDRESS", "left"),
         ("VERSION", "left"),
+        ("LABELS AND TAINTS", "left"),
     ]
     empty = "the pool has no node yet; start one with `gpool agent --join URL --token TOKEN`"
     echo_table(columns, (_row(node) for node in nodes), empty=empty)
@@ -53,11 +60,22 @@ def _row(node: dict[str, Any]) -> list[str]:
         kinds[kind] = kinds.get(kind, 0) + 1
     return [
         node["name"],
-        node["state"],
+        standing(node),
         ago(node["since"]),
         ", ".join(f"{count} × {kind}" for kind, count in kinds.items()) or "-",
+        str(len(node.get("gpus_out", ())) or "-"),
         str(sum(len(gpu["vgpus"]) for gpu in node["gpu_views"])),
         str(len(node["sessions"])),
         node["tcp"] or "-",
         node["version"],
+        " ".join([*_labels(node), *_taints(node)]) or "-",
     ]
+
+
+def _labels(node: dict[str, Any]) -> list[str]:
+    return [f"{key}={value}" for key, value in node.get("labels", {}).items()]
+
+
+def _taints(node: dict[str, Any]) -> list[str]:
+    """`!key=value`: what keeps requests away."""
+    return [f"!{one['key']}{'=' + one['value'] if one['value'] else ''}" for one in node.get("taints", ())]

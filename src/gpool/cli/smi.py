@@ -66,6 +66,8 @@ def _rows(gpu: dict[str, Any]) -> list[list[str]]:
     state = gpu["node_state"]
     if state == "ready":
         state = "in use" if gpu["vgpus"] else "free"
+    if gpu.get("out"):
+        state = f"out: {gpu['out']['reason'] or 'by ' + gpu['out']['by']}"
     rows = [
         [
             gpu["node"],

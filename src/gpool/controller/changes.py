@@ -1,22 +1,55 @@
 """A set of changes to leases and nodes that is made whole or not at all."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 
+from gpool.controller.acting import Actor, acting
 from gpool.controller.events import Note
 from gpool.controller.keyed import Keyed
-from gpool.lifecycle.commands import Command, EndLeasesOnGpus, EndLeasesOnNode
-from gpool.lifecycle.lease import NodeGone, Revoked, apply_to_lease
+from gpool.lifecycle.commands import (
+    Command,
+    EndLeasesOnGpus,
+    EndLeasesOnNode,
+    HeedDrain,
+    NoteOfNode,
+    RevokeLeasesOnNode,
+)
+from gpool.lifecycle.lease import LetOff, NodeGone, Revoked, Warned, apply_to_lease
 from gpool.lifecycle.node import apply_to_node
+from gpool.lifecycle.node_care import drain_deadline, drain_reason
 from gpool.lifecycle.transitions import Event
-from gpool.model.lease import Lease
+from gpool.model.lease import Eviction, Lease, LeaseState
 from gpool.model.node import Node
 from gpool.model.policy import Policy
 from gpool.scheduler.cycle import schedule_pool
 from gpool.scheduler.pool_state import PoolState
 from gpool.scheduler.snapshot import Plan
 
-__all__ = ["Changes"]
+__all__ = ["Changes", "Done", "RemovedNode"]
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """For the audit log: what somebody did to what."""
+
+    action: str
+    object: str
+    before: str
+    after: str
+    actor: Actor | None
+    """Who; None when the pool acts by itself."""
+
+
+@dataclass(frozen=True, slots=True)
+class RemovedNode:
+    """A node that is to be forgotten."""
+
+    node: Node
+    reason: str
+    """What its agent is told."""
+    forget_token: str | None
+    """Id of the token to revoke."""
 
 
 class Changes:
@@ -29,6 +62,9 @@ class Changes:
         """When all of them happen."""
         self.leases: dict[str, Lease] = {}
         self.nodes: dict[str, Node] = {}
+        self.removed_nodes: list[RemovedNode] = []
+        self.done: list[Done] = []
+        """For the audit log, stored together with the changes."""
         self.commands: list[Command] = []
         """What remains to be done outside, after the changes are stored."""
         self.policy: Policy | None = None
@@ -68,6 +104,36 @@ class Changes:
             self.nodes[node.name] = after
         self._take_on(commands)
 
+    def heed_drains(self, lease_id: str) -> None:
+        """Warn a lease of the drain that ends it first; let it off when there is none any more."""
+        lease = self.lease(lease_id)
+        if lease.state is not LeaseState.ACTIVE:
+            return
+        told, drains = lease.eviction, []
+        for name in lease.nodes:
+            deadline = drain_deadline(self.node(name))
+            if deadline is not None:
+                drains.append((deadline, name))
+        if not drains:
+            if told is not None and told.beneficiary is None:
+                self.apply_to_lease(lease_id, LetOff())
+            return
+        ends_at, name = min(drains)
+        reason = drain_reason(self.node(name))
+        if told is None or told.ends_at > ends_at or (told.beneficiary is None and told.ends_at != ends_at):
+            warning = Eviction(beneficiary=None, reason=reason, warned_at=self.now, ends_at=ends_at)
+            self.apply_to_lease(lease_id, Warned(warning))
+
+    def remove_node(self, node: Node, reason: str, forget_token: str | None) -> None:
+        """Forget the node, whatever else happened to it."""
+        self.nodes.pop(node.name, None)
+        self.removed_nodes.append(RemovedNode(node, reason, forget_token))
+        self.note("node", node.name, "removed", reason)
+
+    def audit(self, action: str, subject: str, before: str = "", after: str = "", actor: Actor | None = None) -> None:
+        """Have the audit log say that somebody did this. `actor`: when it is not the one in whose context this runs."""
+        self.done.append(Done(action, subject, before, after, actor or acting.get()))
+
     def note(self, kind: str, name: str, word: str, sentence: str) -> None:
         """Tell, with the changes, what has happened to an object."""
         self.notes.append((kind, name, word, sentence))
@@ -89,12 +155,19 @@ class Changes:
                 case EndLeasesOnNode(node, reason):
                     for lease_id in self._leases_on(node):
                         self.apply_to_lease(lease_id, NodeGone(node, reason))
-                case EndLeasesOnGpus(node, gpu_uuids):
+                case RevokeLeasesOnNode(node, reason):
                     for lease_id in self._leases_on(node):
-                        lost = [vgpu.gpu_uuid for vgpu in self.lease(lease_id).vgpus if vgpu.node == node]
-                        lost = [gpu_uuid for gpu_uuid in lost if gpu_uuid in gpu_uuids]
-                        if lost:
-                            self.apply_to_lease(lease_id, Revoked(f"node {node} no longer has the GPU {lost[0]}"))
+                        self.apply_to_lease(lease_id, Revoked(reason))
+                case EndLeasesOnGpus(node, gpu_uuids, reason):
+                    for lease_id in self._leases_on(node):
+                        vgpus = self.lease(lease_id).vgpus
+                        if any(vgpu.node == node and vgpu.gpu_uuid in gpu_uuids for vgpu in vgpus):
+                            self.apply_to_lease(lease_id, Revoked(reason))
+                case HeedDrain(node):
+                    for lease_id in self._leases_on(node):
+                        self.heed_drains(lease_id)
+                case NoteOfNode(node, word, sentence):
+                    self.note("node", node, word, sentence)
                 case _:
                     self.commands.append(command)
 

@@ -2,11 +2,15 @@
 
 from collections.abc import Iterator
 
+from gpool.model.base import Model
 from gpool.model.lease import Lease, LeaseState
-from gpool.model.node import Node
+from gpool.model.node import Node, NodeState
 from gpool.model.policy import Policy
 
-__all__ = ["Note", "lease_notes", "node_notes", "policy_notes"]
+__all__ = ["Note", "lease_notes", "node_notes", "policy_differences", "policy_notes"]
+
+_TOLD_WITH_REASONS = (NodeState.LOST, NodeState.GONE)
+"""By `gpool.lifecycle.node`, as `NoteOfNode`."""
 
 Note = tuple[str, str, str, str]
 """Kind and name of the object, what happened in a word, and a sentence."""
@@ -43,13 +47,20 @@ def lease_notes(before: Lease | None, after: Lease) -> Iterator[Note]:
 
 
 def node_notes(before: Node | None, after: Node) -> Iterator[Note]:
-    """What has happened to a node."""
-    if before is None or before.state is not after.state:
+    """What has happened to a node, apart from what the steps of its life tell themselves."""
+    if before is None or (before.state is not after.state and after.state not in _TOLD_WITH_REASONS):
         yield "node", after.name, str(after.state), f"the node is {after.state}"
 
 
 def policy_notes(before: Policy, after: Policy, by: str) -> Iterator[Note]:
     """What has happened to queues, priority classes, calendars and settings."""
+    for kind, name, was, became in policy_differences(before, after):
+        word = "made" if was is None else "changed" if became is not None else "removed"
+        yield kind, name, word, f"{by} changed the pool's settings" if kind == "pool" else f"{by} {word} it"
+
+
+def policy_differences(before: Policy, after: Policy) -> Iterator[tuple[str, str, Model | None, Model | None]]:
+    """Kind and name of every part of the policy that differs, what it was and what it is."""
     for kind, old, new in (
         ("queue", before.queues, after.queues),
         ("priority-class", before.priority_classes, after.priority_classes),
@@ -58,7 +69,6 @@ def policy_notes(before: Policy, after: Policy, by: str) -> Iterator[Note]:
         were, are = ({found.name: found for found in values} for values in (old, new))
         for name in sorted(were.keys() | are.keys()):
             if were.get(name) != are.get(name):
-                word = "made" if name not in were else "changed" if name in are else "removed"
-                yield kind, name, word, f"{by} {word} it"
+                yield kind, name, were.get(name), are.get(name)
     if before.settings != after.settings:
-        yield "pool", "settings", "changed", f"{by} changed the pool's settings"
+        yield "pool", "settings", before.settings, after.settings

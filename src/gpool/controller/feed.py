@@ -12,17 +12,27 @@ from dataclasses import dataclass
 from gpool.model.lease import Lease
 from gpool.model.node import Node
 
-__all__ = ["Change", "Feed", "TooLate"]
+__all__ = ["Change", "Feed", "Removed", "Thing", "TooLate"]
 
 _KEPT = 10_000
 
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """A lease or a node as it is after a change."""
+    """A lease or a node as it is after a change, or that it is no more."""
 
     number: int
-    what: Lease | Node
+    what: "Thing"
+
+
+@dataclass(frozen=True, slots=True)
+class Removed:
+    """A node that is not part of the pool any more."""
+
+    node: str
+
+
+Thing = Lease | Node | Removed
 
 
 class TooLate(Exception):  # noqa: N818 - an ordinary answer, not an error
@@ -42,7 +52,7 @@ class Feed:
         self.watching = 0
         """How many watch now."""
 
-    def publish(self, what: Lease | Node) -> None:
+    def publish(self, what: Thing) -> None:
         """Remember a change."""
         self.last += 1
         self._kept.append(Change(self.last, what))

@@ -1,6 +1,7 @@
 """Calls that arrive while one is being carried out are carried out together: one transaction for all of them."""
 
 import asyncio
+import contextvars
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Generic, TypeVar
@@ -31,7 +32,8 @@ class Gathering(Generic[A, R]):
         future: asyncio.Future[R] = asyncio.get_running_loop().create_future()
         self._waiting.append((item, future))
         if self._task is None:
-            self._task = asyncio.create_task(self._work())
+            # In a context of its own: what the first caller has in its context does not hold for the others.
+            self._task = asyncio.create_task(self._work(), context=contextvars.Context())
         return await future
 
     async def _work(self) -> None:

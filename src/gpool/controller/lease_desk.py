@@ -5,6 +5,7 @@ import secrets
 from collections.abc import Callable, Sequence
 from datetime import timedelta
 
+from gpool.controller.acting import Actor, acting
 from gpool.controller.answer_desk import ANSWERS_KEPT
 from gpool.controller.clock import Clock
 from gpool.controller.gathering import Gathering
@@ -16,6 +17,7 @@ from gpool.lifecycle.lease import Released, Renewed, begin_lease
 from gpool.model.lease import Lease, LeaseRequest, LeaseState, LeaseView
 from gpool.scheduler.admission import check_possible
 from gpool.scheduler.entry import queue_for
+from gpool.scheduler.reasons import describe_wish
 from gpool.store.pool_store import PoolStore
 
 __all__ = ["LeaseDesk"]
@@ -29,10 +31,10 @@ _KINDS_KNOWN = 1000
 _NO_KIND = {"command", "host", "user", "timeout_s"}
 """Fields of a request that do not matter to whether it is possible."""
 
-_Release = tuple[str, str, Sequence[Keyed]]
-"""Lease, by whom, and the key that the request carries, if any."""
-_Ask = tuple[str, LeaseRequest, str | None, Sequence[Keyed]]
-"""Owner, request, default queue, and the key that it carries, if any."""
+_Release = tuple[str, str, Actor | None, Sequence[Keyed]]
+"""Lease, by whom, on whose behalf, and the key that the request carries, if any."""
+_Ask = tuple[str, LeaseRequest, str | None, Actor | None, Sequence[Keyed]]
+"""Owner, request, default queue, on whose behalf, and the key that it carries, if any."""
 
 
 class LeaseDesk(PoolScheduling):
@@ -57,14 +59,14 @@ class LeaseDesk(PoolScheduling):
 
         Raises `ImpossibleRequest`, `UnknownNode`, `UnknownQueue`, `UnknownPriorityClass` or `NotAllowed`.
         """
-        return await self._ask_together((owner, request, default_queue, keyed_now()))
+        return await self._ask_together((owner, request, default_queue, acting.get(), keyed_now()))
 
     async def _ask_all(self, asks: Sequence[_Ask]) -> list[Lease | GpoolError]:
         """A new lease for each, or why there is none."""
         made: list[str | GpoolError] = []
         async with self._change() as changes:
             carried_out: list[tuple[str, Keyed]] = []
-            for owner, request, default_queue, keyed in asks:
+            for owner, request, default_queue, actor, keyed in asks:
                 try:
                     queue = queue_for(self.policy, request, owner, default_queue)
                     self._check_possible(request)
@@ -81,6 +83,7 @@ class LeaseDesk(PoolScheduling):
                     lifetime_s=self.times.lifetime_s,
                 )
                 changes.add_lease(lease, commands)
+                changes.audit("lease.request", lease.id, "", f"{describe_wish(request)} in queue {queue}", actor)
                 made.append(lease.id)
                 carried_out += ((lease.id, asked) for asked in keyed)
             # Behind a long queue, the next cycle looks at all that came meanwhile, once.
@@ -131,16 +134,18 @@ class LeaseDesk(PoolScheduling):
 
         Nothing happens to a lease that is ending or has ended.
         """
-        return await self._release_together((lease_id, by, keyed_now())) or await self.lease(lease_id)
+        return await self._release_together((lease_id, by, acting.get(), keyed_now())) or await self.lease(lease_id)
 
     async def _release_all(self, releases: Sequence[_Release]) -> list[Lease | GpoolError | None]:
         """Release each; the lease afterwards, None for one that is not alive."""
         async with self._change() as changes:
-            changes.keyed = [asked for lease_id, _, keyed in releases if lease_id in self.leases for asked in keyed]
-            for lease_id, by, _ in releases:
+            changes.keyed = [asked for lease_id, _, _, keyed in releases if lease_id in self.leases for asked in keyed]
+            for lease_id, by, actor, _ in releases:
                 if lease_id in self.leases:
+                    before = changes.lease(lease_id).state
                     changes.apply_to_lease(lease_id, Released(by))
-        return [changes.leases.get(lease_id) or self.leases.get(lease_id) for lease_id, _, _ in releases]
+                    changes.audit("lease.release", lease_id, str(before), str(changes.lease(lease_id).state), actor)
+        return [changes.leases.get(lease_id) or self.leases.get(lease_id) for lease_id, *_ in releases]
 
     async def wait_while(self, lease_id: str, states: frozenset[LeaseState], timeout_s: float) -> None:
         """Return when the lease is in none of these states, when the time is over, or when the controller stops."""

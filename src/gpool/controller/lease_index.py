@@ -42,11 +42,15 @@ class GpuOwners:
         if before is not None:
             if before.gpus is after.gpus and (before.state is NodeState.GONE) == (after.state is NodeState.GONE):
                 return
-            for gpu in before.gpus:
-                if self._owner.get(gpu.uuid) == before.name:
-                    del self._owner[gpu.uuid]
+            self.remove(before)
         if after.state is not NodeState.GONE:
             self._owner |= {gpu.uuid: after.name for gpu in after.gpus}
+
+    def remove(self, node: Node) -> None:
+        """A node is not known any more."""
+        for gpu in node.gpus:
+            if self._owner.get(gpu.uuid) == node.name:
+                del self._owner[gpu.uuid]
 
     def elsewhere(self, gpu_uuids: Iterable[str], name: str) -> tuple[str, str] | None:
         """A GPU among these that belongs to another node than `name`, and that node."""

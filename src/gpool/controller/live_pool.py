@@ -5,6 +5,8 @@ lock.
 """
 
 from gpool.controller.answer_desk import AnswerDesk
+from gpool.controller.audit_desk import AuditDesk
+from gpool.controller.care_desk import CareDesk
 from gpool.controller.lease_desk import LeaseDesk
 from gpool.controller.node_desk import NodeDesk
 from gpool.controller.policy_desk import PolicyDesk
@@ -14,5 +16,5 @@ from gpool.controller.token_desk import TokenDesk
 __all__ = ["LivePool", "NodeNow"]
 
 
-class LivePool(LeaseDesk, PolicyDesk, NodeDesk, TokenDesk, AnswerDesk):
+class LivePool(LeaseDesk, PolicyDesk, NodeDesk, CareDesk, TokenDesk, AnswerDesk, AuditDesk):
     """See the module. Its attributes belong together; they are changed through its methods only."""

@@ -65,6 +65,9 @@ async def forget_old_leases(pool: LivePool) -> None:
             forgotten = await pool.forget_old()
             if forgotten:
                 log.info("old leases forgotten", leases=forgotten)
+            entries = await pool.forget_old_audit()
+            if entries:
+                log.info("old entries of the audit log forgotten", entries=entries)
         except NotLeading:
             return
         except Unavailable as error:

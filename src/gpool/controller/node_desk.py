@@ -4,6 +4,7 @@ from datetime import timedelta
 
 from gpool.channel.conversation import AgentLink, DesiredState
 from gpool.channel.messages import DesiredLease, Heartbeat, Hello, Observed
+from gpool.controller.acting import acting
 from gpool.controller.pool_memory import NodeNow, PoolMemory
 from gpool.errors import InvalidInput, NodeNameTaken, UnknownNode
 from gpool.lifecycle.lease import NodeConfirmed
@@ -39,8 +40,12 @@ class NodeDesk(PoolMemory):
                     )
                 older.closing.set()
             key = self.keys.setdefault(hello.node, self._random_bytes(NODE_KEY_BYTES))
-            changes.apply_to_node(node, AgentConnected(hello.version, hello.boot_id, hello.generation))
-        link = AgentLink(hello.node, hello.generation, key)
+            token = actor.token if (actor := acting.get()) is not None else None
+            token_id = token.id if token is not None else ""
+            changes.apply_to_node(
+                node, AgentConnected(hello.version, hello.boot_id, hello.generation, hello.labels, token_id)
+            )
+        link = AgentLink(hello.node, hello.generation, key, hello.protocol)
         self._links[hello.node] = link
         return link
 
@@ -88,7 +93,9 @@ class NodeDesk(PoolMemory):
             strays = {session.lease for session in observed.sessions} - held
             settled = observed.desired_counter > 0 and reachable and not strays
             node = self.nodes[link.node]
-            changes.apply_to_node(node, StateObserved(observed.gpus, observed.unix_path, observed.tcp, settled))
+            changes.apply_to_node(
+                node, StateObserved(observed.gpus, observed.unix_path, observed.tcp, settled, observed.faults)
+            )
             self.now_on[link.node] = NodeNow(
                 observed.sessions, observed.gpu_use, observed.lease_use, observed.session_use
             )

@@ -6,9 +6,10 @@ from collections.abc import Callable
 
 import structlog
 
-from gpool.controller.events import policy_notes
+from gpool.controller.events import policy_differences, policy_notes
 from gpool.controller.pool_scheduling import PoolScheduling
 from gpool.errors import PolicyInUse, StaleWrite, UnknownQueue
+from gpool.model.base import Model
 from gpool.model.policy import Policy
 from gpool.model.queue import ROOT, QueueSettings
 from gpool.model.queue_views import QueueView, UserUse
@@ -76,6 +77,9 @@ class PolicyDesk(PoolScheduling):
             if not dry_run and policy != self.policy:
                 changes.policy = policy
                 changes.notes += policy_notes(self.policy, policy, by)
+                for kind, name, was, became in policy_differences(self.policy, policy):
+                    verb = "remove" if became is None else "put"
+                    changes.audit(f"{kind}.{verb}", name, _document(was), _document(became))
                 log.info("policy", by=by, queues=len(policy.queues))
         return policy
 
@@ -175,3 +179,8 @@ def _waiting_in(state: SchedulerState, leaf: str) -> int:
 
 def _told(gpus: float) -> float:
     return max(0.0, round(gpus, 3))
+
+
+def _document(part: Model | None) -> str:
+    """Part of a policy, for the audit log."""
+    return "" if part is None else part.model_dump_json()[:1024]

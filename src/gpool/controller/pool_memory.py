@@ -17,16 +17,17 @@ from datetime import UTC, datetime, timedelta
 import structlog
 
 from gpool.channel.conversation import AgentLink
-from gpool.controller.changes import Changes
+from gpool.controller.changes import Changes, Done
 from gpool.controller.clock import Clock
 from gpool.controller.events import lease_notes, node_notes
-from gpool.controller.feed import Feed
+from gpool.controller.feed import Feed, Removed
 from gpool.controller.keyed import Keyed, keyed_now
 from gpool.controller.lease_index import GpuOwners, LeaseIndex
 from gpool.controller.settings import PoolTimes
 from gpool.lifecycle.commands import Reschedule, TellNode
 from gpool.lifecycle.lease import ControllerRestarted, lease_deadline
 from gpool.lifecycle.node import ControllerBack
+from gpool.model.audit import AuditEntry
 from gpool.model.event import Event
 from gpool.model.gpu import GpuUse, LeaseUse, SessionUse
 from gpool.model.ids import make_id
@@ -211,17 +212,30 @@ class PoolMemory:
         leases = [lease for lease in changes.leases.values() if _to_be_stored(self.leases.get(lease.id), lease)]
         nodes = [node for node in changes.nodes.values() if node != self.nodes.get(node.name)]
         events = self._events(changes, leases, nodes)
-        if not leases and not nodes and not events and changes.policy is None:
+        entries = self._audit_entries(changes.done, changes.now)
+        if not (leases or nodes or events or entries or changes.removed_nodes or changes.policy is not None):
             return
         node_revisions = {}
+        forgotten = {removed.forget_token for removed in changes.removed_nodes}
+        revoked = {
+            token_hash: token.model_copy(update={"revoked_at": changes.now})
+            for token_hash, token in self.tokens.items()
+            if token.id in forgotten and token.revoked_at is None
+        }
         async with self._store.write() as writer:
             lease_revisions = await writer.save_leases(leases, self._lease_revisions)
             for node in nodes:
                 believed = self._node_revisions.get(node.name)
                 node_revisions[node.name] = await writer.save_node(node, self.keys[node.name], believed)
+            for removed in changes.removed_nodes:
+                await writer.delete_node(removed.node.name, self._node_revisions[removed.node.name])
+            for token in revoked.values():
+                await writer.replace_token(token)
             if changes.policy is not None:
                 await writer.save_policy(self.policy, changes.policy)
             await writer.add_events(events)
+            if entries:
+                await writer.add_audit(entries)
             unkept = [asked for asked in changes.keyed if not asked.stored]
             for asked in unkept:
                 await writer.keep_answer(asked.to_keep(), changes.now)
@@ -229,6 +243,7 @@ class PoolMemory:
                 await writer.forget_events(datetime.fromtimestamp(0, UTC), events[-1].id - _EVENTS_KEPT)
         for asked in unkept:
             asked.stored = True
+        self.tokens |= revoked
         self._lease_revisions |= lease_revisions
         self._node_revisions |= node_revisions
         self._event_count = (self._event_count + len(events)) % _PRUNE_EVERY
@@ -247,6 +262,24 @@ class PoolMemory:
         return [
             Event(id=number, at=changes.now, object_kind=kind, object_name=name, type=word, message=sentence)
             for number, (kind, name, word, sentence) in enumerate(notes, self._last_event + 1)
+        ]
+
+    def _audit_entries(self, done: Iterable[Done], now: datetime) -> list[AuditEntry]:
+        """What the audit log is to say; nothing when nobody asked, but the pool itself acts."""
+        return [
+            AuditEntry(
+                at=now,
+                token_id=token.id,
+                actor=token.name,
+                role=str(token.role),
+                remote=actor.remote,
+                action=one.action,
+                object=one.object,
+                before=one.before,
+                after=one.after,
+            )
+            for one in done
+            if (actor := one.actor) is not None and (token := actor.token) is not None
         ]
 
     def _show(self, changes: Changes) -> None:
@@ -275,6 +308,8 @@ class PoolMemory:
             if node != known:
                 self.nodes_version += 1
                 self.feed.publish(node)
+        for removed in changes.removed_nodes:
+            self._forget_node(removed.node.name, removed.reason)
         if changes.policy is not None:
             self.policy = changes.policy
             self.schedule_wanted.set()
@@ -292,6 +327,21 @@ class PoolMemory:
             or any(self._is_sooner(lease_deadline(lease)) for lease in changes.leases.values())
         ):
             self.deadlines_changed.set()
+
+    def _forget_node(self, name: str, reason: str) -> None:
+        self._gpu_owners.remove(self.nodes[name])
+        for known in (self.nodes, self.keys, self.now_on, self._node_revisions):
+            known.pop(name, None)
+        self.nodes_version += 1
+        # The scheduler's arrays have no way to lose a row.
+        self._forget_scheduling()
+        self.schedule_wanted.set()
+        link = self._links.pop(name, None)
+        if link is not None:
+            link.farewell = reason
+            link.closing.set()
+        self.feed.publish(Removed(name))
+        log.info("node removed", node=name)
 
     def _is_sooner(self, deadline: datetime | None) -> bool:
         """Whether `keep_time` must look sooner than it would. A renewal puts a deadline off, which it need not know."""

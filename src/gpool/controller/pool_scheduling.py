@@ -63,6 +63,8 @@ class PoolScheduling(PoolMemory):
         plan = changes.schedule(scheduler)
         for lease_id in plan.let_off:
             changes.apply_to_lease(lease_id, LetOff())
+            # A node of it may be drained as well, only later.
+            changes.heed_drains(lease_id)
         for room in plan.rooms:
             self._make_room(changes, room)
         held = {room.lease_id for room in plan.rooms} | {placement.lease_id for placement in plan.placements}

@@ -26,6 +26,8 @@ class PoolTimes:
     """A node that is lost for so long is given up, and its leases with it."""
     keep_ended_s: float = 30 * 86_400.0
     """Leases are forgotten so long after their end."""
+    keep_audit_s: float = 365 * 86_400.0
+    """How long the audit log reaches back."""
 
 
 def is_loopback(host: str) -> bool:

@@ -5,6 +5,8 @@ from datetime import timedelta
 
 import structlog
 
+from gpool.controller.acting import acting
+from gpool.controller.changes import Done
 from gpool.controller.keyed import keyed_now
 from gpool.controller.pool_memory import PoolMemory
 from gpool.errors import UnknownToken
@@ -57,8 +59,14 @@ class TokenDesk(PoolMemory):
             subject=subject,
         )
         check_scope(token)
+        actor = acting.get()
+        if subject is not None and actor is not None:
+            actor.token = token  # who logs in has no other
+        done = Done("token.create" if subject is None else "login", token.id, "", f"{role} {name}", actor)
         async with self._lock, self._store.write() as writer:
             await writer.add_token(token, hash_token(text))
+            if entries := self._audit_entries([done], now):
+                await writer.add_audit(entries)
             for asked in keyed_now():
                 asked.answered(201, TokenCreated(token=token, secret=text))
                 await writer.keep_answer(asked.to_keep(), now)
@@ -79,6 +87,9 @@ class TokenDesk(PoolMemory):
                 token = token.model_copy(update={"revoked_at": self.now()})
                 async with self._store.write() as writer:
                     await writer.replace_token(token)
+                    done = Done("token.revoke", token.id, f"{token.role} {token.name}", "revoked", acting.get())
+                    if entries := self._audit_entries([done], self.now()):
+                        await writer.add_audit(entries)
                     for asked in keyed_now():
                         asked.answered(200, token)
                         await writer.keep_answer(asked.to_keep(), self.now())

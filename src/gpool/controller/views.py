@@ -26,7 +26,8 @@ def lease_view(pool: LivePool, lease: Lease) -> LeaseView:
 def node_view(pool: LivePool, node: Node) -> NodeView:
     """The node with its GPUs and sessions."""
     sessions = pool.now_on.get(node.name, NodeNow()).sessions
-    return NodeView(**dict(node), gpu_views=gpu_views(pool, node), sessions=sessions)
+    leases = tuple(pool.leases_on(node.name))
+    return NodeView(**dict(node), gpu_views=gpu_views(pool, node), sessions=sessions, leases=leases)
 
 
 def gpu_views(pool: LivePool, node: Node) -> tuple[GpuView, ...]:
@@ -58,6 +59,7 @@ def gpu_view(pool: LivePool, node: Node, gpu: Gpu) -> GpuView:
             for lease, vgpu in here
         ),
         processes=_process_views(pool, now, gpu),
+        out=next((out for out in node.gpus_out if out.gpu_uuid == gpu.uuid), None),
     )
 
 

@@ -4,14 +4,20 @@ from __future__ import annotations
 
 import hashlib
 import os
+from datetime import UTC, datetime
+
+import structlog
 
 from gpool.errors import InvalidInput
-from gpool.model.gpu import Gpu
+from gpool.hardware.xids import CONDEMNING
+from gpool.model.gpu import FaultKind, Gpu, GpuFault
+from gpool.paths import runtime_folder
 
 __all__ = [
     "DEFAULT_MEMORY_BYTES",
     "MOST_EMULATED_GPUS",
     "EmulatedGpus",
+    "emulated_faults_file",
     "emulated_ledger",
     "emulated_pci_bus_id",
     "emulated_uuid",
@@ -21,6 +27,8 @@ DEFAULT_MEMORY_BYTES = 8 << 30
 MOST_EMULATED_GPUS = 64  # what a ticket can name
 CAPABILITY = "12.1"
 NAME = "Emulated GPU"
+
+log = structlog.get_logger(__name__)
 
 
 def emulated_uuid(node: str, index: int) -> str:
@@ -39,6 +47,11 @@ def emulated_ledger(node: str) -> str:
     return f"emulated-{hashlib.sha256(node.encode()).hexdigest()[:16]}.ledger"
 
 
+def emulated_faults_file(node: str) -> str:
+    """Name of the file in the runtime folder whose lines are faults of `node`'s emulated GPUs: `0 xid 79`, `1 ecc`."""
+    return f"emulated-{hashlib.sha256(node.encode()).hexdigest()[:16]}.faults"
+
+
 class EmulatedGpus:
     """`count` GPUs of `memory_bytes` each that exist in software on node `node`.
 
@@ -52,6 +65,8 @@ class EmulatedGpus:
         self._count = count
         self._memory_bytes = memory_bytes
         self._dry_run = os.environ.get("GPOOL_EMULATOR_DRY_RUN") or "0"
+        self._seen: dict[tuple[int, str], datetime] = {}
+        """Lines of the file of faults, by number and text, and when they were written at the latest."""
 
     def gpus(self) -> tuple[Gpu, ...]:
         """All of them, in the order of their index. In a dry run their name says so, as the emulator's own does."""
@@ -68,6 +83,35 @@ class EmulatedGpus:
             )
             for index in range(self._count)
         )
+
+    def faults(self) -> tuple[GpuFault, ...]:
+        """Those that somebody wrote into the file `emulated_faults_file`, with the time of the file when first seen."""
+        path = os.path.join(runtime_folder(), emulated_faults_file(self._node))
+        try:
+            with open(path) as file:
+                written = datetime.fromtimestamp(os.fstat(file.fileno()).st_mtime, UTC)
+                lines = [(number, line.strip()) for number, line in enumerate(file) if line.strip()]
+        except (OSError, UnicodeDecodeError):
+            lines = []
+        for line in lines:
+            if line not in self._seen:
+                self._seen[line] = written
+                if self._fault(line[1], written) is None:
+                    log.info("no fault that condemns an emulated GPU", line=line[1], file=path)
+        faults = (self._fault(line[1], self._seen[line]) for line in lines)
+        return tuple(fault for fault in faults if fault is not None)
+
+    def _fault(self, line: str, at: datetime) -> GpuFault | None:
+        """`INDEX KIND [XID]` as a fault; None for anything else, and for an XID that condemns nothing."""
+        index, kind, code = [*line.split(), "", "", ""][:3]
+        if not index.isdecimal() or int(index) >= self._count or kind not in list(FaultKind):
+            return None
+        uuid = emulated_uuid(self._node, int(index))
+        if kind != FaultKind.XID:
+            return GpuFault(gpu_uuid=uuid, kind=FaultKind(kind), detail="injected", at=at)
+        if not code.isdecimal() or int(code) not in CONDEMNING:
+            return None
+        return GpuFault(gpu_uuid=uuid, kind=FaultKind.XID, code=int(code), detail=CONDEMNING[int(code)], at=at)
 
     def environment(self) -> dict[str, str]:
         """What makes the emulator show exactly these GPUs."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import socket
 
-__all__ = ["boot_id", "cores", "default_node_name", "memory_bytes"]
+__all__ = ["boot_id", "booted_at", "cores", "default_node_name", "memory_bytes"]
 
 
 def boot_id() -> str:
@@ -15,6 +15,15 @@ def boot_id() -> str:
             return file.read().strip()
     except OSError:
         return ""
+
+
+def booted_at() -> float:
+    """When this host was started, in seconds since the epoch; 0 where /proc is hidden."""
+    try:
+        with open("/proc/stat") as file:
+            return float(next(line.split()[1] for line in file if line.startswith("btime ")))
+    except (OSError, StopIteration):
+        return 0.0
 
 
 def cores() -> int:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from gpool.model.gpu import Gpu
+from gpool.model.gpu import Gpu, GpuFault
 
 __all__ = ["GpuSource"]
 
@@ -14,6 +14,9 @@ class GpuSource(Protocol):
 
     def gpus(self) -> tuple[Gpu, ...]:
         """The GPUs that are there now."""
+
+    def faults(self) -> tuple[GpuFault, ...]:
+        """What has made GPUs unfit since this host was started, as far as this process knows. Does not wait."""
 
     def environment(self) -> dict[str, str]:
         """Variables that a driver of these GPUs needs in its environment."""

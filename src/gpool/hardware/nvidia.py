@@ -10,7 +10,8 @@ import contextlib
 from collections.abc import Iterator
 from typing import Any
 
-from gpool.model.gpu import Gpu, GpuUse
+from gpool.hardware.nvidia_faults import NvidiaFaults
+from gpool.model.gpu import Gpu, GpuFault, GpuUse
 
 __all__ = ["NvidiaGpus"]
 
@@ -25,6 +26,7 @@ class NvidiaGpus:
         self.why_none = ""
         self.driver_version = ""
         self._nvml: Any = None
+        self._faults: NvidiaFaults | None = None
         try:
             import pynvml  # type: ignore[import-untyped]
         except ImportError:
@@ -33,6 +35,7 @@ class NvidiaGpus:
         try:
             pynvml.nvmlInit()
             self._nvml = pynvml
+            self._faults = NvidiaFaults(pynvml)
             self.driver_version = _text(pynvml.nvmlSystemGetDriverVersion())
             if pynvml.nvmlDeviceGetCount() == 0:
                 self.why_none = "NVIDIA's driver is installed and sees no GPU"
@@ -64,6 +67,17 @@ class NvidiaGpus:
                     )
                 )
         return tuple(uses)
+
+    def faults(self) -> tuple[GpuFault, ...]:
+        """What has made GPUs unfit; of a GPU that is split by MIG, all instances are."""
+        if self._faults is None:
+            return ()
+        parents: dict[str, tuple[Any, list[str]]] = {}
+        for device, parent in self._devices():
+            with self._absent_is_none():
+                uuid = _text(self._nvml.nvmlDeviceGetUUID(parent))
+                parents.setdefault(uuid, (parent, []))[1].append(_text(self._nvml.nvmlDeviceGetUUID(device)))
+        return self._faults.look(parents)
 
     def environment(self) -> dict[str, str]:
         """Nothing: NVIDIA's driver needs to be told nothing."""

@@ -29,6 +29,7 @@ SEVERAL_TIMEOUT_S = 4.0
 WATCH_SILENCE_S = 45.0
 """A watch that hears not even a heartbeat for so long is broken."""
 
+_PAGE = 1000
 _PLAIN = frozenset(b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._~")
 
 
@@ -65,17 +66,20 @@ class ApiClient:
     def _prefix(self) -> str:
         return self._whereabouts.now.prefix
 
-    def get(self, path: str, *, wait_s: float = 0.0, **query: str | int | float | None) -> Any:
+    def get(self, path: str, *, wait_s: float = 0.0, most: int | None = None, **query: str | int | float | None) -> Any:
         """GET `path` under `/api/v1`. `wait_s`: how long the controller may hold the answer back (seconds).
 
-        A list comes as a list, whole: its pages are asked for one after the other.
+        A list comes as a list, whole: its pages are asked for one after the other. most: of a list, so many items.
         """
+        if most is not None:
+            query = {**query, "limit": min(most, _PAGE)}
         answer = self._get(path, wait_s, query)
         if not _is_page(answer):
             return answer
         items = answer["items"]
-        while answer["next"] is not None:
-            answer = self._get(path, wait_s, {**query, "limit": 1000, "cursor": answer["next"]})
+        while answer["next"] is not None and (most is None or len(items) < most):
+            limit = _PAGE if most is None else min(most - len(items), _PAGE)
+            answer = self._get(path, wait_s, {**query, "limit": limit, "cursor": answer["next"]})
             if not _is_page(answer):
                 raise ControllerUnreachable(f"what answers at {self.url} does not page its lists; check --api")
             items += answer["items"]
@@ -95,9 +99,13 @@ class ApiClient:
         """
         return self._ask("POST", path, body, self._timeout_s)
 
-    def put(self, path: str, body: Any) -> Any:
+    def put(self, path: str, body: Any = None) -> Any:
         """PUT a JSON body to `path` under `/api/v1`; returns the decoded answer."""
         return self._ask("PUT", path, body, self._timeout_s)
+
+    def patch(self, path: str, body: Any) -> Any:
+        """PATCH `path` under `/api/v1` with a JSON body; returns the decoded answer."""
+        return self._ask("PATCH", path, body, self._timeout_s)
 
     def delete(self, path: str) -> Any:
         """DELETE `path` under `/api/v1`; returns the decoded answer, None when it has no body."""

@@ -2,7 +2,16 @@
 
 from dataclasses import dataclass
 
-__all__ = ["Command", "EndLeasesOnGpus", "EndLeasesOnNode", "Reschedule", "TellNode"]
+__all__ = [
+    "Command",
+    "EndLeasesOnGpus",
+    "EndLeasesOnNode",
+    "HeedDrain",
+    "NoteOfNode",
+    "Reschedule",
+    "RevokeLeasesOnNode",
+    "TellNode",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +41,32 @@ class EndLeasesOnNode(Command):
 
 @dataclass(frozen=True, slots=True)
 class EndLeasesOnGpus(Command):
-    """Feed `Revoked` to every lease that has a vGPU on one of these GPUs, which the node no longer has."""
+    """Feed `Revoked` to every lease that has a vGPU on one of these GPUs."""
 
     node: str
     gpu_uuids: tuple[str, ...]
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class RevokeLeasesOnNode(Command):
+    """Feed `Revoked` to every lease that has vGPUs on the node; the node confirms the ends as always."""
+
+    node: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class HeedDrain(Command):
+    """A drain of the node began, was changed or is over: warn its leases of their end, or let them off."""
+
+    node: str
+
+
+@dataclass(frozen=True, slots=True)
+class NoteOfNode(Command):
+    """Something happened to a node that people should be able to read of later."""
+
+    node: str
+    kind: str
+    sentence: str

@@ -117,8 +117,8 @@ class GpuPlace(Model):
 class Eviction(Model):
     """A lease has to give way: it is as good as ever until `ends_at`."""
 
-    beneficiary: LeaseId
-    """The lease that gets the room."""
+    beneficiary: LeaseId | None
+    """The lease that gets the room; null when a node is drained."""
     reason: str
     """A sentence."""
     warned_at: Instant

@@ -4,8 +4,8 @@ from typing import Annotated
 
 from pydantic import Field, StrictBool, StrictFloat, StrictInt, StringConstraints
 
-from gpool.model.base import Bytes, Model, NodeName, Permille, PolicyName, Text
-from gpool.model.gpu import Gpu
+from gpool.model.base import Bytes, LeaseId, Model, NodeName, Permille, PolicyName, Text
+from gpool.model.gpu import Gpu, GpuOut
 from gpool.model.lease import LeaseView, Vgpu
 from gpool.model.node import Node
 from gpool.model.session import Session
@@ -89,6 +89,8 @@ class GpuView(Gpu):
     """Part of the last second in which it was busy, whoever kept it so; null where it cannot be measured."""
     vgpus: tuple[VgpuView, ...]
     processes: tuple[ProcessView, ...] = ()
+    out: GpuOut | None = None
+    """When it was taken out, why and by whom."""
 
 
 class NodeView(Node):
@@ -96,6 +98,8 @@ class NodeView(Node):
 
     gpu_views: tuple[GpuView, ...]
     sessions: tuple[Session, ...]
+    leases: tuple[LeaseId, ...] = ()
+    """Those that hold vGPUs on it: what a drain waits for."""
 
 
 class SessionTicket(Model):

@@ -10,7 +10,7 @@ from gpool.scheduler.index import Spot
 from gpool.scheduler.pool_state import PoolState
 from gpool.scheduler.reasons import describe_blocked, describe_eviction, describe_wait
 from gpool.scheduler.snapshot import Placement, Plan, RoomPlan, Snapshot, Wait
-from gpool.scheduler.state import SchedulerState
+from gpool.scheduler.state import FOR_NOBODY, SchedulerState
 
 __all__ = ["Decision", "decide", "schedule", "schedule_pool"]
 
@@ -58,7 +58,8 @@ def schedule_pool(pool: PoolState, now: datetime) -> Plan:
         victims = tuple((held.ask.id, describe_eviction(ask, held.ask)) for held in eviction.victims)
         rooms.append(RoomPlan(ask.id, pool.places(spots), victims, state.away(spots)))
     going = {victim for room in rooms for victim, _ in room.victims}
-    let_off = tuple(sorted(state.leaving.keys() - state.ending - going))
+    told = {victim for victim, whose in state.leaving.items() if whose != FOR_NOBODY}
+    let_off = tuple(sorted(told - state.ending - going))
     waits = []
     for blocked in decision.blocked:
         waits.append(Wait(blocked.ask.id, describe_blocked(pool, blocked)))

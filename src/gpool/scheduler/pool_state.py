@@ -12,7 +12,7 @@ from gpool.model.priority import NORMAL
 from gpool.scheduler.asks import Ask
 from gpool.scheduler.demand import demand_of
 from gpool.scheduler.index import GpuSlot, PoolIndex, Spot
-from gpool.scheduler.state import SchedulerState
+from gpool.scheduler.state import FOR_NOBODY, SchedulerState
 from gpool.scheduler.traits import NodeTraits
 from gpool.scheduler.tree import PolicyNow
 
@@ -131,10 +131,10 @@ class PoolState:
                 self.state.absent.add(node.name)
             else:
                 self.state.absent.discard(node.name)
-            if known is None or known.gpus != node.gpus:
+            if known is None or _slots(known) != _slots(node):
                 rebuilt.append(node)
             else:
-                self.index.set_ready(node.name, node.state is NodeState.READY)
+                self.index.set_ready(node.name, node.takes_leases)
                 self.index.set_traits(node.name, _traits(node))
         if not rebuilt:
             return
@@ -142,7 +142,7 @@ class PoolState:
         there = [ask_id for ask_id in self.state.held if not names.isdisjoint(self.leases[ask_id].nodes)]
         for ask_id in there:
             self._stop(ask_id)
-        self.index.put_nodes((node.name, _slots(node), node.state is NodeState.READY) for node in rebuilt)
+        self.index.put_nodes((node.name, _slots(node), node.takes_leases) for node in rebuilt)
         for node in rebuilt:
             self.index.set_traits(node.name, _traits(node))
         for ask_id in there:
@@ -204,8 +204,12 @@ class PoolState:
         self.state.leaving.pop(lease.id, None)
         if lease.state is LeaseState.ENDING:
             self.state.ending.add(lease.id)
-        if lease.eviction is not None:
+        if lease.eviction is None:
+            return
+        if lease.eviction.beneficiary is not None:
             self.state.leaving[lease.id] = lease.eviction.beneficiary
+        elif lease.state is LeaseState.ACTIVE:
+            self.state.leaving[lease.id] = FOR_NOBODY
 
     def _enter(self, leaf: str) -> None:
         self._leaves[leaf] += 1
@@ -257,6 +261,8 @@ def _ask(lease: Lease, leaf: str, policy_now: PolicyNow) -> Ask:
 
 def _slots(node: Node) -> list[GpuSlot]:
     gpus = sorted(node.gpus, key=lambda gpu: (gpu.index, gpu.uuid))
+    if node.gpus_out:
+        gpus = [gpu for gpu in gpus if not node.is_out(gpu.uuid)]
     return [GpuSlot(gpu.uuid, gpu.memory_bytes, gpu.name) for gpu in gpus]
 
 

@@ -70,9 +70,9 @@ def describe_wait(pool: PoolState, ask: Ask, claims: Sequence[Spot], earlier: Se
     possible = _count(index.fitting_empty(ask.demand) & usable, ask.demand.scope)
     kind = {"node": " on one node", "spread": " on a node of its own"}.get(ask.demand.scope, "")
     if possible < ask.demand.least:
-        missing = [node for node in _by_name(pool) if node.state is not NodeState.READY and node.gpus]
+        missing = [node for node in _by_name(pool) if not node.takes_leases and node.gpus]
         ready = f"{where} has {count_of(possible, 'such GPU')}{kind} on nodes that are ready"
-        away = [f"{node.name} ({node.state})" for node in missing if is_eligible(node, request)]
+        away = [f"{node.name} ({_standing(node)})" for node in missing if is_eligible(node, request)]
         return f"{wish}; {ready}" + (f"; waiting for {_list(away)}" if away else "")
     what = "free GPU" if request.whole_gpus else "GPU with that much free"
     holders = sorted(
@@ -117,16 +117,19 @@ def _nothing_there(pool: PoolState, ask: Ask, request: LeaseRequest) -> str:
         node = pool.nodes.get(request.node)
         if node is None:
             return f"there is no node {request.node}"
-        if node.state is not NodeState.READY:
-            return f"{request.node} is {node.state}"
-        if not node.gpus:
-            return f"{request.node} has no GPU"
+        if not node.takes_leases:
+            return f"{request.node} is {_standing(node)}"
+        if not _in_use(node):
+            return f"{request.node} has no GPU" + (" that was not taken out" if node.gpus_out else "")
     if not pool.nodes:
         return "the pool has no node yet; start one with `gpool agent --join URL --token TOKEN`"
-    away = [f"{node.name} ({node.state})" for node in _by_name(pool) if node.state is not NodeState.READY]
-    ready = [node for node in _by_name(pool) if node.state is NodeState.READY and node.gpus]
+    away = [f"{node.name} ({_standing(node)})" for node in _by_name(pool) if not node.takes_leases]
+    ready = [node for node in _by_name(pool) if node.takes_leases and _in_use(node)]
+    if not ready and away:
+        return "no node is ready: " + _list(away)
     if not ready:
-        return "no node is ready: " + _list(away) if away else "no node of the pool has a GPU"
+        out = any(node.gpus_out for node in pool.nodes.values())
+        return "no node of the pool has a GPU" + (" that was not taken out" if out else "")
     return _constrained(pool, ask, request, ready)
 
 
@@ -136,8 +139,8 @@ def _constrained(pool: PoolState, ask: Ask, request: LeaseRequest, ready: Sequen
     for constraint in node_constraints(request):
         allowed = [node for node in left if constraint.allows(node)]
         if not allowed:
-            away = [node for node in _by_name(pool) if node.state is not NodeState.READY and is_eligible(node, request)]
-            waits = f"; waiting for {_list([f'{node.name} ({node.state})' for node in away])}" if away else ""
+            away = [node for node in _by_name(pool) if not node.takes_leases and is_eligible(node, request)]
+            waits = f"; waiting for {_list([f'{node.name} ({_standing(node)})' for node in away])}" if away else ""
             return constraint.nobody(left) + waits
         left = allowed
     where = ask.demand.where
@@ -146,6 +149,18 @@ def _constrained(pool: PoolState, ask: Ask, request: LeaseRequest, ready: Sequen
             called = ",".join(f"{key}={value}" for key, value in sorted(near.labels))
             return f"no lease that is called {called} has a GPU yet"
     return "on every node that would do is, or is not, who it wants to be away from or beside"
+
+
+def _in_use(node: Node) -> bool:
+    """Whether it has a GPU that was not taken out."""
+    return any(not node.is_out(gpu.uuid) for gpu in node.gpus)
+
+
+def _standing(node: Node) -> str:
+    """Why a node takes nothing new."""
+    if node.state is not NodeState.READY:
+        return str(node.state)
+    return "draining" if node.drain is not None else "cordoned"
 
 
 def _by_name(pool: PoolState) -> list[Node]:

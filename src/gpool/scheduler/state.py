@@ -12,7 +12,10 @@ from gpool.scheduler.queues import QueueTree
 from gpool.scheduler.typical import Sightings, TypicalWorkload
 from gpool.scheduler.waiting import Waiting
 
-__all__ = ["SchedulerState"]
+__all__ = ["FOR_NOBODY", "SchedulerState"]
+
+FOR_NOBODY = ""
+"""In `leaving`: it goes for no other ask, and cannot be let off for one."""
 
 
 class SchedulerState:

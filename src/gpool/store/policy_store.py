@@ -10,6 +10,7 @@ from gpool.model.calendar import Calendar
 from gpool.model.policy import Policy, PoolSettings
 from gpool.model.priority import PriorityClass
 from gpool.model.queue import QueueSettings
+from gpool.store.documents import read_document
 from gpool.store.policy_tables import policy, queue_use
 
 __all__ = ["PolicyWriter", "load_policy", "load_queue_use"]
@@ -50,10 +51,10 @@ async def load_policy(connection: AsyncConnection) -> Policy:
         documents.setdefault(row.kind, []).append(row.document)
     settings = documents.get("settings")
     return Policy(
-        queues=tuple(QueueSettings.model_validate_json(found) for found in documents.get("queue", ())),
-        priority_classes=tuple(PriorityClass.model_validate_json(found) for found in documents.get("priority", ())),
-        calendars=tuple(Calendar.model_validate_json(found) for found in documents.get("calendar", ())),
-        settings=PoolSettings.model_validate_json(settings[0]) if settings else PoolSettings(),
+        queues=tuple(read_document(QueueSettings, found) for found in documents.get("queue", ())),
+        priority_classes=tuple(read_document(PriorityClass, found) for found in documents.get("priority", ())),
+        calendars=tuple(read_document(Calendar, found) for found in documents.get("calendar", ())),
+        settings=read_document(PoolSettings, settings[0]) if settings else PoolSettings(),
     )
 
 

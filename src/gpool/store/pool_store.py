@@ -16,6 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gpool.errors import NotLeading, StaleWrite
 from gpool.model.answer import KeptAnswer
+from gpool.model.audit import AuditEntry
 from gpool.model.event import Event
 from gpool.model.lease import Lease, LeaseState
 from gpool.model.node import Node
@@ -23,7 +24,9 @@ from gpool.model.policy import Policy
 from gpool.model.token import Token
 from gpool.store import tables
 from gpool.store.answer_store import AnswerWriter, load_answer
+from gpool.store.audit_log import entry_of, forget_entries, insert_entries, select_entries
 from gpool.store.database import Database
+from gpool.store.documents import read_document
 from gpool.store.event_store import EventWriter, last_event_id, load_events
 from gpool.store.leadership import Leadership, Term
 from gpool.store.policy_store import PolicyWriter, load_policy, load_queue_use
@@ -117,6 +120,21 @@ class Writer(PolicyWriter, EventWriter, AnswerWriter):
         """Insert (`believed` None) or replace the node; returns its new revision. Raises `StaleWrite`."""
         values: dict[str, object] = {"state": str(node.state), "key": key, "document": node.model_dump_json()}
         return await self._save(tables.node, "name", node.name, believed, values)
+
+    async def delete_node(self, name: str, believed: int) -> None:
+        """Forget a node and its key. Raises `StaleWrite`."""
+        columns = tables.node.c
+        statement = delete(tables.node).where(columns.name == name, columns.revision == believed)
+        if (await self._connection.execute(statement)).rowcount != 1:
+            raise StaleWrite(f"node {name} has been changed by somebody else; look again")
+
+    async def add_audit(self, entries: Iterable[AuditEntry]) -> None:
+        """Append to the audit log, at least one entry."""
+        await self._connection.execute(insert_entries(entries))
+
+    async def forget_audit(self, before: datetime) -> int:
+        """Delete entries of the audit log that are older; returns how many."""
+        return (await self._connection.execute(forget_entries(before))).rowcount
 
     async def add_token(self, token: Token, token_hash: str) -> None:
         """Insert a token."""
@@ -219,16 +237,15 @@ class PoolStore:
             columns = tables.lease.c
             alive = select(columns.document, columns.revision).where(columns.state != str(LeaseState.ENDED))
             leases = [
-                Revised(Lease.model_validate_json(row.document), row.revision)
+                Revised(read_document(Lease, row.document), row.revision)
                 for row in await connection.execute(alive.order_by(columns.created_at, columns.id))
             ]
             nodes = [
-                KeyedNode(Node.model_validate_json(row.document), row.key, row.revision)
+                KeyedNode(read_document(Node, row.document), row.key, row.revision)
                 for row in await connection.execute(select(tables.node).order_by(tables.node.c.name))
             ]
             tokens = {
-                row.hash: Token.model_validate_json(row.document)
-                for row in await connection.execute(select(tables.token))
+                row.hash: read_document(Token, row.document) for row in await connection.execute(select(tables.token))
             }
             policy, queue_use = await load_policy(connection), await load_queue_use(connection)
             last_event = await last_event_id(connection)
@@ -252,13 +269,21 @@ class PoolStore:
         async with self._database.read() as connection:
             return await load_answer(connection, answer_id, since)
 
+    async def audit_entries(
+        self, limit: int, before: int | None, *, actor: str | None, action: str | None, subject: str | None
+    ) -> list[AuditEntry]:
+        """At most `limit` entries of the audit log, newest first, with ids below `before`."""
+        query = select_entries(limit, before, actor=actor, action=action, subject=subject)
+        async with self._database.read() as connection:
+            return [entry_of(row) for row in await connection.execute(query)]
+
     async def ended_lease(self, lease_id: str) -> Lease | None:
         """A lease that has ended and has not been forgotten yet."""
         columns = tables.lease.c
         query = select(columns.document).where(columns.id == lease_id, columns.state == str(LeaseState.ENDED))
         async with self._database.read() as connection:
             document = (await connection.execute(query)).scalar_one_or_none()
-        return None if document is None else Lease.model_validate_json(document)
+        return None if document is None else read_document(Lease, document)
 
     async def ended_leases_after(self, after: tuple[float, str] | None, limit: int, owner: str | None) -> list[Lease]:
         """Ended leases of that owner (None: of all), by age; those after one that was made at `after[0]` (seconds)."""
@@ -270,7 +295,7 @@ class PoolStore:
             query = query.where(columns.owner == owner)
         async with self._database.read() as connection:
             rows = await connection.execute(query.order_by(columns.created_at, columns.id).limit(limit))
-            return [Lease.model_validate_json(document) for document in rows.scalars()]
+            return [read_document(Lease, document) for document in rows.scalars()]
 
     async def ended_leases(self, limit: int) -> Iterable[Lease]:
         """The leases that ended last, newest first."""
@@ -278,4 +303,4 @@ class PoolStore:
         query = select(columns.document).where(columns.state == str(LeaseState.ENDED))
         async with self._database.read() as connection:
             rows = await connection.execute(query.order_by(columns.ended_at.desc(), columns.id).limit(limit))
-            return [Lease.model_validate_json(document) for document in rows.scalars()]
+            return [read_document(Lease, document) for document in rows.scalars()]

@@ -6,7 +6,7 @@ so that each write can say which one it believes to be the last. Times are secon
 
 from sqlalchemy import BigInteger, Column, Double, Index, Integer, LargeBinary, MetaData, String, Table, Text
 
-__all__ = ["answer", "authority", "leader", "lease", "metadata", "node", "token"]
+__all__ = ["answer", "audit", "authority", "leader", "lease", "metadata", "node", "token"]
 
 metadata = MetaData()
 
@@ -30,6 +30,23 @@ authority = Table(
     Column("key", Text, nullable=False),
 )
 """The pool's own certificate authority, with its private key: one row at most."""
+
+audit = Table(
+    "audit",
+    metadata,
+    # SQLite counts by itself in a column of exactly INTEGER.
+    Column("id", BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=True),
+    Column("at", Double, nullable=False),
+    Column("token_id", String(32), nullable=False),
+    Column("actor", String(64), nullable=False),
+    Column("role", String(16), nullable=False),
+    Column("remote", String(64), nullable=False),
+    Column("action", String(64), nullable=False),
+    Column("object", Text, nullable=False),
+    Column("before", Text, nullable=False),
+    Column("after", Text, nullable=False),
+    Index("audit_by_time", "at"),
+)
 
 leader = Table(
     "leader",
