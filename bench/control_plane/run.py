@@ -219,7 +219,7 @@ def main() -> None:
             return process
 
         controller = start(
-            *("-m", "gpool", "controller", "--listen", "127.0.0.1:0", "--state", folder),
+            *("-m", "gpool", "controller", "--listen", "127.0.0.1:0", "--state", folder, "--rate-limit", "0"),
             *("--no-client-file", "--log-level", "warning"),
         )
         url = _line(controller, "The API is at ").removeprefix("The API is at ")

@@ -12,7 +12,8 @@
     │   ├── TokenMissing           401 token-missing
     │   ├── TokenWrong             401 token-wrong
     │   ├── TokenExpired           401 token-expired
-    │   └── TokenRevoked           401 token-revoked
+    │   ├── TokenRevoked           401 token-revoked
+    │   └── LoginRefused           401 login-refused        an ID token that is not to be believed
     ├── NotAllowed                 403 not-allowed          known, but the role or the owner does not fit
     ├── NotFound                   404 not-found
     │   ├── UnknownLease           404 unknown-lease
@@ -25,6 +26,7 @@
     │   ├── LeaseOver              409 lease-over           the lease is ending or has ended
     │   ├── PolicyInUse            409 policy-in-use        a queue or class that leases still name
     │   ├── StaleWrite             409 stale-write          what the writer believed is no longer so
+    │   ├── AnswerLost             409 answer-lost          carried out once; its answer is not known any more
     │   ├── NodeInUse              409 node-in-use          leases hold vGPUs of it
     │   ├── KeyInUse               409 key-in-use           the first request with that key is still under way
     │   └── NodeNameTaken          409 node-name-taken
@@ -53,6 +55,7 @@ if TYPE_CHECKING:
 __all__ = [
     "EXIT_OWN_FAILURE",
     "AlreadyRunning",
+    "AnswerLost",
     "BodyTooLarge",
     "CannotStart",
     "Conflict",
@@ -65,6 +68,7 @@ __all__ = [
     "KeyReused",
     "LeaseOver",
     "LeaseTimedOut",
+    "LoginRefused",
     "MalformedBody",
     "NodeInUse",
     "NodeNameTaken",
@@ -195,6 +199,12 @@ class TokenRevoked(NotAuthenticated):
     slug, title = "token-revoked", "Token revoked"
 
 
+class LoginRefused(NotAuthenticated):
+    """What the identity provider said is not to be believed, or it did not let somebody in."""
+
+    slug, title = "login-refused", "Login refused"
+
+
 class NotAllowed(GpoolError):
     """The caller is known, but may not do this."""
 
@@ -279,6 +289,12 @@ class KeyInUse(Conflict):
     slug, title = "key-in-use", "Idempotency key in use"
 
 
+class AnswerLost(Conflict):
+    """The request with this Idempotency-Key was carried out, but its answer was not kept."""
+
+    slug, title = "answer-lost", "Answer lost"
+
+
 class NodeNameTaken(Conflict):
     """Another agent is connected under this node name."""
 
@@ -290,7 +306,7 @@ class TooManyRequests(GpoolError):
 
     slug, title, http_status = "too-many-requests", "Too many requests", 429
 
-    def __init__(self, sentence: str, retry_after_s: int = 1) -> None:
+    def __init__(self, sentence: str, retry_after_s: float = 1) -> None:
         super().__init__(sentence)
         self.retry_after_s = retry_after_s
 
@@ -305,9 +321,6 @@ class ControllerUnreachable(Unavailable):
     """Nobody answers at the API's address."""
 
     slug, title = "controller-unreachable", "Controller unreachable"
-
-    unheard = False
-    """Whether it is certain that nobody has heard what was said."""
 
 
 class NotLeading(Unavailable):

@@ -5,6 +5,7 @@ JSON Schema takes 3.0 for an integer; the API wants whole numbers written withou
 afterwards nothing could be granted.
 """
 
+import uuid
 from typing import Any
 
 import schemathesis
@@ -20,6 +21,9 @@ def before_call(context: Any, case: Any, kwargs: Any) -> None:
         case.query.pop("wait_s", None)
         if case.operation.path.endswith("/watch") and _is_time(case.query.get("timeout_s", 3600.0)):
             case.query["timeout_s"] = LONGEST_S
+    if "Idempotency-Key" in case.headers:
+        # A key that was drawn twice, for two requests, would be refused, as it should.
+        case.headers["Idempotency-Key"] = uuid.uuid4().hex
     if case.method == "DELETE" and case.operation.path.endswith("/nodes/{name}"):
         case.path_parameters = {"name": f"not-{THE_NODE}"}
     if isinstance(case.body, dict | list):

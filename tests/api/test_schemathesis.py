@@ -16,7 +16,7 @@ FUZZING_S = 22
 
 
 async def test_the_api_is_as_it_is_described(tmp_path: Path) -> None:
-    async with controller_process(tmp_path) as controller:
+    async with controller_process(tmp_path, "--rate-limit", "0") as controller:
         async with WireAgent.connect(controller.url, controller.token("join"), "a", 8, 8) as agent:
             await agent.join()
             obeying = asyncio.create_task(agent.obey_until_the_end())

@@ -188,6 +188,12 @@ COMMANDS = [
     "token create",
     "token ls",
     "token revoke",
+    "login",
+    "logout",
+    "cert init",
+    "cert show",
+    "cert issue",
+    "cert renew",
     "agent",
     "controller",
 ]

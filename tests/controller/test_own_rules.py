@@ -88,6 +88,7 @@ async def test_an_order_decides_within_a_priority(stage: PoolStage) -> None:
     await use(stage, RuleSettings(name="short-first", options={"short_s": 60}))
     running = await stage.pool.ask("ann", make_request())
     patient = await stage.pool.ask("ann", make_request())
+    stage.clock.advance(1)
     short = await stage.pool.ask("bob", make_request(max_duration_s=30))
     urgent = await stage.pool.ask("eve", make_request(priority="high"))
     order = []
@@ -99,7 +100,9 @@ async def test_an_order_decides_within_a_priority(stage: PoolStage) -> None:
         order.append(running.id)
     assert order == [urgent.id, short.id, patient.id]
     # Those who wait are put into the new order as well.
-    first, second = [await stage.pool.ask("ann", make_request(max_duration_s=limit)) for limit in (None, 30)]
+    first = await stage.pool.ask("ann", make_request())
+    stage.clock.advance(1)
+    second = await stage.pool.ask("ann", make_request(max_duration_s=30))
     await use(stage)
     await stage.pool.release(running.id, "ann")
     await node.obey()

@@ -88,11 +88,12 @@ async def test_the_wait_is_told_from_the_ends_that_are_known(stage: PoolStage) -
     assert alone["starts_at"] == first.over_at.isoformat().replace("+00:00", "Z")
     assert (await what_if(stage, vgpus=2))["asked"]["starts_at"] is None
     ahead = await stage.pool.ask("eve", make_request())
+    stage.clock.advance(1)
     behind = (await what_if(stage))["asked"]
     assert (behind["ahead"], behind["starts_at"]) == (1, None)
     assert (await what_if(stage, priority="high"))["asked"]["starts_at"] == alone["starts_at"]
     # And so it comes.
-    await stage.pass_time(20)
+    await stage.pass_time(19)
     await node.obey()
     await stage.pool.run_cycle()
     assert await stage.state_of(ahead) is LeaseState.ACTIVE

@@ -23,6 +23,8 @@ class FakeController:
         self.requests: list[dict[str, Any]] = []
         self.calls: list[tuple[str, str]] = []
         self.authorizations: list[str | None] = []
+        self.keys: list[str] = []
+        """Idempotency keys, in the order in which they came."""
         self.renewals: dict[str, int] = {}
         self.grant_at_once = True
         self.refuse: dict[str, Any] | None = None
@@ -129,12 +131,16 @@ class _Handler(BaseHTTPRequestHandler):
     def _serve(self) -> None:
         length = int(self.headers.get("Content-Length") or 0)
         body = json.loads(self.rfile.read(length)) if length else None
+        key = self.headers.get("Idempotency-Key")
+        self.controller.keys += [key] if key else []
         status, answer = self.controller.handle(self.command, self.path, body, self.headers.get("Authorization"))
         raw = json.dumps(answer).encode()
         try:
             self.send_response(status)
             self.send_header("Content-Type", "application/json")
             self.send_header("Content-Length", str(len(raw)))
+            if isinstance(answer, dict) and "retry_after_s" in answer:
+                self.send_header("Retry-After", str(answer["retry_after_s"]))
             self.end_headers()
             self.wfile.write(raw)
         except OSError:

@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from gpool.errors import CannotStart, NotAllowed, TokenExpired, TokenMissing, TokenRevoked, TokenWrong
+from gpool.errors import CannotStart, TokenExpired, TokenMissing, TokenRevoked, TokenWrong
 from gpool.model.token import Role, Token
 from gpool.security.private_files import private_folder, write_private
-from gpool.security.tokens import authenticate, bearer, hash_token, require_role, token_text
+from gpool.security.tokens import authenticate, bearer, hash_token, token_text
 from stage.values import START, after
 
 TEXT = token_text(bytes(32))
@@ -41,12 +41,6 @@ def test_the_authorization_header() -> None:
     for wrong in ("", "Bearer", "Bearer ", f"Basic {TEXT}", TEXT):
         with pytest.raises(TokenWrong, match="Bearer TOKEN"):
             bearer(wrong)
-
-
-def test_a_role_that_does_not_fit_is_named_beside_those_that_do() -> None:
-    require_role(TOKEN, Role.USER, Role.ADMIN)
-    with pytest.raises(NotAllowed, match="'ann' has the role user; this needs the role node"):
-        require_role(TOKEN, Role.NODE)
 
 
 def test_files_with_secrets_are_private_from_the_start(tmp_path: Path) -> None:

@@ -109,11 +109,11 @@ class PoolStage:
 
 @asynccontextmanager
 async def open_pool(
-    file: Path, clock: FakeClock | None = None, times: PoolTimes | None = None
+    where: Path | str, clock: FakeClock | None = None, times: PoolTimes | None = None
 ) -> AsyncIterator[PoolStage]:
-    """A pool on that database file, as a controller would open it."""
+    """A pool on that database file, or database of that URL, as a controller would open it."""
     clock = clock or FakeClock()
-    database = await Database.open(file)
+    database = await Database.open(where)
     # Another test pool on the same file may not have given up its leadership: it crashed.
     term = await Term.begin(database, Claim("stage/test", place="stage", lasts_s=3600.0))
     pool = LivePool(PoolStore(database, term), clock, times or PoolTimes())

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import os
 import signal
+import ssl
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -95,7 +96,9 @@ async def controller_process(home: Path, *options: str) -> AsyncIterator[Control
                 assert line, f"the controller ended with {await process.wait()}"
                 announced.append(line.decode().rstrip())
         url = announced[0].removeprefix("The API is at ")
-        async with httpx2.AsyncClient(base_url=url, timeout=PATIENCE_S) as http:
+        authority = home / "state" / "gpool" / "tls" / "ca.pem"
+        verify = ssl.create_default_context(cafile=authority) if url.startswith("https:") else True
+        async with httpx2.AsyncClient(base_url=url, timeout=PATIENCE_S, verify=verify) as http:
             running = ControllerProcess(home, process, url, announced, http)
             http.headers["Authorization"] = f"Bearer {running.token('admin')}"
             yield running

@@ -14,7 +14,15 @@ from functools import partial
 
 import structlog
 
-from gpool.agent.connection import SILENCE_S, Connection, LostError, channel_addresses, connection_to, pauses_s
+from gpool.agent.connection import (
+    SILENCE_S,
+    Connection,
+    LostError,
+    Trust,
+    channel_addresses,
+    connection_to,
+    pauses_s,
+)
 from gpool.agent.revocation import leases_to_revoke
 from gpool.agent.workerd import Workerd, WorkerdSettings
 from gpool.channel.messages import Desired, Heartbeat, Hello, Observed, Refused, Welcome
@@ -48,11 +56,13 @@ class Agent:
         workerd: WorkerdSettings,
         labels: dict[str, str] | None = None,
         silence_s: float = SILENCE_S,
+        trust: Trust | None = None,
     ) -> None:
         self._node = node
         self._join = join
         self._addresses = channel_addresses(join)
         self._silence_s = silence_s
+        self._trust = trust or Trust()
         self._token = token
         self._source = gpus
         self._gpus = gpus.gpus()
@@ -115,7 +125,7 @@ class Agent:
             began = time.monotonic()
             address = self._addresses[turn % len(self._addresses)]
             try:
-                async with connection_to(address, self._token, self._silence_s) as connection:
+                async with connection_to(address, self._token, self._silence_s, self._trust) as connection:
                     await self._converse(connection)
             except LostError as error:
                 if str(error) != self._said:

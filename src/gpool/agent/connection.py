@@ -6,8 +6,11 @@ import asyncio
 import contextlib
 import json
 import random
+import ssl
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
+from typing import NamedTuple
+from urllib.parse import urlsplit
 
 import structlog
 from pydantic import ValidationError
@@ -26,8 +29,10 @@ from gpool.channel.messages import (
 )
 from gpool.channel.protocol import SUBPROTOCOLS, UnknownKind, parse_controller_message, protocol_of, text_of
 from gpool.errors import GpoolError, InvalidInput, NotAllowed, NotAuthenticated, from_problem
+from gpool.security.pinned_authority import authority_file
+from gpool.security.tls_failure import tls_sentence
 
-__all__ = ["SILENCE_S", "Connection", "LostError", "channel_addresses", "connection_to", "pauses_s"]
+__all__ = ["SILENCE_S", "Connection", "LostError", "Trust", "channel_addresses", "connection_to", "pauses_s"]
 
 OPEN_PATIENCE_S = 15.0
 LONGEST_MESSAGE = 64 << 20
@@ -69,6 +74,15 @@ def pauses_s(chance: random.Random, *, several: bool = False) -> Iterator[float]
         ceiling = min(ceiling * 2, LONGEST_PAUSE_WITH_SEVERAL_S if several else LONGEST_PAUSE_S)
 
 
+class Trust(NamedTuple):
+    """Who vouches for the controller, where its address is one with TLS."""
+
+    ca: str = ""
+    """As `authority_file` takes it; empty: whom this machine trusts."""
+    folder: str = ""
+    """Where authorities are kept that were fetched by their fingerprints."""
+
+
 class Connection:
     """An open channel, in messages instead of text."""
 
@@ -104,15 +118,19 @@ class Connection:
 
 
 @asynccontextmanager
-async def connection_to(address: str, token: str, silence_s: float = SILENCE_S) -> AsyncIterator[Connection]:
+async def connection_to(
+    address: str, token: str, silence_s: float = SILENCE_S, trust: Trust | None = None
+) -> AsyncIterator[Connection]:
     """Open the channel at `address`; it is lost when the other side is silent for `silence_s`.
 
     Raises `LostError` when it cannot be opened now, and `NotAuthenticated` or `NotAllowed` when this token will never
     open it.
     """
     try:
+        tls = await asyncio.to_thread(_tls_context, address, trust or Trust())
         socket = await connect(
             address,
+            ssl=tls,
             additional_headers={"Authorization": f"Bearer {token}"},
             subprotocols=[Subprotocol(name) for name in SUBPROTOCOLS],
             open_timeout=min(OPEN_PATIENCE_S, silence_s),
@@ -124,12 +142,27 @@ async def connection_to(address: str, token: str, silence_s: float = SILENCE_S) 
         )
     except InvalidStatus as error:
         raise _refusal(error) from error
+    except ssl.SSLError as error:
+        raise LostError(tls_sentence(error, address, bool(trust and trust.ca))) from error
     except (InvalidHandshake, WebSocketException, OSError, TimeoutError, asyncio.IncompleteReadError) as error:
         raise LostError(_why(error)) from error
     try:
         yield Connection(socket)
     finally:
         await socket.close()
+
+
+def _tls_context(address: str, trust: Trust) -> ssl.SSLContext | None:
+    """Made for each connection: the authority's file may have been replaced. Raises `OSError` and `LostError`."""
+    parts = urlsplit(address)
+    if parts.scheme != "wss":
+        return None
+    try:
+        file = authority_file(trust.ca, parts.hostname or "", parts.port or 443, trust.folder) if trust.ca else None
+    except InvalidInput as error:
+        # Whoever is in between, or was put there by mistake, may go away again; the node goes on meanwhile.
+        raise LostError(str(error)) from error
+    return ssl.create_default_context(cafile=file)
 
 
 def _refusal(error: InvalidStatus) -> Exception:

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from gpool.agent.agent import Agent
-from gpool.agent.connection import SILENCE_S
+from gpool.agent.connection import SILENCE_S, Trust
 from gpool.agent.workerd import WorkerdSettings
 from gpool.errors import AlreadyRunning, CannotStart, InvalidInput
 from gpool.hardware.emulated import EmulatedGpus
@@ -88,12 +88,14 @@ def serve_agent(
     grace_s: int = GRACE_S,
     labels: dict[str, str] | None = None,
     silence_s: float = SILENCE_S,
+    ca: str = "",
 ) -> None:
     """Run the agent of `node` until SIGTERM or SIGINT, or until SIGHUP, which leaves workerd to the next agent.
 
     data: workerd's `HOST:PORT`, or `off`. state: folder of workerd's sockets and ledgers, made with mode 0700.
     grace_s: how many seconds a program's lost TCP connection may be resumed; 0: not at all. labels: of the node.
-    silence_s: how long a controller may be silent. Raises `GpoolError`.
+    silence_s: how long a controller may be silent. ca: the authority that vouches for it, a file or `sha256:` and its
+    fingerprint. Raises `GpoolError`.
     """
     with contextlib.suppress(OSError):  # workerd says what is wrong with it
         keeping.image_folder.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -107,7 +109,17 @@ def serve_agent(
     command += ["--image-cache", str(keeping.image_folder), "--image-cache-bytes", str(keeping.image_bytes)]
     command += ["--warm-workers", str(keeping.warm_workers)]
     settings = WorkerdSettings(command, source.environment(), state)
-    agent = Agent(node=node, join=join, token=token, gpus=source, workerd=settings, labels=labels, silence_s=silence_s)
+    trust = Trust(ca, str(state / "authorities"))
+    agent = Agent(
+        node=node,
+        join=join,
+        token=token,
+        gpus=source,
+        workerd=settings,
+        labels=labels,
+        silence_s=silence_s,
+        trust=trust,
+    )
     with _own(state):
         asyncio.run(_serve(agent))
 

@@ -1,18 +1,26 @@
-"""Who is asking. Only `/healthz` and the version are open to everybody; there is no anonymous access to the pool."""
+"""Who is asking, and whether they may.
+
+A route says what it does by the type of the parameter that takes the caller: `User`, `Holder`, `Operator`, `Admin` or
+`TokenAdmin`, each one action; `gpool.security.roles` says who may do that. The action stands in the OpenAPI document,
+and docs/reference/roles.md lists every route. Only `/healthz`, the version and the document itself are open to
+everybody; there is no anonymous access to the pool.
+"""
 
 from typing import Annotated
 
-from fastapi import Depends, Request
-from fastapi.security import HTTPBearer
+from fastapi import Depends, Request, Security
+from fastapi.security import HTTPBearer, SecurityScopes
 
 from gpool.controller.acting import acting
 from gpool.controller.live_pool import LivePool
 from gpool.errors import NotAllowed
 from gpool.model.lease import Lease
-from gpool.model.token import Role, Token
-from gpool.security.tokens import bearer, require_role
+from gpool.model.queue import ROOT
+from gpool.model.token import Action, Token
+from gpool.security.roles import allows, covers_queue, require_action
+from gpool.security.tokens import bearer
 
-__all__ = ["Admin", "Pool", "User", "require_holder"]
+__all__ = ["Admin", "Holder", "Operator", "Pool", "TokenAdmin", "User", "require_holder", "require_queue"]
 
 # Only for the OpenAPI document; the header is read by `gpool.security.tokens`, whose sentences are better.
 _scheme = HTTPBearer(auto_error=False, description="A token made by `gpool token create`.")
@@ -28,31 +36,47 @@ async def _pool(request: Request) -> LivePool:
 Pool = Annotated[LivePool, Depends(_pool)]
 
 
-async def _user(request: Request, pool: Pool, _documented: Annotated[object, Depends(_scheme)] = None) -> Token:
+async def _caller(
+    request: Request, needed: SecurityScopes, pool: Pool, _documented: Annotated[object, Depends(_scheme)] = None
+) -> Token:
     token = pool.authenticate(bearer(request.headers.get("authorization")))
-    require_role(token, Role.USER, Role.ADMIN)
+    for action in needed.scopes:
+        require_action(token, Action(action))
     actor = acting.get()
     if actor is not None:
         actor.token = token
     return token
 
 
-User = Annotated[Token, Depends(_user)]
-"""The bearer of a token for a user or an administrator."""
+User = Annotated[Token, Security(_caller, scopes=[Action.VIEW.value])]
+"""Who may see the pool."""
+
+Holder = Annotated[Token, Security(_caller, scopes=[Action.LEASE.value])]
+"""Who may ask for leases; whose lease it is, `require_holder` says."""
+
+Operator = Annotated[Token, Security(_caller, scopes=[Action.NODES.value])]
+"""Who administers nodes and GPUs."""
+
+Admin = Annotated[Token, Security(_caller, scopes=[Action.POLICY.value])]
+"""Who settles how the pool is shared."""
+
+TokenAdmin = Annotated[Token, Security(_caller, scopes=[Action.TOKENS.value])]
+"""Who gives others access."""
 
 
-async def _admin(token: User) -> Token:
-    require_role(token, Role.ADMIN)
-    return token
-
-
-Admin = Annotated[Token, Depends(_admin)]
-"""The bearer of a token for an administrator."""
-
-
-def require_holder(token: Token, lease: Lease) -> None:
-    """Raise `NotAllowed` unless the lease is the bearer's own, or the bearer an administrator."""
-    if token.role is not Role.ADMIN and token.name != lease.owner:
+def require_holder(pool: LivePool, token: Token, lease: Lease) -> None:
+    """Raise `NotAllowed` unless the lease is the bearer's own, or the bearer may release anybody's."""
+    if token.name != lease.owner and not allows(token, Action.EVICT):
         raise NotAllowed(
-            f"lease {lease.id} belongs to '{lease.owner}', not to '{token.name}'; ask its owner or an administrator"
+            f"lease {lease.id} belongs to '{lease.owner}', not to '{token.name}'; ask its owner or an operator"
         )
+    require_queue(pool, token, lease.queue)
+
+
+def require_queue(pool: LivePool, token: Token, queue: str | None) -> None:
+    """Raise `NotAllowed` when the token is for one queue alone and this is not in it. None: the whole pool's queue."""
+    if not token.queue_only:
+        return
+    name = queue or ROOT
+    if not covers_queue(token, name, {known.name: known.parent for known in pool.policy.queues}):
+        raise NotAllowed(f"the token '{token.name}' is for queue {token.queue} alone, not for queue {name}")

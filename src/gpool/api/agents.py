@@ -9,8 +9,9 @@ from gpool.channel.protocol import SUBPROTOCOLS, chosen_subprotocol
 from gpool.controller.acting import Actor, acting
 from gpool.controller.live_pool import LivePool
 from gpool.errors import GpoolError, InvalidInput
-from gpool.model.token import Role
-from gpool.security.tokens import bearer, require_role
+from gpool.model.token import Action
+from gpool.security.roles import require_action
+from gpool.security.tokens import bearer
 from gpool.version import VERSION
 
 __all__ = ["router"]
@@ -63,7 +64,7 @@ async def connect_agent(websocket: WebSocket) -> None:
     socket = _StarletteSocket(websocket)
     try:
         token = pool.authenticate(bearer(websocket.headers.get("authorization")))
-        require_role(token, Role.NODE)
+        require_action(token, Action.CONNECT)
         if offered and chosen is None:
             raise InvalidInput(
                 f"the agent speaks {', '.join(offered)}, controller {VERSION} speaks {', '.join(SUBPROTOCOLS)}; "

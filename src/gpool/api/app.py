@@ -10,6 +10,7 @@ from gpool.api import (
     audit,
     explanations,
     leases,
+    login,
     node_care,
     nodes,
     queues,
@@ -20,10 +21,13 @@ from gpool.api import (
 )
 from gpool.api.acting import Acting
 from gpool.api.body_limit import BodyLimit
+from gpool.api.idempotency import Idempotency, describe_keys
 from gpool.api.problems import install_problems
+from gpool.api.rate_limit import RateLimit
 from gpool.channel.conversation import ChannelTimes
 from gpool.controller.live_pool import LivePool
 from gpool.model.views import Problem
+from gpool.security.rate_limits import RateLimits
 from gpool.version import VERSION
 
 __all__ = ["MAX_BODY_BYTES", "create_app"]
@@ -31,8 +35,18 @@ __all__ = ["MAX_BODY_BYTES", "create_app"]
 MAX_BODY_BYTES = 1 << 20
 
 
-def create_app(pool: LivePool, channel_times: ChannelTimes) -> FastAPI:
-    """The ASGI application that serves `pool`."""
+def create_app(
+    pool: LivePool,
+    channel_times: ChannelTimes,
+    limits: RateLimits | None = None,
+    *,
+    identity_provider: object | None = None,
+) -> FastAPI:
+    """The ASGI application that serves `pool`.
+
+    `limits`: how fast others may ask; None: as fast as they can. `identity_provider`: an `IdentityProvider` by which
+    people log in; None: nobody does.
+    """
     app = FastAPI(
         title="gpool",
         version=VERSION,
@@ -43,12 +57,19 @@ def create_app(pool: LivePool, channel_times: ChannelTimes) -> FastAPI:
         redirect_slashes=False,
     )
     app.state.pool = pool
+    app.state.identity_provider = identity_provider
     app.state.channel_times = channel_times
     app.state.heartbeat_s = watch.HEARTBEAT_S
     app.add_middleware(BodyLimit, limit_bytes=MAX_BODY_BYTES)
     app.add_middleware(Acting)
+    app.add_middleware(Idempotency, limit_bytes=MAX_BODY_BYTES)
+    if limits is not None and limits.token_per_s > 0:
+        app.add_middleware(RateLimit, limits=limits)
     install_problems(app)
-    for room in (service, nodes, node_care, leases, explanations, what_if, queues, tokens, audit, watch, agents):
+    for room in (
+        *(service, nodes, node_care, leases, explanations, what_if, queues),
+        *(tokens, login, audit, watch, agents),
+    ):
         app.include_router(room.router)
     _describe_problems(app)
     return app
@@ -62,6 +83,7 @@ def _describe_problems(app: FastAPI) -> None:
             document = get_openapi(title=app.title, version=app.version, description=app.description, routes=app.routes)
             document["components"]["schemas"][Problem.__name__] = Problem.model_json_schema()
             _name_bounds(document)
+            describe_keys(document)
             app.openapi_schema = document
         return app.openapi_schema
 

@@ -6,7 +6,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query, Request
 
-from gpool.api.access import Pool, User, require_holder
+from gpool.api.access import Holder, Pool, User, require_holder, require_queue
 from gpool.api.pages import MAX_LIMIT, Asked, AskedPage, page_of, timed_key, timed_key_parts
 from gpool.api.problems import PROBLEMS
 from gpool.controller.live_pool import LivePool
@@ -15,8 +15,9 @@ from gpool.errors import LeaseOver
 from gpool.model.base import NodeName
 from gpool.model.lease import Lease, LeaseRequest, LeaseState, LeaseView
 from gpool.model.pages import Page
-from gpool.model.token import Token, TokenName
+from gpool.model.token import Action, Token, TokenName
 from gpool.model.views import RenewAnswer
+from gpool.security.roles import allows
 
 __all__ = ["MAX_WAIT_S", "router"]
 
@@ -29,11 +30,12 @@ router = APIRouter(prefix="/api/v1/leases", tags=["leases"])
 
 
 @router.post("", status_code=201, operation_id="createLease", responses=PROBLEMS(404, 409))
-async def create_lease(request: LeaseRequest, pool: Pool, user: User) -> LeaseView:
+async def create_lease(request: LeaseRequest, pool: Pool, user: Holder) -> LeaseView:
     """Ask for vGPUs. The lease is active at once if they are free, else pending, with the reason.
 
     409 for what this pool could never grant, 404 for a node, queue or priority class that it does not have.
     """
+    require_queue(pool, user, request.queue or user.queue)
     return lease_view(pool, await pool.ask(user.name, request, default_queue=user.queue))
 
 
@@ -106,7 +108,7 @@ async def _wait(
         current = pool.leases.get(lease.id)
         if current is None or current.state not in states:
             return
-        if current.state is LeaseState.PENDING and user.name == current.owner:
+        if current.state is LeaseState.PENDING and user.name == current.owner and allows(user, Action.LEASE):
             if await request.is_disconnected():
                 return
             try:
@@ -117,14 +119,14 @@ async def _wait(
 
 
 @router.post("/{lease_id}/renew", operation_id="renewLease", responses=PROBLEMS(404, 409))
-async def renew_lease(lease_id: str, pool: Pool, user: User) -> RenewAnswer:
+async def renew_lease(lease_id: str, pool: Pool, user: Holder) -> RenewAnswer:
     """Say that the holder lives. An active lease comes with fresh tickets. 409 when it is ending or has ended."""
-    require_holder(user, await pool.lease(lease_id))
+    require_holder(pool, user, await pool.lease(lease_id))
     return renew_answer(pool, await pool.renew(lease_id))
 
 
 @router.delete("/{lease_id}", operation_id="releaseLease", responses=PROBLEMS(404))
-async def release_lease(lease_id: str, pool: Pool, user: User) -> LeaseView:
+async def release_lease(lease_id: str, pool: Pool, user: Holder) -> LeaseView:
     """Give a lease back. It is `ending` until its nodes have confirmed; releasing it again changes nothing."""
-    require_holder(user, await pool.lease(lease_id))
+    require_holder(pool, user, await pool.lease(lease_id))
     return lease_view(pool, await pool.release(lease_id, user.name))

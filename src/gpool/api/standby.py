@@ -9,8 +9,10 @@ from starlette.routing import Route, WebSocketRoute
 from starlette.types import ASGIApp
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
+from gpool.api.service import authority_view
 from gpool.channel.messages import CONNECT_PATH, Refused
 from gpool.errors import NotLeading
+from gpool.security.pinned_authority import AUTHORITY_PATH
 from gpool.store.leadership import Leader
 
 __all__ = ["RETRY_AFTER_S", "create_standby"]
@@ -19,11 +21,12 @@ RETRY_AFTER_S = 1
 _METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"]
 
 
-def create_standby(who: Callable[[], Leader | None]) -> ASGIApp:
-    """The application of a controller that waits; `who` says who leads.
+def create_standby(who: Callable[[], Leader | None], authority: Callable[[], str | None] = lambda: None) -> ASGIApp:
+    """The application of a controller that waits; `who` says who leads, `authority` what the pool's authority is.
 
-    `/healthz` is answered as ever: the process lives. Everything else is the problem `not-leading` with `leader`, the
-    URL of the leader's API (null while nobody leads), and `Retry-After`. Nobody's token is looked at.
+    `/healthz` is answered as ever: the process lives; and so is the pool's authority, for those who join. Everything
+    else is the problem `not-leading` with `leader`, the URL of the leader's API (null while nobody leads), and
+    `Retry-After`. Nobody's token is looked at.
     """
 
     def _sentence() -> tuple[str, str | None]:
@@ -36,6 +39,10 @@ def create_standby(who: Callable[[], Leader | None]) -> ASGIApp:
 
     async def _health(_request: Request) -> Response:
         return JSONResponse({"status": "ok"})
+
+    async def _authority(request: Request) -> Response:
+        pem = authority()
+        return await _elsewhere(request) if pem is None else JSONResponse(authority_view(pem).model_dump())
 
     async def _elsewhere(_request: Request) -> Response:
         sentence, url = _sentence()
@@ -58,6 +65,7 @@ def create_standby(who: Callable[[], Leader | None]) -> ASGIApp:
     return Starlette(
         routes=[
             Route("/healthz", _health, methods=["GET"]),
+            Route(AUTHORITY_PATH, _authority, methods=["GET"]),
             WebSocketRoute(CONNECT_PATH, _agent),
             Route("/{path:path}", _elsewhere, methods=_METHODS),
         ]

@@ -4,7 +4,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query
 
-from gpool.api.access import Admin, Pool
+from gpool.api.access import Pool, TokenAdmin
 from gpool.api.pages import Asked, page_of, timed_key
 from gpool.api.problems import PROBLEMS
 from gpool.errors import Conflict
@@ -18,16 +18,23 @@ router = APIRouter(prefix="/api/v1/tokens", tags=["tokens"])
 
 
 @router.post("", status_code=201, operation_id="createToken", responses=PROBLEMS())
-async def create_token(request: TokenRequest, pool: Pool, _admin: Admin) -> TokenCreated:
+async def create_token(request: TokenRequest, pool: Pool, _admin: TokenAdmin) -> TokenCreated:
     """Make a token. Its text is in this answer and nowhere else."""
-    token, secret = await pool.make_token(request.name, request.role, request.expires_in_s, request.queue)
+    token, secret = await pool.make_token(
+        request.name,
+        request.role,
+        request.expires_in_s,
+        queue=request.queue,
+        queue_only=request.queue_only,
+        actions=request.actions,
+    )
     return TokenCreated(token=token, secret=secret)
 
 
 @router.get("", operation_id="listTokens", responses=PROBLEMS())
 async def list_tokens(
     pool: Pool,
-    _admin: Admin,
+    _admin: TokenAdmin,
     asked: Asked,
     role: Annotated[Role | None, Query(description="With that role.")] = None,
     name: Annotated[TokenName | None, Query(description="With that name.")] = None,
@@ -38,7 +45,7 @@ async def list_tokens(
 
 
 @router.delete("/{token_id}", operation_id="revokeToken", responses=PROBLEMS(404, 409))
-async def revoke_token(token_id: str, pool: Pool, admin: Admin) -> Token:
+async def revoke_token(token_id: str, pool: Pool, admin: TokenAdmin) -> Token:
     """Take a token back. It stays listed, so that its bearer can be told what happened.
 
     409 for the token of this very request: nobody locks himself out by mistake.

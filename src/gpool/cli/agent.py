@@ -16,13 +16,20 @@ __all__ = ["command"]
     "--join",
     required=True,
     metavar="URL[,URL…]",
-    help="Address of the controller, such as http://HOST:7070, or of all that share the pool.",
+    help="Address of the controller, such as https://HOST:7070, or of all that share the pool.",
 )
 @click.option(
     "--token",
     envvar="GPOOL_TOKEN",
     metavar="TOKEN",
     help="The node's token. [GPOOL_TOKEN, which other users of this machine cannot read]",
+)
+@click.option(
+    "--ca",
+    envvar="GPOOL_CA",
+    metavar="FILE|sha256:HEX",
+    help="Who vouches for the controller: an authority's certificate, or its fingerprint, by which it is fetched. "
+    "[GPOOL_CA, then those that this machine trusts]",
 )
 @click.option("--name", metavar="NAME", help="Name of the node. [the host's name]")
 @click.option("--emulate", type=int, metavar="N", help="Offer N emulated GPUs instead of the machine's own.")
@@ -70,6 +77,7 @@ __all__ = ["command"]
 def command(
     join: str,
     token: str | None,
+    ca: str | None,
     name: str | None,
     emulate: int | None,
     emulate_memory: str,
@@ -88,7 +96,7 @@ def command(
     killed, running programs go on, and the next agent takes them over.
 
     \b
-    gpool agent --join http://head:7070 --token gpn-...
+    gpool agent --join https://head:7070 --ca sha256:4f2a... --token gpool_...
     gpool agent --join http://127.0.0.1:7070 --name node-b --emulate 1 --emulate-memory 2GiB
     """
     from gpool.agent.serving import NodeKeeping, data_address, gpu_source, labels_of, serve_agent
@@ -96,11 +104,14 @@ def command(
     from gpool.logs import configure_logs
     from gpool.model.sizes import parse_memory_bytes
     from gpool.paths import runtime_folder, state_folder
+    from gpool.security.pinned_authority import check_authority
 
     if not token:
         raise TokenMissing(
             "an agent needs a token; make one with `gpool token create --role node NAME` and give it with --token"
         )
+    if ca:
+        check_authority(ca)
     node = name or default_node_name()
     memory_bytes = parse_memory_bytes(emulate_memory)
     data = data_address(listen_data, join)
@@ -119,5 +130,6 @@ def command(
         grace_s=grace,
         labels=labels_of(labels),
         silence_s=silence,
+        ca=ca or "",
         keeping=NodeKeeping(images.absolute(), image_bytes, warm_workers),
     )

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import functools
 import socket
 import sys
-from ipaddress import ip_address
 from pathlib import Path
+from typing import Literal
+from urllib.parse import urlsplit
 
 import click
 
 from gpool import paths
-from gpool.errors import InvalidInput
+from gpool.errors import CannotStart, InvalidInput
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from gpool.controller.first_start import FirstTokens
+    from gpool.security.identity import IdentityProvider
 
 __all__ = ["command"]
 
@@ -37,6 +40,26 @@ __all__ = ["command"]
     help="The API's address as others reach it, to which a waiting controller sends them. [the address of --listen]",
 )
 @click.option(
+    "--tls",
+    type=click.Choice(["auto", "on", "off"]),
+    default="auto",
+    show_default=True,
+    help="Whether the API speaks TLS; auto: unless only this machine reaches it. `off` where a proxy does it.",
+)
+@click.option(
+    "--tls-cert",
+    metavar="FILE",
+    type=click.Path(path_type=Path),
+    help="Certificate of your own, PEM, with its chain. [made by the pool's own authority]",
+)
+@click.option("--tls-key", metavar="FILE", type=click.Path(path_type=Path), help="Its key, PEM, without a password.")
+@click.option(
+    "--tls-name",
+    metavar="NAME",
+    multiple=True,
+    help="A further name or address that the certificate of the pool's authority is for; may be repeated.",
+)
+@click.option(
     "--leadership",
     metavar="SECONDS",
     type=click.FloatRange(1, 3600),
@@ -53,6 +76,20 @@ __all__ = ["command"]
     help="How long a lease lives on when its program is not heard of; longer than --leadership.",
 )
 @click.option(
+    "--oidc",
+    metavar="FILE",
+    type=click.Path(path_type=Path),
+    help="Let people log in with an identity provider (OpenID Connect), by the rules in this file.",
+)
+@click.option(
+    "--rate-limit",
+    metavar="N",
+    type=click.FloatRange(0, 1_000_000),
+    default=100.0,
+    show_default=True,
+    help="Requests per second that one token may make, with five times as many at once; 0: any number.",
+)
+@click.option(
     "--log-level", type=click.Choice(["debug", "info", "warning", "error"]), default="info", show_default=True
 )
 @click.option("--no-client-file", is_flag=True, help="Do not write the user's client.toml.")
@@ -61,8 +98,14 @@ def command(
     state: Path | None,
     database: str | None,
     advertise: str | None,
+    tls: Literal["auto", "on", "off"],
+    tls_cert: Path | None,
+    tls_key: Path | None,
+    tls_name: tuple[str, ...],
     leadership: float,
     lease_lifetime: float,
+    oidc: Path | None,
+    rate_limit: float,
     log_level: str,
     no_client_file: bool,
 ) -> None:
@@ -70,6 +113,7 @@ def command(
 
     It ends in good order on SIGTERM and Ctrl-C. Running programs do not need it: they go on while it is away.
     Of several controllers on one PostgreSQL database one leads, and the others wait to take its place.
+    Where other machines reach it, it speaks TLS, with a certificate that it makes and renews itself, or with yours.
 
     \b
     gpool controller
@@ -81,8 +125,9 @@ def command(
     from gpool.api.app import create_app
     from gpool.api.standby import create_standby
     from gpool.controller.process import run_controller
-    from gpool.controller.settings import ControllerSettings, PoolTimes
+    from gpool.controller.settings import ControllerSettings, PoolTimes, TlsSettings
     from gpool.logs import configure_logs
+    from gpool.security.rate_limits import RateLimits
     from gpool.store.database import database_url
 
     host, port = _address(listen)
@@ -92,29 +137,53 @@ def command(
             f"leases that live for {lease_lifetime:g} s would expire while a database waits {leadership:g} s for its "
             "leader; make --lease-lifetime longer than --leadership"
         )
+    if (tls_cert is None) != (tls_key is None) or (tls_cert is not None and tls == "off"):
+        raise InvalidInput("--tls-cert and --tls-key belong together, and not to --tls off; give both, or neither")
+    tls_settings = TlsSettings(tls, tls_cert, tls_key, _names(tls_name, advertise))
+    secure = tls_settings.wanted(host)
     configure_logs(log_level)
 
-    def announce(url: str, tokens: FirstTokens) -> None:
-        _announce(url, host, folder, tokens, write_client_file=not no_client_file)
+    def announce(url: str, tokens: FirstTokens, authority: str | None) -> None:
+        _announce(url, host, folder, tokens, authority, write_client_file=not no_client_file)
 
     settings = ControllerSettings(
         host,
         port,
         folder,
         database_url(database, folder),
-        advertise=_advertised(advertise, host, port),
+        advertise=_advertised(advertise, host, port, tls=secure),
         leadership_s=leadership,
+        tls=tls_settings,
+        limits=RateLimits(token_per_s=rate_limit, token_burst=max(1.0, 5 * rate_limit)),
         times=PoolTimes(renew_every_s=lease_lifetime / 6, lifetime_s=lease_lifetime),
     )
-    asyncio.run(run_controller(settings, create_app, create_standby, announce))
+    make_app = functools.partial(create_app, identity_provider=_identity_provider(oidc))
+    asyncio.run(run_controller(settings, make_app, create_standby, announce))
 
 
-def _advertised(advertise: str | None, host: str, port: int) -> str | None:
+def _identity_provider(file: Path | None) -> IdentityProvider | None:
+    if file is None:
+        return None
+    try:
+        from gpool.security.identity import IdentityProvider, read_identity_settings
+    except ModuleNotFoundError as error:
+        raise CannotStart("logging in needs a library; install it with: pip install 'gpool[oidc]'") from error
+    return IdentityProvider(read_identity_settings(file))
+
+
+def _advertised(advertise: str | None, host: str, port: int, *, tls: bool) -> str | None:
+    scheme = "https" if tls else "http"
     if advertise is not None:
         if not advertise.startswith(("http://", "https://")) or len(advertise) > 1000:
-            raise InvalidInput(f"'{advertise}' is no address of an API; --advertise looks like http://HOST:7070")
+            raise InvalidInput(f"'{advertise}' is no address of an API; --advertise looks like {scheme}://HOST:7070")
         return advertise.rstrip("/")
-    return f"http://{socket.gethostname()}:{port}" if host in ("0.0.0.0", "::") and port else None
+    return f"{scheme}://{socket.gethostname()}:{port}" if host in ("0.0.0.0", "::") and port else None
+
+
+def _names(names: tuple[str, ...], advertise: str | None) -> tuple[str, ...]:
+    """Those that were given, and the one in the address that others are told."""
+    host = (urlsplit(advertise).hostname or "") if advertise else ""
+    return tuple(name for name in (host, *names) if name)
 
 
 def _address(listen: str) -> tuple[str, int]:
@@ -125,29 +194,43 @@ def _address(listen: str) -> tuple[str, int]:
     return host, int(port)
 
 
-def _announce(url: str, host: str, folder: Path, tokens: FirstTokens, *, write_client_file: bool) -> None:
-    everywhere = host in ("0.0.0.0", "::")
-    join_url = f"http://{socket.gethostname()}:{url.rpartition(':')[2]}" if everywhere else url
+def _announce(
+    url: str, host: str, folder: Path, tokens: FirstTokens, authority: str | None, *, write_client_file: bool
+) -> None:
+    from gpool.controller.certificates import AUTHORITY_FILE, leaf_files
+    from gpool.controller.settings import is_loopback
+    from gpool.security.authority import describe
+
+    scheme, _, rest = url.partition("://")
+    join_url = f"{scheme}://{socket.gethostname()}:{rest.rpartition(':')[2]}" if host in ("0.0.0.0", "::") else url
+    pin = "" if authority is None else describe(authority).fingerprint
+    join = f"gpool agent --join {join_url}" + (f" --ca {pin}" if pin else "")
     lines = [f"The API is at {url}"]
     if tokens.join:
-        lines.append(f"Add a node:   gpool agent --join {join_url} --token {tokens.join}")
+        lines.append(f"Add a node:   {join} --token {tokens.join}")
     else:
-        lines.append("Add a node:   make a token with `gpool token create --role node NAME`, then `gpool agent --join`")
+        lines.append(f"Add a node:   make a token with `gpool token create --role node NAME`, then `{join}`")
+    if pin:
+        lines.append(f"Authority:    {pin}")
     if tokens.admin:
         lines.append(f"Your token:   {folder / 'admin.token'}")
         if write_client_file:
-            lines.append(_client_file(url, tokens.admin))
+            ca = str(leaf_files(folder)[0].with_name(AUTHORITY_FILE)) if pin else ""
+            lines.append(_client_file(url, tokens.admin, ca))
     print("\n".join(lines), flush=True)  # noqa: T201 - this is the command's output
-    if everywhere or not _is_loopback(url):
-        sentence = "gpool: warning: the API is reachable from other machines without encryption; put TLS in front of it"
+    if scheme == "http" and not is_loopback(host):
+        sentence = (
+            "gpool: warning: the API is reachable from other machines without encryption, and tokens with it; "
+            "leave --tls off only behind a proxy that speaks TLS"
+        )
         print(sentence, file=sys.stderr, flush=True)  # noqa: T201
 
 
-def _client_file(url: str, token: str) -> str:
+def _client_file(url: str, token: str, ca: str) -> str:
     """Write the user's client.toml unless it is about another pool; returns the line that tells what was done."""
     import tomllib
 
-    from gpool.security.private_files import private_folder, write_private
+    from gpool.launch.client_settings import write_client_file
 
     path = Path(paths.client_file())
     try:
@@ -158,14 +241,8 @@ def _client_file(url: str, token: str) -> str:
         known = None
     if known != url:
         return f"{path} is about another pool and was left alone; use --api {url} with the token above"
-    private_folder(path.parent)
-    write_private(path, f'api = "{url}"\ntoken = "{token}"\n')
-    return f"Your client:  {path} (what `gpool run` and the others use)"
-
-
-def _is_loopback(url: str) -> bool:
-    host = url.removeprefix("http://").rpartition(":")[0].strip("[]")
     try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return False
+        write_client_file(url, token, ca)
+    except OSError as error:
+        raise CannotStart(f"cannot write {path} ({error.strerror}); use --no-client-file to do without") from error
+    return f"Your client:  {path} (what `gpool run` and the others use)"

@@ -36,7 +36,10 @@ COMMANDS = {
     "controller": "Run the controller in the foreground.",
     "agent": "Run the agent of a node in the foreground.",
     "simulate": "Run the scheduler on recorded workloads.",
+    "login": "Log in with your company's identity provider.",
+    "logout": "Take that login back.",
     "token": "Make, list and revoke tokens.",
+    "cert": "Show, make and renew certificates.",
     "backup": "Write all that a pool remembers to a file.",
     "restore": "Make a pool from its backup.",
 }

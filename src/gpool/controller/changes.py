@@ -1,11 +1,12 @@
 """A set of changes to leases and nodes that is made whole or not at all."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 from gpool.controller.acting import Actor, acting
 from gpool.controller.events import Note
+from gpool.controller.keyed import Keyed
 from gpool.lifecycle.commands import (
     Command,
     EndLeasesOnGpus,
@@ -68,6 +69,8 @@ class Changes:
         """What remains to be done outside, after the changes are stored."""
         self.policy: Policy | None = None
         """How the pool is shared from now on; None: as before."""
+        self.keyed: Sequence[Keyed] = ()
+        """The requests that they carry out, of those that carry a key."""
         self.notes: list[Note] = []
         """Events that do not follow from the values alone."""
 

@@ -8,8 +8,8 @@ from gpool.store.leadership import Leader, Term
 
 __all__ = ["Front", "MakeStandby"]
 
-MakeStandby = Callable[[Callable[[], Leader | None]], ASGIApp]
-"""Makes the application of a controller that waits; it asks the callable who leads."""
+MakeStandby = Callable[[Callable[[], Leader | None], Callable[[], str | None]], ASGIApp]
+"""Makes the application of a controller that waits; it asks the one who leads, the other for the pool's authority."""
 
 
 class Front:
@@ -18,7 +18,9 @@ class Front:
     def __init__(self, make_standby: MakeStandby) -> None:
         self.leader: Leader | None = None
         """Who else leads, as far as is known."""
-        self._standby = make_standby(lambda: self.leader)
+        self.authority: str | None = None
+        """Certificate of the pool's own authority, when it vouches for this controller."""
+        self._standby = make_standby(lambda: self.leader, lambda: self.authority)
         self._leading: tuple[ASGIApp, Term] | None = None
 
     def lead(self, app: ASGIApp, term: Term) -> None:

@@ -6,13 +6,15 @@ from collections.abc import Callable, Sequence
 from datetime import timedelta
 
 from gpool.controller.acting import Actor, acting
+from gpool.controller.answer_desk import ANSWERS_KEPT
 from gpool.controller.clock import Clock
 from gpool.controller.gathering import Gathering
+from gpool.controller.keyed import Keyed, keyed_now
 from gpool.controller.pool_scheduling import PoolScheduling
 from gpool.controller.settings import PoolTimes
 from gpool.errors import GpoolError, LeaseOver, UnknownLease
 from gpool.lifecycle.lease import Released, Renewed, begin_lease
-from gpool.model.lease import Lease, LeaseRequest, LeaseState
+from gpool.model.lease import Lease, LeaseRequest, LeaseState, LeaseView
 from gpool.scheduler.admission import check_possible
 from gpool.scheduler.entry import queue_for
 from gpool.scheduler.reasons import describe_wish
@@ -29,8 +31,10 @@ _KINDS_KNOWN = 1000
 _NO_KIND = {"command", "host", "user", "timeout_s"}
 """Fields of a request that do not matter to whether it is possible."""
 
-_Ask = tuple[str, LeaseRequest, str | None, Actor | None]
-"""Owner, request, default queue, and on whose behalf."""
+_Release = tuple[str, str, Actor | None, Sequence[Keyed]]
+"""Lease, by whom, on whose behalf, and the key that the request carries, if any."""
+_Ask = tuple[str, LeaseRequest, str | None, Actor | None, Sequence[Keyed]]
+"""Owner, request, default queue, on whose behalf, and the key that it carries, if any."""
 
 
 class LeaseDesk(PoolScheduling):
@@ -55,13 +59,14 @@ class LeaseDesk(PoolScheduling):
 
         Raises `ImpossibleRequest`, `UnknownNode`, `UnknownQueue`, `UnknownPriorityClass` or `NotAllowed`.
         """
-        return await self._ask_together((owner, request, default_queue, acting.get()))
+        return await self._ask_together((owner, request, default_queue, acting.get(), keyed_now()))
 
     async def _ask_all(self, asks: Sequence[_Ask]) -> list[Lease | GpoolError]:
         """A new lease for each, or why there is none."""
         made: list[str | GpoolError] = []
         async with self._change() as changes:
-            for owner, request, default_queue, actor in asks:
+            carried_out: list[tuple[str, Keyed]] = []
+            for owner, request, default_queue, actor, keyed in asks:
                 try:
                     queue = queue_for(self.policy, request, owner, default_queue)
                     self._check_possible(request)
@@ -80,9 +85,13 @@ class LeaseDesk(PoolScheduling):
                 changes.add_lease(lease, commands)
                 changes.audit("lease.request", lease.id, "", f"{describe_wish(request)} in queue {queue}", actor)
                 made.append(lease.id)
+                carried_out += ((lease.id, asked) for asked in keyed)
             # Behind a long queue, the next cycle looks at all that came meanwhile, once.
             if changes.leases and (self._scheduling is None or self._scheduling.waiting < _PLAN_AT_ONCE):
                 self._lay_plan(changes)
+            for lease_id, asked in carried_out:
+                asked.answered(201, LeaseView(**dict(changes.lease(lease_id)), sessions=()))
+            changes.keyed = [asked for _, asked in carried_out]
         return [changes.lease(one) if isinstance(one, str) else one for one in made]
 
     def _check_possible(self, request: LeaseRequest) -> None:
@@ -125,17 +134,18 @@ class LeaseDesk(PoolScheduling):
 
         Nothing happens to a lease that is ending or has ended.
         """
-        return await self._release_together((lease_id, by, acting.get())) or await self.lease(lease_id)
+        return await self._release_together((lease_id, by, acting.get(), keyed_now())) or await self.lease(lease_id)
 
-    async def _release_all(self, releases: Sequence[tuple[str, str, Actor | None]]) -> list[Lease | GpoolError | None]:
-        """Release each (id, by whom, on whose behalf); the lease afterwards, None for one that is not alive."""
+    async def _release_all(self, releases: Sequence[_Release]) -> list[Lease | GpoolError | None]:
+        """Release each; the lease afterwards, None for one that is not alive."""
         async with self._change() as changes:
-            for lease_id, by, actor in releases:
+            changes.keyed = [asked for lease_id, _, _, keyed in releases if lease_id in self.leases for asked in keyed]
+            for lease_id, by, actor, _ in releases:
                 if lease_id in self.leases:
                     before = changes.lease(lease_id).state
                     changes.apply_to_lease(lease_id, Released(by))
                     changes.audit("lease.release", lease_id, str(before), str(changes.lease(lease_id).state), actor)
-        return [changes.leases.get(lease_id) or self.leases.get(lease_id) for lease_id, _, _ in releases]
+        return [changes.leases.get(lease_id) or self.leases.get(lease_id) for lease_id, *_ in releases]
 
     async def wait_while(self, lease_id: str, states: frozenset[LeaseState], timeout_s: float) -> None:
         """Return when the lease is in none of these states, when the time is over, or when the controller stops."""
@@ -162,4 +172,5 @@ class LeaseDesk(PoolScheduling):
         before = self.now() - timedelta(seconds=self.times.keep_ended_s)
         async with self._store.write() as writer:
             await writer.forget_events(before, 0)
+            await writer.forget_answers(self.now() - ANSWERS_KEPT)
             return await writer.forget_ended_leases(before)

@@ -4,6 +4,7 @@ Made of parts that each have one idea; they share `PoolMemory`, which holds ever
 lock.
 """
 
+from gpool.controller.answer_desk import AnswerDesk
 from gpool.controller.audit_desk import AuditDesk
 from gpool.controller.care_desk import CareDesk
 from gpool.controller.lease_desk import LeaseDesk
@@ -16,5 +17,5 @@ from gpool.controller.what_if_desk import WhatIfDesk
 __all__ = ["LivePool", "NodeNow"]
 
 
-class LivePool(LeaseDesk, PolicyDesk, NodeDesk, CareDesk, TokenDesk, AuditDesk, WhatIfDesk):
+class LivePool(LeaseDesk, PolicyDesk, NodeDesk, CareDesk, TokenDesk, AnswerDesk, AuditDesk, WhatIfDesk):
     """See the module. Its attributes belong together; they are changed through its methods only."""

@@ -61,6 +61,7 @@ async def forget_old_leases(pool: LivePool) -> None:
     """Once an hour, delete what ended long ago."""
     while True:
         try:
+            await pool.forget_old_logins()
             forgotten = await pool.forget_old()
             if forgotten:
                 log.info("old leases forgotten", leases=forgotten)

@@ -21,6 +21,7 @@ from gpool.controller.changes import Changes, Done
 from gpool.controller.clock import Clock
 from gpool.controller.events import lease_notes, node_notes
 from gpool.controller.feed import Feed, Removed
+from gpool.controller.keyed import Keyed, keyed_now
 from gpool.controller.lease_index import GpuOwners, LeaseIndex
 from gpool.controller.rule_book import RuleBook
 from gpool.controller.settings import PoolTimes
@@ -82,6 +83,8 @@ class PoolMemory:
         self.now_on: dict[str, NodeNow] = {}
         self.tokens: dict[str, Token] = {}
         """By hash."""
+        self.authority: str | None = None
+        """Certificate of the pool's own authority, as PEM, when it vouches for this controller."""
         self.policy = Policy()
         """How the pool is shared."""
         self.events: deque[Event] = deque(maxlen=_RECENT_EVENTS)
@@ -100,6 +103,8 @@ class PoolMemory:
         self._scheduling: PoolState | None = None
         """What the scheduler knows between cycles; None when it has to look at everything again."""
         self._recently_ended: deque[Lease] = deque(maxlen=_RECENT_ENDS)
+        self._under_way: dict[str, tuple[Keyed, asyncio.Event]] = {}
+        """Requests with a key that are being carried out, each with what is set at its end."""
         self._watchers: dict[str, set[asyncio.Event]] = {}
         self.nodes_version = 0
         """Counts the changes of nodes."""
@@ -176,6 +181,7 @@ class PoolMemory:
     async def _change(self) -> AsyncIterator[Changes]:
         async with self._lock:
             changes = Changes(self.leases, self.nodes, self.now())
+            changes.keyed = keyed_now()
             try:
                 yield changes
                 # Whoever gives up waiting for it: what is stored is also shown, or memory and store would part.
@@ -236,8 +242,13 @@ class PoolMemory:
             await writer.add_events(events)
             if entries:
                 await writer.add_audit(entries)
+            unkept = [asked for asked in changes.keyed if not asked.stored]
+            for asked in unkept:
+                await writer.keep_answer(asked.to_keep(), changes.now)
             if self._event_count + len(events) >= _PRUNE_EVERY:
                 await writer.forget_events(datetime.fromtimestamp(0, UTC), events[-1].id - _EVENTS_KEPT)
+        for asked in unkept:
+            asked.stored = True
         self.tokens |= revoked
         self._lease_revisions |= lease_revisions
         self._node_revisions |= node_revisions

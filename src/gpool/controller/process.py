@@ -15,6 +15,7 @@ import uvicorn
 from starlette.types import ASGIApp
 
 from gpool.channel.conversation import ChannelTimes
+from gpool.controller.certificates import ControllerCertificate
 from gpool.controller.clock import steady_clock
 from gpool.controller.first_start import FirstTokens, ensure_first_tokens
 from gpool.controller.front import Front, MakeStandby
@@ -23,6 +24,7 @@ from gpool.controller.loops import forget_old_leases, keep_queue_use, keep_sched
 from gpool.controller.settings import ControllerSettings
 from gpool.errors import CannotStart, GpoolError, NotLeading, PortInUse, Unavailable
 from gpool.security.private_files import private_folder, write_private
+from gpool.security.rate_limits import RateLimits
 from gpool.store.database import Database, database_file
 from gpool.store.leadership import Claim, DatabaseLock, Term, give_up_leadership, present_leader
 from gpool.store.pool_store import PoolStore
@@ -34,7 +36,7 @@ log = structlog.get_logger("gpool.controller")
 READY_FILE = "controller.json"
 """In the state folder while the controller serves: `{"api": URL, "pid": N}`."""
 
-MakeApp = Callable[[LivePool, ChannelTimes], ASGIApp]
+MakeApp = Callable[[LivePool, ChannelTimes, RateLimits], ASGIApp]
 
 _GOODBYE_S = 5
 _POLL_S = 1.0
@@ -71,22 +73,23 @@ def listen(host: str, port: int) -> socket.socket:
     return listener
 
 
-def _local_url(host: str, port: int) -> str:
+def _local_url(host: str, port: int, *, tls: bool) -> str:
     """The API's address as this machine reaches it."""
     host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)
-    return f"http://{f'[{host}]' if ':' in host else host}:{port}"
+    return f"http{'s' if tls else ''}://{f'[{host}]' if ':' in host else host}:{port}"
 
 
 async def run_controller(
     settings: ControllerSettings,
     make_app: MakeApp,
     make_standby: MakeStandby,
-    announce: Callable[[str, FirstTokens], None],
+    announce: Callable[[str, FirstTokens, str | None], None],
 ) -> None:
     """Run until SIGTERM or SIGINT, then end in good order.
 
-    `announce` is called once with the URL of the API on this machine, when the pool answers there for the first time:
-    while another controller leads a database that several may share, this one waits, and sends people there.
+    `announce` is called once, when the pool answers for the first time, with the URL of the API on this machine, the
+    first tokens, and the certificate of the pool's authority (None when another one vouches, or there is no TLS). While
+    another controller leads a database that several may share, this one waits, and sends people there.
     Raises `GpoolError` when the controller cannot start, or cannot go on.
     """
     private_folder(settings.state)
@@ -104,7 +107,9 @@ async def run_controller(
         stack.callback(listener.close)
         database = await Database.open(settings.database)
         try:
-            await _Controller(settings, database, lock.place, make_app, make_standby, announce).run(listener)
+            certificate = await ControllerCertificate.of(settings, database)
+            controller = _Controller(settings, database, lock.place, certificate, make_app, make_standby, announce)
+            await controller.run(listener)
         finally:
             await database.close()
 
@@ -117,22 +122,26 @@ class _Controller:
         settings: ControllerSettings,
         database: Database,
         place: str,
+        certificate: ControllerCertificate | None,
         make_app: MakeApp,
         make_standby: MakeStandby,
-        announce: Callable[[str, FirstTokens], None],
+        announce: Callable[[str, FirstTokens, str | None], None],
     ) -> None:
         self._settings = settings
         self._database = database
         self._place = place
         self._make_app = make_app
-        self._announce: Callable[[str, FirstTokens], None] | None = announce
+        self._announce: Callable[[str, FirstTokens, str | None], None] | None = announce
+        self._certificate = certificate
         self._front = Front(make_standby)
+        self._front.authority = None if certificate is None else certificate.authority
         self._stop = asyncio.Event()
         self._served = asyncio.Event()
         self._url = ""
 
     async def run(self, listener: socket.socket) -> None:
         """Serve on `listener` until a signal."""
+        certificate = self._certificate
         server = _Server(
             uvicorn.Config(
                 self._front,
@@ -142,9 +151,10 @@ class _Controller:
                 server_header=False,
                 timeout_graceful_shutdown=_GOODBYE_S,
                 ws_max_size=_LARGEST_MESSAGE_BYTES,
+                ssl_context_factory=None if certificate is None else lambda *_: certificate.serving.context,
             )
         )
-        self._url = _local_url(*listener.getsockname()[:2])
+        self._url = _local_url(*listener.getsockname()[:2], tls=certificate is not None)
         ready_file = self._settings.state / READY_FILE
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
@@ -159,7 +169,13 @@ class _Controller:
                 raise CannotStart(f"the server at {self._url} ended by itself; its log says why")
 
         async def lead_and_end() -> None:
-            await self._lead_until_stopped(server)
+            keeping = None if certificate is None else asyncio.create_task(certificate.keep())
+            try:
+                await self._lead_until_stopped(server)
+            finally:
+                if keeping is not None:
+                    keeping.cancel()
+                    await asyncio.wait([keeping])
             server.should_exit = True
 
         failures: list[BaseException] = []
@@ -236,6 +252,7 @@ class _Controller:
         try:
             pool = LivePool(PoolStore(self._database, term), steady_clock(), self._settings.times)
             await pool.load()
+            pool.authority = self._front.authority
             tokens = await ensure_first_tokens(pool, self._settings.state)
             async with asyncio.TaskGroup() as tasks:
                 loops = [
@@ -247,10 +264,10 @@ class _Controller:
                         keep_queue_use(pool),
                     )
                 ]
-                self._front.lead(self._make_app(pool, self._settings.channel), term)
+                self._front.lead(self._make_app(pool, self._settings.channel, self._settings.limits), term)
                 log.info("serving", api=self._url, state=str(self._settings.state), epoch=term.leadership.epoch)
                 if self._announce is not None:
-                    self._announce(self._url, tokens)
+                    self._announce(self._url, tokens, self._front.authority)
                     self._announce = None
                 await _first_of(self._stop, term.over)
                 pool.stop()

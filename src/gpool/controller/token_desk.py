@@ -1,14 +1,18 @@
 """Tokens of the live pool."""
 
+from collections.abc import Sequence
 from datetime import timedelta
 
 import structlog
 
 from gpool.controller.acting import acting
 from gpool.controller.changes import Done
+from gpool.controller.keyed import keyed_now
 from gpool.controller.pool_memory import PoolMemory
 from gpool.errors import UnknownToken
-from gpool.model.token import Role, Token
+from gpool.model.token import Action, Role, Token
+from gpool.model.views import TokenCreated
+from gpool.security.roles import check_scope
 from gpool.security.tokens import TOKEN_BYTES, authenticate, hash_token, token_text
 
 __all__ = ["TokenDesk"]
@@ -24,21 +28,49 @@ class TokenDesk(PoolMemory):
         return authenticate(text, self.tokens, self.now())
 
     async def make_token(
-        self, name: str, role: Role, expires_in_s: float | None = None, queue: str | None = None
+        self,
+        name: str,
+        role: Role,
+        expires_in_s: float | None = None,
+        *,
+        queue: str | None = None,
+        queue_only: bool = False,
+        actions: Sequence[Action] | None = None,
+        subject: str | None = None,
     ) -> tuple[Token, str]:
-        """A new token and its text, which is not kept. `queue`: of requests that name none."""
+        """A new token and its text, which is not kept. `queue`: of requests that name none.
+        `subject`: the identity provider's name for whoever logs in.
+
+        Raises `InvalidInput` for a scope that its role or the rest of the scope leaves nothing of.
+        """
         text = token_text(self._random_bytes(TOKEN_BYTES))
         now = self.now()
         expires_at = None if expires_in_s is None else now + timedelta(seconds=expires_in_s)
         taken = {token.id for token in self.tokens.values()}
         token = Token(
-            id=self._fresh_id("t", taken), name=name, role=role, created_at=now, expires_at=expires_at, queue=queue
+            id=self._fresh_id("t", taken),
+            name=name,
+            role=role,
+            created_at=now,
+            expires_at=expires_at,
+            queue=queue,
+            queue_only=queue_only,
+            actions=None if actions is None else tuple(sorted(set(actions), key=list(Action).index)),
+            subject=subject,
         )
-        done = Done("token.create", token.id, "", f"{role} {name}", acting.get())
+        check_scope(token)
+        actor = acting.get()
+        if subject is not None and actor is not None:
+            actor.token = token  # who logs in has no other
+        done = Done("token.create" if subject is None else "login", token.id, "", f"{role} {name}", actor)
         async with self._lock, self._store.write() as writer:
             await writer.add_token(token, hash_token(text))
             if entries := self._audit_entries([done], now):
                 await writer.add_audit(entries)
+            for asked in keyed_now():
+                asked.answered(201, TokenCreated(token=token, secret=text))
+                await writer.keep_answer(asked.to_keep(), now)
+                asked.stored = True
         self.tokens[hash_token(text)] = token
         log.info("token made", token=token.id, name=name, role=str(role))
         return token, text
@@ -58,6 +90,27 @@ class TokenDesk(PoolMemory):
                     done = Done("token.revoke", token.id, f"{token.role} {token.name}", "revoked", acting.get())
                     if entries := self._audit_entries([done], self.now()):
                         await writer.add_audit(entries)
+                    for asked in keyed_now():
+                        asked.answered(200, token)
+                        await writer.keep_answer(asked.to_keep(), self.now())
+                        asked.stored = True
                 self.tokens[token_hash] = token
                 log.info("token revoked", token=token.id, name=token.name)
         return token
+
+    async def forget_old_logins(self) -> int:
+        """Delete logins that ended as long ago as leases are remembered; returns how many."""
+        before = self.now() - timedelta(seconds=self.times.keep_ended_s)
+        async with self._lock:
+            old = {
+                token_hash: token.id
+                for token_hash, token in self.tokens.items()
+                if token.subject is not None
+                and min(token.expires_at or self.now(), token.revoked_at or self.now()) < before
+            }
+            if old:
+                async with self._store.write() as writer:
+                    await writer.forget_tokens(old.values())
+            for token_hash in old:
+                del self.tokens[token_hash]
+        return len(old)

@@ -9,15 +9,19 @@ from __future__ import annotations
 import json
 import os
 import socket
+import time
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from gpool.errors import ControllerUnreachable, GpoolError, InvalidInput, from_problem
-from gpool.launch.http_exchange import NotHttpError, Target, exchange
-from gpool.launch.tls_failure import tls_sentence
+from gpool.errors import ControllerUnreachable, GpoolError, InvalidInput, TooManyRequests, from_problem
+from gpool.launch.http_exchange import Answer, NotHttpError, Target, exchange
 from gpool.launch.whereabouts import Whereabouts
+from gpool.security.tls_failure import tls_sentence
 
-__all__ = ["SEVERAL_TIMEOUT_S", "WATCH_SILENCE_S", "ApiClient"]
+__all__ = ["HURRY_PATIENCE_S", "SEVERAL_TIMEOUT_S", "WATCH_SILENCE_S", "ApiClient"]
+
+HURRY_PATIENCE_S = 30.0
+"""Whoever asks too fast waits as long as the controller says, but no longer than this in all."""
 
 SEVERAL_TIMEOUT_S = 4.0
 """A controller that does not answer for so long is not waited for when there are others."""
@@ -91,7 +95,7 @@ class ApiClient:
     def post(self, path: str, body: Any = None) -> Any:
         """POST a JSON body to `path` under `/api/v1`; returns the decoded answer.
 
-        It carries an Idempotency-Key: should it be sent again, it is carried out once.
+        As every write but a renewal it carries an Idempotency-Key: should it be sent again, it is carried out once.
         """
         return self._ask("POST", path, body, self._timeout_s)
 
@@ -126,7 +130,7 @@ class ApiClient:
                     last_id = event.id or last_id
                     yield event.kind, event.id, json.loads(event.data or "null")
             except StreamRefusedError as refused:
-                self._decode(*refused.answer)
+                self._decode(refused.answer)
                 raise ControllerUnreachable(f"what answers at {self.url} has no events to watch; check --api") from None
             except (OSError, NotHttpError, ValueError) as error:
                 raise self._unreachable(error, WATCH_SILENCE_S) from error
@@ -138,11 +142,16 @@ class ApiClient:
 
     def _ask(self, method: str, path: str, body: Any, timeout_s: float) -> Any:
         headers = self._headers("application/json")
-        if method == "POST":
+        if method != "GET" and not path.endswith("/renew"):
             headers["Idempotency-Key"] = os.urandom(16).hex()
-        # A request for a lease that was made twice is held once: the other one is not renewed, and ends by itself.
-        again = method != "POST" or path.startswith("/leases")
-        return self._whereabouts.ask(lambda: self._ask_once(method, path, headers, body, timeout_s), again=again)
+        until = time.monotonic() + HURRY_PATIENCE_S
+        while True:
+            try:
+                return self._whereabouts.ask(lambda: self._ask_once(method, path, headers, body, timeout_s))
+            except TooManyRequests as error:
+                if time.monotonic() + error.retry_after_s > until:
+                    raise
+                time.sleep(error.retry_after_s)
 
     def _ask_once(self, method: str, path: str, headers: dict[str, str], body: Any, timeout_s: float) -> Any:
         payload = None
@@ -150,10 +159,10 @@ class ApiClient:
             payload = json.dumps(body).encode()
             headers["Content-Type"] = "application/json"
         try:
-            status, raw = exchange(self._target, method, f"{self._prefix}/api/v1{path}", headers, payload, timeout_s)
+            answer = exchange(self._target, method, f"{self._prefix}/api/v1{path}", headers, payload, timeout_s)
         except (OSError, NotHttpError) as error:
             raise self._unreachable(error, timeout_s) from error
-        return self._decode(status, raw)
+        return self._decode(answer)
 
     def _headers(self, accept: str) -> dict[str, str]:
         headers = {"Accept": accept}
@@ -184,12 +193,13 @@ class ApiClient:
                 reason = error.strerror or str(error)
                 sentence = f"the controller at {where} cannot be reached ({reason}); check --api or GPOOL_API"
             case _:
-                sentence = f"what answers at {where} does not speak HTTP as a controller does; check --api or GPOOL_API"
-        unreachable = ControllerUnreachable(sentence)
-        unreachable.unheard = isinstance(error, ConnectionRefusedError | socket.gaierror)
-        return unreachable
+                hint = "" if self._target.tls else " (is its address an https:// one?)"
+                sentence = f"what answers at {where} does not speak HTTP as a controller does{hint}; "
+                sentence += "check --api or GPOOL_API"
+        return ControllerUnreachable(sentence)
 
-    def _decode(self, status: int, raw: bytes) -> Any:
+    def _decode(self, answer: Answer) -> Any:
+        status, raw, retry_after_s = answer
         if status == 204 or (200 <= status < 300 and not raw):
             return None
         try:
@@ -203,7 +213,10 @@ class ApiClient:
                 )
             return value
         if isinstance(value, dict) and ("detail" in value or "title" in value):
-            raise from_problem(value)
+            error = from_problem(value)
+            if isinstance(error, TooManyRequests) and retry_after_s is not None:
+                error.retry_after_s = retry_after_s
+            raise error
         raise GpoolError(f"the controller at {self.url} answered with HTTP status {status} and no explanation")
 
 

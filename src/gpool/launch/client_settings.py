@@ -8,6 +8,7 @@ from gpool.errors import InvalidInput
 from gpool.launch.api_client import ApiClient
 from gpool.launch.whereabouts import same_pool
 from gpool.paths import client_file
+from gpool.security.pinned_authority import check_authority
 
 __all__ = ["DEFAULT_API", "client_from", "configured_client", "write_client_file"]
 
@@ -34,10 +35,8 @@ def client_from(api: str | None, token: str | None, *, timeout_s: float = 10.0) 
     if "https:" in url:
         # An authority vouches for names, not for one pool: the file's may be used for another address too.
         ca = os.environ.get("GPOOL_CA") or configured_client().get("ca", "")
-        if ca and not os.path.isfile(ca):
-            raise InvalidInput(
-                f"{ca!r}, the ca file of GPOOL_CA or client.toml, is not there; copy it from the controller"
-            )
+        if ca:
+            check_authority(ca)
     return ApiClient(url, secret or None, timeout_s=timeout_s, ca=ca)
 
 

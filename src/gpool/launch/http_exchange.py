@@ -7,10 +7,14 @@ never chunked; nothing more is needed to talk to a controller, also through a re
 
 from __future__ import annotations
 
+import os
 import socket
 import time
 from collections.abc import Mapping
 from typing import NamedTuple
+
+from gpool.paths import state_folder
+from gpool.security.pinned_authority import authority_file
 
 __all__ = [
     "LONGEST_ANSWER",
@@ -37,14 +41,15 @@ class Target(NamedTuple):
     host: str
     port: int
     ca: str = ""
-    """File with the certificates of the authorities to trust; empty: those that the system trusts."""
+    """Authority to trust: a file with its certificate, or `sha256:` and its fingerprint; empty: those of the system."""
 
 
 class Answer(NamedTuple):
-    """Status code and body."""
+    """Status code, body, and after how many seconds to ask again, if that was said."""
 
     status: int
     body: bytes
+    retry_after_s: float | None = None
 
 
 def exchange(
@@ -71,18 +76,24 @@ def exchange(
 
 def connected(target: Target, timeout_s: float) -> socket.socket:
     """A connection to `target`, with TLS if it says so. Raises `OSError`, for a certificate that is not to be trusted
-    `ssl.SSLCertVerificationError`."""
+    `ssl.SSLCertVerificationError`; and `InvalidInput` when it has another authority than the one to trust."""
+    ca = authority_file(target.ca, target.host, target.port, _authorities()) if target.tls and target.ca else ""
     plain = socket.create_connection((target.host, target.port), timeout_s)
     if not target.tls:
         return plain
     try:
         import ssl  # 8 ms, only for those who need it
 
-        context = ssl.create_default_context(cafile=target.ca or None)
+        context = ssl.create_default_context(cafile=ca or None)
         return context.wrap_socket(plain, server_hostname=target.host)
     except BaseException:
         plain.close()
         raise
+
+
+def _authorities() -> str:
+    """Folder of the authorities that were fetched by their fingerprints."""
+    return os.path.join(state_folder(), "authorities")
 
 
 def _left(deadline: float) -> float:
@@ -107,7 +118,9 @@ def _parse(received: bytes) -> Answer:
     status, fields = head_of(head if separator else b"")
     if fields.get("content-length", str(len(body))) != str(len(body)):
         raise NotHttpError("the answer was cut short")
-    return Answer(status, body)
+    retry_after = fields.get("retry-after", "")
+    # It may also be a date, which no controller sends.
+    return Answer(status, body, float(retry_after) if retry_after.isdecimal() else None)
 
 
 def head_of(head: bytes) -> tuple[int, dict[str, str]]:

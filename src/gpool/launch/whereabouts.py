@@ -72,11 +72,11 @@ class Whereabouts:
         """Whether there is anybody else to ask."""
         return len(self._places) > 1
 
-    def ask(self, question: Callable[[], T], *, again: bool) -> T:
+    def ask(self, question: Callable[[], T]) -> T:
         """Ask at `now`, and go on from there until somebody who leads answers.
 
-        again: whether the question may be asked again when it is not known if it was heard. Raises what `question`
-        raises; when nobody leads for `LEADER_PATIENCE_S`, or nobody can be reached, the last reason for that.
+        A question that may have been heard is asked again: a write says by its key that it is the same one. Raises
+        what `question` raises; when nobody leads for `LEADER_PATIENCE_S`, or nobody can be reached, the last reason.
         """
         until = time.monotonic() + LEADER_PATIENCE_S
         while True:
@@ -90,8 +90,6 @@ class Whereabouts:
                     failure, waits = error, True
                     self._follow(error.leader)
                 except ControllerUnreachable as error:
-                    if not (again or error.unheard):
-                        raise
                     failure = failure or error
             assert failure is not None, "a round has at least one place"
             self.now = self._places[0]

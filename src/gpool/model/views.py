@@ -2,18 +2,21 @@
 
 from typing import Annotated
 
-from pydantic import Field, StrictFloat, StrictInt
+from pydantic import Field, StrictBool, StrictFloat, StrictInt, StringConstraints
 
 from gpool.model.base import Bytes, LeaseId, Model, NodeName, Permille, PolicyName, Text
 from gpool.model.gpu import Gpu, GpuOut
 from gpool.model.lease import LeaseView, Vgpu
 from gpool.model.node import Node
 from gpool.model.session import Session
-from gpool.model.token import Role, Token, TokenName
+from gpool.model.token import Action, Role, Token, TokenName
 
 __all__ = [
+    "Authority",
     "GpuView",
     "Health",
+    "LoginRequest",
+    "LoginSettings",
     "NodeView",
     "Problem",
     "ProcessView",
@@ -36,6 +39,15 @@ class Version(Model):
     """`GET /api/v1/version`."""
 
     version: str
+
+
+class Authority(Model):
+    """`GET /api/v1/authority`: who vouches for the pool's controllers."""
+
+    certificate: str
+    """PEM."""
+    fingerprint: str
+    """`sha256:` and 64 hexadecimal digits; to be compared with what its operator says."""
 
 
 class VgpuView(Vgpu):
@@ -120,10 +132,30 @@ class TokenRequest(Model):
     expires_in_s: Annotated[StrictFloat | StrictInt, Field(gt=0, le=315_360_000)] | None = None
     queue: PolicyName | None = None
     """Of requests that name none; it has to be there when they are made."""
+    queue_only: StrictBool = False
+    """Good for that queue, and those below it, alone: requests in it and leases of it, neither nodes nor policy nor
+    tokens."""
+    actions: Annotated[tuple[Action, ...], Field(min_length=1, max_length=len(Action))] | None = None
+    """Of those that its role allows, the ones that the token is good for; null for all."""
+
+
+class LoginSettings(Model):
+    """`GET /api/v1/login`: where people log in, and as which client of it."""
+
+    issuer: Text
+    client_id: Text
+    scopes: tuple[Text, ...]
+
+
+class LoginRequest(Model):
+    """Body of `POST /api/v1/login`."""
+
+    id_token: Annotated[str, StringConstraints(max_length=16_384)]
+    """As the identity provider has signed it."""
 
 
 class TokenCreated(Model):
-    """Answer of `POST /api/v1/tokens`: the only time that the token's text is seen."""
+    """Answer of `POST /api/v1/tokens` and `POST /api/v1/login`: the only time that the token's text is seen."""
 
     token: Token
     secret: str

@@ -5,10 +5,10 @@ import hashlib
 from collections.abc import Mapping
 from datetime import datetime
 
-from gpool.errors import NotAllowed, TokenExpired, TokenMissing, TokenRevoked, TokenWrong
-from gpool.model.token import Role, Token
+from gpool.errors import TokenExpired, TokenMissing, TokenRevoked, TokenWrong
+from gpool.model.token import Token
 
-__all__ = ["TOKEN_BYTES", "authenticate", "bearer", "hash_token", "require_role", "token_text"]
+__all__ = ["TOKEN_BYTES", "authenticate", "bearer", "hash_token", "token_text"]
 
 TOKEN_BYTES = 32
 
@@ -59,10 +59,3 @@ def authenticate(text: str | None, tokens_by_hash: Mapping[str, Token], now: dat
         when = f"{token.expires_at:%Y-%m-%d %H:%M:%S} UTC"
         raise TokenExpired(f"the token '{token.name}' expired on {when}; ask an administrator for a new one")
     return token
-
-
-def require_role(token: Token, *allowed: Role) -> None:
-    """Raise `NotAllowed` unless the token has one of these roles."""
-    if token.role not in allowed:
-        wanted = " or ".join(allowed)
-        raise NotAllowed(f"the token '{token.name}' has the role {token.role}; this needs the role {wanted}")

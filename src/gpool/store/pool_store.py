@@ -15,6 +15,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gpool.errors import NotLeading, StaleWrite
+from gpool.model.answer import KeptAnswer
 from gpool.model.audit import AuditEntry
 from gpool.model.event import Event
 from gpool.model.lease import Lease, LeaseState
@@ -22,6 +23,7 @@ from gpool.model.node import Node
 from gpool.model.policy import Policy
 from gpool.model.token import Token
 from gpool.store import tables
+from gpool.store.answer_store import AnswerWriter, load_answer
 from gpool.store.audit_log import entry_of, forget_entries, insert_entries, select_entries
 from gpool.store.database import Database
 from gpool.store.documents import read_document
@@ -67,7 +69,7 @@ class PoolContents:
     """Id of the last event; 0 when there is none."""
 
 
-class Writer(PolicyWriter, EventWriter):
+class Writer(PolicyWriter, EventWriter, AnswerWriter):
     """One transaction, under one leadership."""
 
     def __init__(self, connection: AsyncConnection, leadership: Leadership) -> None:
@@ -145,6 +147,11 @@ class Writer(PolicyWriter, EventWriter):
         result = await self._connection.execute(statement.values(document=token.model_dump_json()))
         if result.rowcount != 1:
             raise StaleWrite(f"token {token.id} is no longer there; look again")
+
+    async def forget_tokens(self, ids: Iterable[str]) -> None:
+        """Delete tokens."""
+        for token_id in ids:
+            await self._connection.execute(delete(tables.token).where(tables.token.c.id == token_id))
 
     async def forget_ended_leases(self, before: datetime) -> int:
         """Delete leases that ended before that time; returns how many."""
@@ -256,6 +263,11 @@ class PoolStore:
         """Events of an object, or of all, as `load_events` tells."""
         async with self._database.read() as connection:
             return await load_events(connection, kind=kind, name=name, after=after, limit=limit, newest=newest)
+
+    async def answer(self, answer_id: str, since: datetime) -> KeptAnswer | None:
+        """The answer to a request with an Idempotency-Key that was given at that time or later."""
+        async with self._database.read() as connection:
+            return await load_answer(connection, answer_id, since)
 
     async def audit_entries(
         self, limit: int, before: int | None, *, actor: str | None, action: str | None, subject: str | None

@@ -6,9 +6,30 @@ so that each write can say which one it believes to be the last. Times are secon
 
 from sqlalchemy import BigInteger, Column, Double, Index, Integer, LargeBinary, MetaData, String, Table, Text
 
-__all__ = ["audit", "leader", "lease", "metadata", "node", "token"]
+__all__ = ["answer", "audit", "authority", "leader", "lease", "metadata", "node", "token"]
 
 metadata = MetaData()
+
+answer = Table(
+    "answer",
+    metadata,
+    Column("id", String(64), primary_key=True),
+    Column("request", String(64), nullable=False),
+    Column("made_at", Double, nullable=False),
+    Column("status", Integer),
+    Column("body", LargeBinary),
+    Index("answer_by_age", "made_at"),
+)
+"""What was answered to requests with an Idempotency-Key; sealed, see `gpool.controller.keyed`."""
+
+authority = Table(
+    "authority",
+    metadata,
+    Column("name", String(64), primary_key=True),
+    Column("certificate", Text, nullable=False),
+    Column("key", Text, nullable=False),
+)
+"""The pool's own certificate authority, with its private key: one row at most."""
 
 audit = Table(
     "audit",

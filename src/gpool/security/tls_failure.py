@@ -20,13 +20,13 @@ def tls_sentence(error: OSError, url: str, own_ca: bool) -> str:
     if code in _WRONG_NAME:
         return (
             f"the certificate of the controller is not for the name in {url}; use a name that it is for, "
-            "or issue one for this name there: `gpool cert issue --name NAME`"
+            "or add this name to it there: `gpool cert renew --name NAME`"
         )
     if code in _UNKNOWN_ISSUER:
         known = "the authority in your ca file" if own_ca else "any authority that this machine trusts"
         return (
             f"the certificate of the controller at {url} is not from {known}; "
-            'copy ca.pem from the controller and name it: ca = "/path/ca.pem" in client.toml, or GPOOL_CA'
+            'name the authority that `gpool cert show` prints there: --ca, GPOOL_CA, or ca = "sha256:…" in client.toml'
         )
     reason = getattr(error, "reason", None) or str(error)
     if reason in ("WRONG_VERSION_NUMBER", "RECORD_LAYER_FAILURE"):

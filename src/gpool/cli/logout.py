@@ -1,0 +1,5 @@
+"""`gpool logout`."""
+
+from gpool.cli.login import logout as command
+
+__all__ = ["command"]
