@@ -12,7 +12,7 @@ from gpool.scheduler.snapshot import RoomPlan
 
 __all__ = ["PoolScheduling"]
 
-_POSTPONE_S = 10.0
+_POSTPONE_S = 3.0
 
 
 class PoolScheduling(PoolMemory):
