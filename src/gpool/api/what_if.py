@@ -16,4 +16,4 @@ async def what_if(asked: WhatIfRequest, pool: Pool, user: Holder) -> WhatIf:
     """Say what would become of a request now, without making it: where it would be, who would have to give way, how
     long it would wait; and the same of requests that are a little different. Changes nothing."""
     require_queue(pool, user, asked.request.queue or user.queue)
-    return pool.what_if(user.name, asked.request, default_queue=user.queue, variants=asked.variants)
+    return await pool.what_if(user.name, asked.request, default_queue=user.queue, variants=asked.variants)

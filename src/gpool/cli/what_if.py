@@ -63,7 +63,7 @@ def _fate(outcome: dict[str, Any]) -> str:
             who = "" if not count else f", when {count} lease{'s' * (count != 1)} gave way"
             return f"{wait or 'later'} on {where}{who}"
         case "waits":
-            return f"waits{ahead}; " + (f"{wait} at the earliest" if wait else "nobody knows how long")
+            return f"waits{ahead}; " + (f"expected {wait}" if wait else "nobody knows how long")
         case _:
             return "never in this pool"
 

@@ -201,11 +201,12 @@ class PoolMemory:
         if self._scheduling is None:
             kept = part_kept(now.timestamp() - self._averages_at)
             averages = {name: average * kept for name, average in self._averages.items()}
-            self._scheduling = PoolState(self.policy, now, averages, self._rules_of)
+            self._scheduling = PoolState(self.policy, now, averages, self.rules_of)
             self._scheduling.follow(self.nodes.values(), self.leases.values(), now)
         return self._scheduling
 
-    def _rules_of(self, policy: Policy) -> OwnRules:
+    def rules_of(self, policy: Policy) -> OwnRules:
+        """Fresh ones of those that the policy names."""
         return self._rule_book.rules(policy.settings.rules)
 
     def _forget_scheduling(self) -> None:

@@ -16,7 +16,7 @@ __all__ = ["PoolScheduling"]
 
 log = structlog.get_logger("gpool.pool")
 
-_POSTPONE_S = 10.0
+_POSTPONE_S = 3.0
 
 
 class PoolScheduling(PoolMemory):

@@ -1,57 +1,75 @@
 """What the pool would do with a request that nobody has made."""
 
-from collections.abc import Iterator
+import asyncio
+from collections.abc import Callable, Iterator
 from datetime import datetime
 
-from gpool.controller.pool_scheduling import PoolScheduling
+from gpool.controller.copies import copies_of
+from gpool.controller.lease_desk import LeaseDesk
 from gpool.errors import ImpossibleRequest
 from gpool.lifecycle.lease import begin_lease
-from gpool.model.lease import MAX_VGPUS, Lease, LeaseRequest, LeaseState
+from gpool.model.lease import MAX_VGPUS, Lease, LeaseRequest
 from gpool.model.sizes import format_bytes
 from gpool.model.what_if import GivesWay, Outcome, Variant, WhatIf
 from gpool.scheduler.admission import check_possible
 from gpool.scheduler.entry import queue_for
+from gpool.scheduler.forecast import Durations, forecast
+from gpool.scheduler.pool_state import PoolState
 from gpool.scheduler.reasons import count_of, describe_wish
 from gpool.scheduler.what_if import Prospect, prospect_of
 
 __all__ = ["WhatIfDesk"]
 
+LASTED = 500
+"""So many leases that ended last tell how long leases last."""
 
-class WhatIfDesk(PoolScheduling):
+
+class WhatIfDesk(LeaseDesk):
     """Answers without changing anything."""
 
-    def what_if(
+    async def what_if(
         self, owner: str, request: LeaseRequest, *, default_queue: str | None = None, variants: bool = True
     ) -> WhatIf:
         """What would become of the request, and of requests that are a little different.
 
         Raises `UnknownNode`, `UnknownQueue`, `UnknownPriorityClass` or `NotAllowed` as asking for it would.
         """
-        asked = self._outcome(owner, request, default_queue)
-        others = self._variants(request) if variants else ()
-        return WhatIf(
-            asked=asked,
-            variants=tuple(
-                Variant(change=change, outcome=self._outcome(owner, other, default_queue)) for change, other in others
-            ),
-        )
+        durations = Durations(await self.leases_that_ended_last(LASTED))
+        now = self.now()
+        others = [("", request), *(self._variants(request) if variants else ())]
+        found = [self._outcome(owner, other, default_queue, now) for _, other in others]
+        copy = copies_of(self, now)
 
-    def _outcome(self, owner: str, request: LeaseRequest, default_queue: str | None) -> Outcome:
+        def look_ahead() -> list[Outcome]:
+            return [
+                outcome if lease is None else _forecast(outcome, lease, copy, now, durations)
+                for outcome, lease in found
+            ]
+
+        # As `explain` does it: in a thread, so that nobody else waits for it.
+        asked, *rest = await asyncio.to_thread(look_ahead)
+        changes = [change for change, _ in others[1:]]
+        told = (Variant(change=change, outcome=outcome) for change, outcome in zip(changes, rest, strict=True))
+        return WhatIf(asked=asked, variants=tuple(told))
+
+    def _outcome(
+        self, owner: str, request: LeaseRequest, default_queue: str | None, now: datetime
+    ) -> tuple[Outcome, Lease | None]:
+        """What would become of it; with the lease that it would be, if that would wait for others to end."""
         wish, queue = describe_wish(request), None
         try:
             queue = queue_for(self.policy, request, owner, default_queue)
             check_possible(request, self.nodes.values())
         except ImpossibleRequest as error:
-            return Outcome(wish=wish, request=request, queue=queue, verdict="never", reason=str(error))
-        now = self.now()
+            return Outcome(wish=wish, request=request, queue=queue, verdict="never", reason=str(error)), None
         lease, _ = begin_lease(self._fresh_id("l", self.leases), owner, request, now, queue=queue)
-        ends = [(end, other.id) for other in self.leases.values() if (end := _known_end(other, now)) is not None]
-        found = prospect_of(self.scheduler_now(), lease, now, ends)
-        return Outcome(
+        found = prospect_of(self.scheduler_now(), lease, now)
+        waits = not found.granted and not found.places
+        outcome = Outcome(
             wish=wish,
             request=request,
             queue=queue,
-            verdict="now" if found.granted else "after-evictions" if found.places else "waits",
+            verdict="now" if found.granted else "waits" if waits else "after-evictions",
             reason=_sentence(found),
             places=found.places,
             gives_way=tuple(
@@ -68,6 +86,7 @@ class WhatIfDesk(PoolScheduling):
             ahead=found.ahead,
             starts_at=found.starts_at,
         )
+        return outcome, lease if waits else None
 
     def _variants(self, request: LeaseRequest) -> Iterator[tuple[str, LeaseRequest]]:
         """Fewer and more vGPUs, a share in place of whole GPUs and the other way, and a place that is left open."""
@@ -94,12 +113,12 @@ def _but(request: LeaseRequest, **changes: object) -> LeaseRequest:
     return LeaseRequest.model_validate({**dict(request), **changes})
 
 
-def _known_end(lease: Lease, now: datetime) -> datetime | None:
-    """When a lease that holds GPUs ends, whatever its holder does."""
-    if lease.state is LeaseState.ENDING:
-        return now
-    ends = (lease.over_at, lease.eviction.ends_at if lease.eviction else None)
-    return min((end for end in ends if end is not None), default=None)
+def _forecast(
+    outcome: Outcome, lease: Lease, copy: Callable[..., PoolState], now: datetime, durations: Durations
+) -> Outcome:
+    """The same with when it would begin."""
+    told = forecast(lambda: copy(lease), lease.id, now, durations)
+    return outcome.model_copy(update={"starts_at": told.expected_at, "forecast": told})
 
 
 def _sentence(found: Prospect) -> str:

@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 from pydantic import Field, StrictBool, StrictFloat, StrictInt
 
 from gpool.model.base import Instant, LeaseId, Model, PolicyName
+from gpool.model.explanation import Forecast
 from gpool.model.lease import GpuPlace, LeaseRequest
 
 __all__ = ["GivesWay", "Outcome", "Variant", "Verdict", "WhatIf", "WhatIfRequest"]
@@ -50,8 +51,9 @@ class Outcome(Model):
     ahead: Annotated[StrictInt, Field(ge=0)] = 0
     """How many of its queue would come before it."""
     starts_at: Instant | None = None
-    """When it would begin at the earliest, from the ends that are known: maximum durations, evictions, drains. Null
-    when these are not enough: nobody knows, or never."""
+    """When it would begin, as far as that can be told; null: nobody knows, or never."""
+    forecast: Forecast | None = None
+    """For one that would wait: when it is expected to begin, how sure that is, and why."""
 
 
 class Variant(Model):
