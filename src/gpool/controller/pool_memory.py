@@ -27,6 +27,7 @@ from gpool.controller.settings import PoolTimes
 from gpool.lifecycle.commands import Reschedule, TellNode
 from gpool.lifecycle.lease import ControllerRestarted, lease_deadline
 from gpool.lifecycle.node import ControllerBack
+from gpool.metrics.counted import Counted
 from gpool.model.audit import AuditEntry
 from gpool.model.event import Event
 from gpool.model.gpu import GpuUse, LeaseUse, SessionUse
@@ -39,7 +40,7 @@ from gpool.model.token import Token
 from gpool.scheduler.accounts import part_kept
 from gpool.scheduler.pool_state import PoolState
 from gpool.security.tickets import TICKET_LIFETIME_S
-from gpool.store.pool_store import PoolStore
+from gpool.store.pool_store import PoolStore, Writer
 
 __all__ = ["NodeNow", "PoolMemory"]
 
@@ -75,6 +76,7 @@ class PoolMemory:
         self._clock = clock
         self._random_bytes = random_bytes
         self.times = times
+        self.counted = Counted()
         self.leases: dict[str, Lease] = {}
         self.nodes: dict[str, Node] = {}
         self.keys: dict[str, bytes] = {}
@@ -222,7 +224,7 @@ class PoolMemory:
             for token_hash, token in self.tokens.items()
             if token.id in forgotten and token.revoked_at is None
         }
-        async with self._store.write() as writer:
+        async with self._write() as writer:
             lease_revisions = await writer.save_leases(leases, self._lease_revisions)
             for node in nodes:
                 believed = self._node_revisions.get(node.name)
@@ -247,11 +249,19 @@ class PoolMemory:
         self._lease_revisions |= lease_revisions
         self._node_revisions |= node_revisions
         self._event_count = (self._event_count + len(events)) % _PRUNE_EVERY
+        for event in events:
+            self.counted.events.labels(event.object_kind, event.type).inc()
         if events:
             self._last_event = events[-1].id
             self.events.extend(events)
             self.events_told.set()
             self.events_told = asyncio.Event()
+
+    @asynccontextmanager
+    async def _write(self) -> AsyncIterator[Writer]:
+        with self.counted.transaction():
+            async with self._store.write() as writer:
+                yield writer
 
     def _events(self, changes: Changes, leases: Iterable[Lease], nodes: Iterable[Node]) -> list[Event]:
         notes = list(changes.notes)
@@ -288,6 +298,7 @@ class PoolMemory:
             if before is None or before.state is not lease.state:
                 _log_lease(lease)
             self.index.replace(before, lease)
+            self._count(before, lease)
             if _differ(before, lease, "expires_at"):
                 self.feed.publish(lease)
             if lease.state is LeaseState.ENDED:
@@ -327,6 +338,13 @@ class PoolMemory:
             or any(self._is_sooner(lease_deadline(lease)) for lease in changes.leases.values())
         ):
             self.deadlines_changed.set()
+
+    def _count(self, before: Lease | None, lease: Lease) -> None:
+        if lease.granted_at is not None and (before is None or before.granted_at is None):
+            waited = lease.granted_at - lease.created_at
+            self.counted.lease_wait.labels(lease.queue).observe(waited.total_seconds())
+        if lease.state is LeaseState.ENDED:
+            self.counted.leases_ended.labels(lease.queue).inc()
 
     def _forget_node(self, name: str, reason: str) -> None:
         self._gpu_owners.remove(self.nodes[name])

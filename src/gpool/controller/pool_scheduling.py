@@ -59,8 +59,9 @@ class PoolScheduling(PoolMemory):
                     changes.apply_to_node(node, event)
 
     def _lay_plan(self, changes: Changes) -> None:
-        scheduler = self._scheduler(changes.now)
-        plan = changes.schedule(scheduler)
+        with self.counted.cycle():
+            scheduler = self._scheduler(changes.now)
+            plan = changes.schedule(scheduler)
         for lease_id in plan.let_off:
             changes.apply_to_lease(lease_id, LetOff())
             # A node of it may be drained as well, only later.
