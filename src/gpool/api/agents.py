@@ -1,14 +1,16 @@
 """The agents' WebSocket. What is said on it: `gpool.channel`."""
 
+from typing import Any, cast
+
 from fastapi import APIRouter
 from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
 
-from gpool.channel.conversation import ChannelTimes, SocketClosed, converse, refuse
-from gpool.channel.messages import CONNECT_PATH
+from gpool.channel.conversation import AgentDesk, AgentLink, ChannelTimes, SocketClosed, converse, refuse
+from gpool.channel.messages import CONNECT_PATH, Hello
 from gpool.controller.live_pool import LivePool
 from gpool.errors import GpoolError, InvalidInput
-from gpool.model.token import Action
-from gpool.security.roles import require_action
+from gpool.model.token import Action, Token
+from gpool.security.roles import require_action, require_node
 from gpool.security.tokens import bearer
 
 __all__ = ["router"]
@@ -47,6 +49,21 @@ class _StarletteSocket:
             return  # the agent was quicker
 
 
+class _Door:
+    """The pool as an `AgentDesk` for one token, which may be good for an agent of one name alone."""
+
+    def __init__(self, pool: LivePool, token: Token) -> None:
+        self._pool = pool
+        self._token = token
+
+    async def greet(self, hello: Hello) -> AgentLink:
+        require_node(self._token, hello.node)
+        return await self._pool.greet(hello)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._pool, name)
+
+
 @router.websocket(CONNECT_PATH)
 async def connect_agent(websocket: WebSocket) -> None:
     """Let an agent with a node token hold its conversation.
@@ -58,9 +75,10 @@ async def connect_agent(websocket: WebSocket) -> None:
     await websocket.accept()
     socket = _StarletteSocket(websocket)
     try:
-        require_action(pool.authenticate(bearer(websocket.headers.get("authorization"))), Action.CONNECT)
+        token = pool.authenticate(bearer(websocket.headers.get("authorization")))
+        require_action(token, Action.CONNECT)
     except GpoolError as error:
         await refuse(socket, str(error), retry=False)
         await socket.close()
         return
-    await converse(socket, pool, times)
+    await converse(socket, cast(AgentDesk, _Door(pool, token)), times)

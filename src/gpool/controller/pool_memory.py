@@ -80,7 +80,9 @@ class PoolMemory:
         self.now_on: dict[str, NodeNow] = {}
         self.tokens: dict[str, Token] = {}
         """By hash."""
-        self.authority: str | None = None
+        self._revoked: set[str] = set()
+        """Ids of tokens that were taken back while this controller leads."""
+        self.authority: Callable[[], str | None] = lambda: None
         """Certificate of the pool's own authority, as PEM, when it vouches for this controller."""
         self.policy = Policy()
         """How the pool is shared."""

@@ -25,6 +25,11 @@ class TokenDesk(PoolMemory):
         """Who bears this token. Raises a `NotAuthenticated`."""
         return authenticate(text, self.tokens, self.now())
 
+    def is_good(self, token: Token) -> bool:
+        """Whether a token that was good when a long answer began still is."""
+        # A token that is revoked is another value in the table; that it has expired, the value says itself.
+        return token.id not in self._revoked and (token.expires_at is None or self.now() < token.expires_at)
+
     async def make_token(
         self,
         name: str,
@@ -34,6 +39,7 @@ class TokenDesk(PoolMemory):
         queue: str | None = None,
         queue_only: bool = False,
         actions: Sequence[Action] | None = None,
+        node: str | None = None,
         subject: str | None = None,
     ) -> tuple[Token, str]:
         """A new token and its text, which is not kept. `queue`: of requests that name none.
@@ -54,6 +60,7 @@ class TokenDesk(PoolMemory):
             queue=queue,
             queue_only=queue_only,
             actions=None if actions is None else tuple(sorted(set(actions), key=list(Action).index)),
+            node=node,
             subject=subject,
         )
         check_scope(token)
@@ -84,6 +91,7 @@ class TokenDesk(PoolMemory):
                         await writer.keep_answer(asked.to_keep(), self.now())
                         asked.stored = True
                 self.tokens[token_hash] = token
+                self._revoked.add(token.id)
                 log.info("token revoked", token=token.id, name=token.name)
         return token
 
