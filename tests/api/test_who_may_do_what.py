@@ -137,3 +137,24 @@ async def test_a_watch_ends_with_its_token(stage: PoolStage) -> None:
     assert stage.pool.is_good(token)
     stage.clock.advance(60)
     assert not stage.pool.is_good(token)
+
+
+async def test_a_program_does_not_die_of_the_date_on_its_token_but_of_its_revocation(stage: PoolStage) -> None:
+    await ScriptedNode.join(stage.pool, "a", 8)
+    token, text = await stage.pool.make_token("eve", Role.USER, 10)
+    eve = {"Authorization": f"Bearer {text}"}
+    held = [
+        (await stage.http.post("/api/v1/leases", json={"memory_bytes": 1 << 30}, headers=eve)).json()["id"]
+        for _ in "ab"
+    ]
+    stage.clock.advance(11)
+    assert (await stage.http.post("/api/v1/leases", json={}, headers=eve)).status_code == 401
+    assert (await stage.http.get("/api/v1/leases", headers=eve)).status_code == 401
+    assert (await stage.http.post(f"/api/v1/leases/{held[0]}/renew", headers=eve)).status_code == 200
+    assert (await stage.http.delete(f"/api/v1/leases/{held[0]}", headers=eve)).status_code == 200
+    _, late = await stage.pool.make_token("oncall", Role.OPERATOR, 1)
+    stage.clock.advance(1)
+    other = await stage.http.delete(f"/api/v1/leases/{held[1]}", headers={"Authorization": f"Bearer {late}"})
+    assert other.status_code == 403, "that is for one's own leases alone"
+    await stage.pool.revoke_token(token.id)
+    assert (await stage.http.post(f"/api/v1/leases/{held[1]}/renew", headers=eve)).status_code == 401

@@ -21,9 +21,9 @@ log = structlog.get_logger("gpool.pool")
 class TokenDesk(PoolMemory):
     """Who may speak to the pool."""
 
-    def authenticate(self, text: str | None) -> Token:
+    def authenticate(self, text: str | None, *, expired_too: bool = False) -> Token:
         """Who bears this token. Raises a `NotAuthenticated`."""
-        return authenticate(text, self.tokens, self.now())
+        return authenticate(text, self.tokens, self.now(), expired_too=expired_too)
 
     def is_good(self, token: Token) -> bool:
         """Whether a token that was good when a long answer began still is."""
