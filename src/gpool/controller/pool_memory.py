@@ -9,7 +9,7 @@ measure.
 import asyncio
 import secrets
 from collections import deque
-from collections.abc import AsyncIterator, Callable, Container, Coroutine, Iterable
+from collections.abc import AsyncIterator, Callable, Container, Coroutine, Iterable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -38,7 +38,7 @@ from gpool.model.token import Token
 from gpool.scheduler.accounts import part_kept
 from gpool.scheduler.pool_state import PoolState
 from gpool.security.tickets import TICKET_LIFETIME_S
-from gpool.store.pool_store import PoolStore
+from gpool.store.pool_store import PoolStore, Writer
 
 __all__ = ["NodeNow", "PoolMemory"]
 
@@ -103,6 +103,8 @@ class PoolMemory:
         self._recently_ended: deque[Lease] = deque(maxlen=_RECENT_ENDS)
         self._under_way: dict[str, tuple[Keyed, asyncio.Event]] = {}
         """Requests with a key that are being carried out, each with what is set at its end."""
+        self._answered: set[str] | None = None
+        """Ids of all answers that are kept; None when they are too many to know: then the store is asked."""
         self._watchers: dict[str, set[asyncio.Event]] = {}
         self.nodes_version = 0
         """Counts the changes of nodes."""
@@ -150,6 +152,15 @@ class PoolMemory:
             for node in self.nodes.values():
                 changes.apply_to_node(node, ControllerBack())
         self.schedule_wanted.set()
+
+    def sessions_of(self, lease: Lease) -> tuple[Session, ...]:
+        """The sessions of the lease that its nodes reported last."""
+        return tuple(
+            session
+            for name in lease.nodes
+            for session in self.now_on.get(name, NodeNow()).sessions
+            if session.lease == lease.id
+        )
 
     async def events_of(self, kind: str | None, name: str | None, after: int = 0, limit: int = 100) -> list[Event]:
         """Events of an object, or of all; the last `limit` of those with ids above `after`, in their order."""
@@ -224,13 +235,10 @@ class PoolMemory:
             if changes.policy is not None:
                 await writer.save_policy(self.policy, changes.policy)
             await writer.add_events(events)
-            unkept = [asked for asked in changes.keyed if not asked.stored]
-            for asked in unkept:
-                await writer.keep_answer(asked.to_keep(), changes.now)
+            await self._keep_answers(writer, changes.keyed, changes.now)
             if self._event_count + len(events) >= _PRUNE_EVERY:
                 await writer.forget_events(datetime.fromtimestamp(0, UTC), events[-1].id - _EVENTS_KEPT)
-        for asked in unkept:
-            asked.stored = True
+        self._answers_kept(changes.keyed)
         self._lease_revisions |= lease_revisions
         self._node_revisions |= node_revisions
         self._event_count = (self._event_count + len(events)) % _PRUNE_EVERY
@@ -239,6 +247,16 @@ class PoolMemory:
             self.events.extend(events)
             self.events_told.set()
             self.events_told = asyncio.Event()
+
+    async def _keep_answers(self, writer: Writer, keyed: Sequence[Keyed], now: datetime) -> None:
+        """Store that these requests are carried out; `_answers_kept` when the transaction has ended well."""
+        await writer.keep_answers([asked.to_keep() for asked in keyed if not asked.stored], now)
+
+    def _answers_kept(self, keyed: Sequence[Keyed]) -> None:
+        for asked in keyed:
+            asked.stored = True
+            if self._answered is not None:
+                self._answered.add(asked.id)
 
     def _events(self, changes: Changes, leases: Iterable[Lease], nodes: Iterable[Node]) -> list[Event]:
         notes = list(changes.notes)

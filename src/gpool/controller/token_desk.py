@@ -68,8 +68,8 @@ class TokenDesk(PoolMemory):
             await writer.add_token(token, hash_token(text))
             for asked in keyed_now():
                 asked.answered(201, TokenCreated(token=token, secret=text))
-                await writer.keep_answer(asked.to_keep(), now)
-                asked.stored = True
+            await self._keep_answers(writer, keyed_now(), now)
+        self._answers_kept(keyed_now())
         self.tokens[hash_token(text)] = token
         log.info("token made", token=token.id, name=name, role=str(role))
         return token, text
@@ -88,8 +88,8 @@ class TokenDesk(PoolMemory):
                     await writer.replace_token(token)
                     for asked in keyed_now():
                         asked.answered(200, token)
-                        await writer.keep_answer(asked.to_keep(), self.now())
-                        asked.stored = True
+                    await self._keep_answers(writer, keyed_now(), self.now())
+                self._answers_kept(keyed_now())
                 self.tokens[token_hash] = token
                 self._revoked.add(token.id)
                 log.info("token revoked", token=token.id, name=token.name)

@@ -22,7 +22,7 @@ from gpool.model.node import Node
 from gpool.model.policy import Policy
 from gpool.model.token import Token
 from gpool.store import tables
-from gpool.store.answer_store import AnswerWriter, load_answer
+from gpool.store.answer_store import AnswerWriter, load_answer, load_answer_ids
 from gpool.store.database import Database
 from gpool.store.event_store import EventWriter, last_event_id, load_events
 from gpool.store.leadership import Leadership, Term
@@ -251,6 +251,11 @@ class PoolStore:
         """The answer to a request with an Idempotency-Key that was given at that time or later."""
         async with self._database.read() as connection:
             return await load_answer(connection, answer_id, since)
+
+    async def answer_ids(self, since: datetime, most: int) -> set[str] | None:
+        """The ids of all answers that were given at that time or later; None when there are more than `most`."""
+        async with self._database.read() as connection:
+            return await load_answer_ids(connection, since, most)
 
     async def ended_lease(self, lease_id: str) -> Lease | None:
         """A lease that has ended and has not been forgotten yet."""
