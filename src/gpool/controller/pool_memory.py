@@ -9,7 +9,7 @@ measure.
 import asyncio
 import secrets
 from collections import deque
-from collections.abc import AsyncIterator, Callable, Container, Coroutine, Iterable
+from collections.abc import AsyncIterator, Callable, Container, Coroutine, Iterable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -83,7 +83,9 @@ class PoolMemory:
         self.now_on: dict[str, NodeNow] = {}
         self.tokens: dict[str, Token] = {}
         """By hash."""
-        self.authority: str | None = None
+        self._revoked: set[str] = set()
+        """Ids of tokens that were taken back while this controller leads."""
+        self.authority: Callable[[], str | None] = lambda: None
         """Certificate of the pool's own authority, as PEM, when it vouches for this controller."""
         self.policy = Policy()
         """How the pool is shared."""
@@ -104,6 +106,8 @@ class PoolMemory:
         self._recently_ended: deque[Lease] = deque(maxlen=_RECENT_ENDS)
         self._under_way: dict[str, tuple[Keyed, asyncio.Event]] = {}
         """Requests with a key that are being carried out, each with what is set at its end."""
+        self._answered: set[str] | None = None
+        """Ids of all answers that are kept; None when they are too many to know: then the store is asked."""
         self._watchers: dict[str, set[asyncio.Event]] = {}
         self.nodes_version = 0
         """Counts the changes of nodes."""
@@ -151,6 +155,15 @@ class PoolMemory:
             for node in self.nodes.values():
                 changes.apply_to_node(node, ControllerBack())
         self.schedule_wanted.set()
+
+    def sessions_of(self, lease: Lease) -> tuple[Session, ...]:
+        """The sessions of the lease that its nodes reported last."""
+        return tuple(
+            session
+            for name in lease.nodes
+            for session in self.now_on.get(name, NodeNow()).sessions
+            if session.lease == lease.id
+        )
 
     async def events_of(self, kind: str | None, name: str | None, after: int = 0, limit: int = 100) -> list[Event]:
         """Events of an object, or of all; the last `limit` of those with ids above `after`, in their order."""
@@ -238,13 +251,10 @@ class PoolMemory:
             await writer.add_events(events)
             if entries:
                 await writer.add_audit(entries)
-            unkept = [asked for asked in changes.keyed if not asked.stored]
-            for asked in unkept:
-                await writer.keep_answer(asked.to_keep(), changes.now)
+            await self._keep_answers(writer, changes.keyed, changes.now)
             if self._event_count + len(events) >= _PRUNE_EVERY:
                 await writer.forget_events(datetime.fromtimestamp(0, UTC), events[-1].id - _EVENTS_KEPT)
-        for asked in unkept:
-            asked.stored = True
+        self._answers_kept(changes.keyed)
         self.tokens |= revoked
         self._lease_revisions |= lease_revisions
         self._node_revisions |= node_revisions
@@ -262,6 +272,16 @@ class PoolMemory:
         with self.counted.transaction():
             async with self._store.write() as writer:
                 yield writer
+
+    async def _keep_answers(self, writer: Writer, keyed: Sequence[Keyed], now: datetime) -> None:
+        """Store that these requests are carried out; `_answers_kept` when the transaction has ended well."""
+        await writer.keep_answers([asked.to_keep() for asked in keyed if not asked.stored], now)
+
+    def _answers_kept(self, keyed: Sequence[Keyed]) -> None:
+        for asked in keyed:
+            asked.stored = True
+            if self._answered is not None:
+                self._answered.add(asked.id)
 
     def _events(self, changes: Changes, leases: Iterable[Lease], nodes: Iterable[Node]) -> list[Event]:
         notes = list(changes.notes)
