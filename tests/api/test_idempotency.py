@@ -117,29 +117,36 @@ async def test_who_does_not_want_to_wait_for_the_first_is_told(
 async def test_a_controller_that_ends_before_it_keeps_its_answer(
     stage: PoolStage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    await ScriptedNode.join(stage.pool, "a", 8)
-    lease = (await ask(stage, "ann", {})).json()["id"]
-
     async def away(_writer: Writer, _kept: object) -> None:
         raise Unavailable("the database is away")
 
+    async def put() -> httpx2.Response:
+        return await stage.http.put("/api/v1/queues/q", json={"name": "q"}, headers=stage.as_("root") | KEY)
+
     monkeypatch.setattr(Writer, "complete_answer", away)
-    headers = stage.as_("ann") | KEY
-    assert (await stage.http.delete(f"/api/v1/leases/{lease}", headers=headers)).status_code == 422, "its key was used"
-    headers = stage.as_("ann") | {"Idempotency-Key": "release"}
-    assert (await stage.http.delete(f"/api/v1/leases/{lease}", headers=headers)).status_code == 503
-    again = await stage.http.delete(f"/api/v1/leases/{lease}", headers=headers)
-    assert (again.status_code, again.json()["type"]) == (409, "urn:gpool:problem:answer-lost")
-    assert stage.pool.leases[lease].state == "ending"
+    assert (await put()).status_code == 503
+    assert [queue.name for queue in stage.pool.policy.queues] == ["q"]
+    monkeypatch.undo()
+    again = await put()
+    assert (again.status_code, "Idempotency-Replayed" in again.headers) == (200, False), "it makes no difference"
+    assert same(again, await put())
+
+    monkeypatch.setattr(Keyed, "answered", lambda *_: None)
+    monkeypatch.setattr(Writer, "complete_answer", away)
+    headers = {"Idempotency-Key": "another"}
+    assert (await ask(stage, "ann", {}, headers)).status_code == 503
+    lost = await ask(stage, "ann", {}, headers)
+    assert (lost.status_code, lost.json()["type"]) == (409, "urn:gpool:problem:answer-lost")
+    assert len(stage.pool.leases) == 1, "it was made once"
 
 
 async def test_answers_are_forgotten_after_a_day(stage: PoolStage) -> None:
     first = (await ask(stage, "ann", {})).json()["id"]
     stage.clock.advance(24 * 3600 - 1)
-    await stage.pool.forget_old()
+    await stage.pool.forget_old_answers()
     assert (await ask(stage, "ann", {})).json()["id"] == first
     stage.clock.advance(2)
-    await stage.pool.forget_old()
+    await stage.pool.forget_old_answers()
     assert (await ask(stage, "ann", {})).json()["id"] != first
 
 

@@ -104,3 +104,8 @@ async def test_a_bug_is_a_problem_without_its_details(stage: PoolStage, monkeypa
     assert (answer.status_code, answer.headers["content-type"]) == (500, "application/problem+json")
     assert "secret" not in answer.text
     assert answer.json()["type"] == "urn:gpool:problem:internal"
+
+
+async def test_a_parameter_that_is_given_twice_is_named(stage: PoolStage) -> None:
+    answer = await stage.http.get("/api/v1/audit?action=node&limit=1&action=token", headers=stage.as_("root"))
+    assert (answer.status_code, answer.json()["detail"]) == (422, "action: it is given 2 times; give it once")

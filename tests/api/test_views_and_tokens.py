@@ -63,7 +63,8 @@ async def test_the_description_names_every_operation_and_its_problems(stage: Poo
         operation["operationId"]: operation for path in document["paths"].values() for operation in path.values()
     }
     assert operations.keys() == {
-        "getHealth", "getVersion", "getAuthority", "listNodes", "getNode", "listGpus", "createLease", "listLeases",
+        "getMetrics", "getHealth", "getVersion",
+        "getAuthority", "listNodes", "getNode", "listGpus", "createLease", "listLeases",
         "getLease", "renewLease", "releaseLease", "createToken", "listTokens", "revokeToken", "watch",
         "getLogin", "login", "logout",
         "listQueues", "getQueue", "putQueue", "deleteQueue", "getPolicy", "putPolicy", "explainLease", "listEvents",

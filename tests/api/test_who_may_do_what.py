@@ -1,5 +1,6 @@
 """Every operation of the API, asked for with every role: what happens is what docs/reference/roles.md says."""
 
+import asyncio
 import re
 from collections.abc import Mapping
 from pathlib import Path
@@ -8,7 +9,7 @@ import pytest
 
 from gpool.model.queue import QueueSettings
 from gpool.model.token import Action, Role
-from stage.pool import PoolStage, ScriptedNode
+from stage.pool import PoolStage, ScriptedNode, until
 from stage.values import make_request
 
 PAGE = Path(__file__).parents[2] / "docs" / "reference" / "roles.md"
@@ -112,6 +113,7 @@ async def test_a_read_only_token_sees_and_changes_nothing(stage: PoolStage) -> N
     [
         ({"queue_only": True}, "has to name it"),
         ({"actions": ["tokens"]}, "the role user does not allow tokens"),
+        ({"node": "node-7"}, "a token with the role user is no agent's"),
         ({"actions": []}, "at least 1 item"),
         ({"actions": ["fly"]}, "actions.0: input should be 'view', 'lease'"),
     ],
@@ -120,3 +122,39 @@ async def test_scopes_that_cannot_be_are_refused(stage: PoolStage, scope: dict[s
     body = {"name": "eve", "role": "user", **scope}
     answer = await stage.http.post("/api/v1/tokens", json=body, headers=stage.as_("root"))
     assert (answer.status_code, words in answer.json()["detail"]) == (422, True), answer.text
+
+
+async def test_a_watch_ends_with_its_token(stage: PoolStage) -> None:
+    token, text = await stage.pool.make_token("eve", Role.USER, 60)
+    stage.app.state.heartbeat_s = 0.01
+    watching = stage.http.get("/api/v1/watch", headers={"Authorization": f"Bearer {text}"})
+    revoked = asyncio.create_task(watching)
+    await until(lambda: stage.pool.feed.watching == 1)
+    await stage.pool.revoke_token(token.id)
+    assert "event: synced" in (await revoked).text
+    assert not stage.pool.is_good(token)
+    token, _ = await stage.pool.make_token("eve", Role.USER, 60)
+    assert stage.pool.is_good(token)
+    stage.clock.advance(60)
+    assert not stage.pool.is_good(token)
+
+
+async def test_a_program_does_not_die_of_the_date_on_its_token_but_of_its_revocation(stage: PoolStage) -> None:
+    await ScriptedNode.join(stage.pool, "a", 8)
+    token, text = await stage.pool.make_token("eve", Role.USER, 10)
+    eve = {"Authorization": f"Bearer {text}"}
+    held = [
+        (await stage.http.post("/api/v1/leases", json={"memory_bytes": 1 << 30}, headers=eve)).json()["id"]
+        for _ in "ab"
+    ]
+    stage.clock.advance(11)
+    assert (await stage.http.post("/api/v1/leases", json={}, headers=eve)).status_code == 401
+    assert (await stage.http.get("/api/v1/leases", headers=eve)).status_code == 401
+    assert (await stage.http.post(f"/api/v1/leases/{held[0]}/renew", headers=eve)).status_code == 200
+    assert (await stage.http.delete(f"/api/v1/leases/{held[0]}", headers=eve)).status_code == 200
+    _, late = await stage.pool.make_token("oncall", Role.OPERATOR, 1)
+    stage.clock.advance(1)
+    other = await stage.http.delete(f"/api/v1/leases/{held[1]}", headers={"Authorization": f"Bearer {late}"})
+    assert other.status_code == 403, "that is for one's own leases alone"
+    await stage.pool.revoke_token(token.id)
+    assert (await stage.http.post(f"/api/v1/leases/{held[1]}/renew", headers=eve)).status_code == 401

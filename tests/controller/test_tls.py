@@ -11,7 +11,7 @@ from structlog.testing import capture_logs
 
 from gpool.agent.connection import LostError, Trust, channel_address, connection_to
 from gpool.api.standby import create_standby
-from gpool.channel.messages import Hello, Welcome
+from gpool.channel.messages import Hello, Refused, Welcome
 from gpool.controller.certificates import ControllerCertificate, leaf_files, write_leaf
 from gpool.controller.settings import ControllerSettings, TlsSettings
 from gpool.errors import ControllerUnreachable, InvalidInput
@@ -136,6 +136,12 @@ async def test_joining_is_one_command_and_a_renewed_certificate_is_shown_at_once
         async with connection_to(address, join_token, trust=Trust(pin, str(tmp_path / "agent"))) as connection:
             await connection.send(Hello(version="0.1.0", node="a", boot_id="boot", generation=1))
             assert isinstance(await connection.receive(), Welcome)
+        made = await controller.http.post("/api/v1/tokens", json={"name": "node-7", "role": "node", "node": "node-7"})
+        for node, answer in (("node-8", Refused), ("node-7", Welcome)):
+            trust = Trust(pin, str(tmp_path / "agent"))
+            async with connection_to(address, made.json()["secret"], trust=trust) as connection:
+                await connection.send(Hello(version="0.1.0", node=node, boot_id="boot", generation=1))
+                assert isinstance(await connection.receive(), answer), "its token is for one node alone"
         with pytest.raises(LostError, match="somebody is in between"):
             async with connection_to(address, join_token, trust=Trust("sha256:" + "0" * 64, str(tmp_path / "agent"))):
                 pass

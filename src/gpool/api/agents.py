@@ -1,16 +1,18 @@
 """The agents' WebSocket. What is said on it: `gpool.channel`."""
 
+from typing import Any, cast
+
 from fastapi import APIRouter
 from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
 
-from gpool.channel.conversation import ChannelTimes, SocketClosed, converse, refuse
-from gpool.channel.messages import CONNECT_PATH
+from gpool.channel.conversation import AgentDesk, AgentLink, ChannelTimes, SocketClosed, converse, refuse
+from gpool.channel.messages import CONNECT_PATH, Hello
 from gpool.channel.protocol import SUBPROTOCOLS, chosen_subprotocol
 from gpool.controller.acting import Actor, acting
 from gpool.controller.live_pool import LivePool
 from gpool.errors import GpoolError, InvalidInput
-from gpool.model.token import Action
-from gpool.security.roles import require_action
+from gpool.model.token import Action, Token
+from gpool.security.roles import require_action, require_node
 from gpool.security.tokens import bearer
 from gpool.version import VERSION
 
@@ -50,6 +52,21 @@ class _StarletteSocket:
             return  # the agent was quicker
 
 
+class _Door:
+    """The pool as an `AgentDesk` for one token, which may be good for an agent of one name alone."""
+
+    def __init__(self, pool: LivePool, token: Token) -> None:
+        self._pool = pool
+        self._token = token
+
+    async def greet(self, hello: Hello) -> AgentLink:
+        require_node(self._token, hello.node)
+        return await self._pool.greet(hello)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._pool, name)
+
+
 @router.websocket(CONNECT_PATH)
 async def connect_agent(websocket: WebSocket) -> None:
     """Let an agent with a node token hold its conversation.
@@ -76,6 +93,6 @@ async def connect_agent(websocket: WebSocket) -> None:
         return
     reset = acting.set(Actor(websocket.client.host if websocket.client else "", token))
     try:
-        await converse(socket, pool, times)
+        await converse(socket, cast(AgentDesk, _Door(pool, token)), times)
     finally:
         acting.reset(reset)

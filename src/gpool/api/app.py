@@ -22,8 +22,10 @@ from gpool.api import (
 from gpool.api.acting import Acting
 from gpool.api.body_limit import BodyLimit
 from gpool.api.idempotency import Idempotency, describe_keys
+from gpool.api.metrics import PoolNow, TimeRequests, metrics_router
 from gpool.api.problems import install_problems
 from gpool.api.rate_limit import RateLimit
+from gpool.api.repeated_parameters import RepeatedParameters
 from gpool.channel.conversation import ChannelTimes
 from gpool.controller.live_pool import LivePool
 from gpool.model.views import Problem
@@ -41,11 +43,12 @@ def create_app(
     limits: RateLimits | None = None,
     *,
     identity_provider: object | None = None,
+    open_metrics: bool = False,
 ) -> FastAPI:
     """The ASGI application that serves `pool`.
 
     `limits`: how fast others may ask; None: as fast as they can. `identity_provider`: an `IdentityProvider` by which
-    people log in; None: nobody does.
+    people log in; None: nobody does. `open_metrics`: /metrics needs no token.
     """
     app = FastAPI(
         title="gpool",
@@ -61,16 +64,20 @@ def create_app(
     app.state.channel_times = channel_times
     app.state.heartbeat_s = watch.HEARTBEAT_S
     app.add_middleware(BodyLimit, limit_bytes=MAX_BODY_BYTES)
+    app.add_middleware(RepeatedParameters)
     app.add_middleware(Acting)
     app.add_middleware(Idempotency, limit_bytes=MAX_BODY_BYTES)
     if limits is not None and limits.token_per_s > 0:
         app.add_middleware(RateLimit, limits=limits)
+    app.add_middleware(TimeRequests)
     install_problems(app)
     for room in (
         *(service, nodes, node_care, leases, explanations, what_if, queues),
         *(tokens, login, audit, watch, agents),
     ):
         app.include_router(room.router)
+    app.include_router(metrics_router(is_open=open_metrics))
+    pool.counted.registry.register(PoolNow(pool))
     _describe_problems(app)
     return app
 

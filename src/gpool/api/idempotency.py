@@ -76,7 +76,8 @@ class Idempotency:
         except NotAuthenticated:
             await self._app(scope, receive_again, send)  # which says so
             return
-        asked = Keyed(token.id, text or "", key, _hash(scope, body))
+        repeatable = scope["method"] in ("PUT", "DELETE")
+        asked = Keyed(token.id, text or "", key, _hash(scope, body), repeatable=repeatable)
         try:
             answer = await pool.answer_of(asked)
         except GpoolError as error:

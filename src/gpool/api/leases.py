@@ -6,7 +6,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query, Request
 
-from gpool.api.access import Holder, Pool, User, require_holder, require_queue
+from gpool.api.access import Holder, LateHolder, Pool, User, require_holder, require_queue
 from gpool.api.pages import MAX_LIMIT, Asked, AskedPage, page_of, timed_key, timed_key_parts
 from gpool.api.problems import PROBLEMS
 from gpool.controller.live_pool import LivePool
@@ -119,14 +119,14 @@ async def _wait(
 
 
 @router.post("/{lease_id}/renew", operation_id="renewLease", responses=PROBLEMS(404, 409))
-async def renew_lease(lease_id: str, pool: Pool, user: Holder) -> RenewAnswer:
+async def renew_lease(lease_id: str, pool: Pool, user: LateHolder) -> RenewAnswer:
     """Say that the holder lives. An active lease comes with fresh tickets. 409 when it is ending or has ended."""
     require_holder(pool, user, await pool.lease(lease_id))
     return renew_answer(pool, await pool.renew(lease_id))
 
 
 @router.delete("/{lease_id}", operation_id="releaseLease", responses=PROBLEMS(404))
-async def release_lease(lease_id: str, pool: Pool, user: Holder) -> LeaseView:
+async def release_lease(lease_id: str, pool: Pool, user: LateHolder) -> LeaseView:
     """Give a lease back. It is `ending` until its nodes have confirmed; releasing it again changes nothing."""
     require_holder(pool, user, await pool.lease(lease_id))
     return lease_view(pool, await pool.release(lease_id, user.name))

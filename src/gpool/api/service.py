@@ -33,9 +33,10 @@ async def get_authority(pool: Pool) -> Authority:
 
     404 when the controller shows a certificate of somebody else's, or speaks without TLS.
     """
-    if pool.authority is None:
+    pem = pool.authority()
+    if pem is None:
         raise NotFound("this controller has no authority of its own; whoever made its certificate vouches for it")
-    return authority_view(pool.authority)
+    return authority_view(pem)
 
 
 def authority_view(pem: str) -> Authority:

@@ -2,13 +2,15 @@
 
 from collections.abc import Callable
 
+from prometheus_client import CONTENT_TYPE_LATEST
 from starlette.applications import Starlette
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route, WebSocketRoute
 from starlette.types import ASGIApp
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
+from gpool.api.metrics import standby_metrics
 from gpool.api.service import authority_view
 from gpool.channel.messages import CONNECT_PATH, Refused
 from gpool.errors import NotLeading
@@ -24,7 +26,8 @@ _METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"]
 def create_standby(who: Callable[[], Leader | None], authority: Callable[[], str | None] = lambda: None) -> ASGIApp:
     """The application of a controller that waits; `who` says who leads, `authority` what the pool's authority is.
 
-    `/healthz` is answered as ever: the process lives; and so is the pool's authority, for those who join. Everything
+    `/healthz` is answered as ever: the process lives; and so are the pool's authority, for those who join, and
+    /metrics, which says that it waits. Everything
     else is the problem `not-leading` with `leader`, the URL of the leader's API (null while nobody leads), and
     `Retry-After`. Nobody's token is looked at.
     """
@@ -39,6 +42,9 @@ def create_standby(who: Callable[[], Leader | None], authority: Callable[[], str
 
     async def _health(_request: Request) -> Response:
         return JSONResponse({"status": "ok"})
+
+    async def _metrics(_request: Request) -> Response:
+        return PlainTextResponse(standby_metrics(), media_type=CONTENT_TYPE_LATEST)
 
     async def _authority(request: Request) -> Response:
         pem = authority()
@@ -65,6 +71,7 @@ def create_standby(who: Callable[[], Leader | None], authority: Callable[[], str
     return Starlette(
         routes=[
             Route("/healthz", _health, methods=["GET"]),
+            Route("/metrics", _metrics, methods=["GET"]),
             Route(AUTHORITY_PATH, _authority, methods=["GET"]),
             WebSocketRoute(CONNECT_PATH, _agent),
             Route("/{path:path}", _elsewhere, methods=_METHODS),

@@ -27,6 +27,7 @@ async def create_token(request: TokenRequest, pool: Pool, _admin: TokenAdmin) ->
         queue=request.queue,
         queue_only=request.queue_only,
         actions=request.actions,
+        node=request.node,
     )
     return TokenCreated(token=token, secret=secret)
 

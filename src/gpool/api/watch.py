@@ -27,7 +27,7 @@ from gpool.controller.views import lease_view
 from gpool.errors import Unavailable
 from gpool.model.lease import Lease
 from gpool.model.node import Node
-from gpool.model.token import TokenName
+from gpool.model.token import Token, TokenName
 
 __all__ = ["HEARTBEAT_S", "MAX_WATCHING", "router"]
 
@@ -68,7 +68,7 @@ class _EventStream(StreamingResponse):
 async def watch(
     request: Request,
     pool: Pool,
-    _user: User,
+    user: User,
     kind: Annotated[list[Kind] | None, Query(description="Only of this kind; leases and nodes without it.")] = None,
     owner: Annotated[TokenName | None, Query(description="Of leases, only those of that owner.")] = None,
     lease: Annotated[str | None, Query(max_length=64, description="Of leases, only that one.")] = None,
@@ -82,12 +82,13 @@ async def watch(
     """Follow leases and nodes as server-sent events: the present, `synced`, then every change.
 
     With `Last-Event-ID`, only what has changed since; or `reset` and the present, if that is too long ago. The stream
-    ends after `timeout_s`, and when this controller stops or no longer leads: then watch again, with the last id.
+    ends after `timeout_s`, and when this controller stops or no longer leads: then watch again, with the last id. It
+    also ends when the token is no longer good.
     """
     if pool.feed.watching >= MAX_WATCHING:
         raise Unavailable(f"{MAX_WATCHING} watch already; try again later, or ask with wait_s")
     seen = None if not last_event_id else _parse(last_event_id)
-    watcher = _Watcher(pool, frozenset(kind or ("lease", "node")), owner, lease)
+    watcher = _Watcher(pool, user, frozenset(kind or ("lease", "node")), owner, lease)
     heartbeat_s: float = request.app.state.heartbeat_s
     return _EventStream(
         watcher.events(seen, timeout_s, heartbeat_s),
@@ -97,8 +98,11 @@ async def watch(
 
 
 class _Watcher:
-    def __init__(self, pool: LivePool, kinds: frozenset[str], owner: str | None, lease: str | None) -> None:
+    def __init__(
+        self, pool: LivePool, user: Token, kinds: frozenset[str], owner: str | None, lease: str | None
+    ) -> None:
         self._pool = pool
+        self._user = user
         self._kinds = kinds
         self._owner = owner
         self._lease = lease
@@ -116,7 +120,7 @@ class _Watcher:
                     yield piece
             else:
                 at = seen[1]
-            while (left_s := until_s - loop.time()) > 0 and not self._pool.stopping.is_set():
+            while (left_s := until_s - loop.time()) > 0 and self._goes_on():
                 try:
                     changes = feed.since(at, _BATCH)
                 except TooLate:
@@ -131,10 +135,13 @@ class _Watcher:
                     yield text or f"id: {feed.run}-{at}\n\n"
                     continue
                 await feed.wait(at, min(left_s, heartbeat_s))
-                if feed.last == at and not self._pool.stopping.is_set():
+                if feed.last == at and self._goes_on():
                     yield _HEARTBEAT
         finally:
             feed.watching -= 1
+
+    def _goes_on(self) -> bool:
+        return not self._pool.stopping.is_set() and self._pool.is_good(self._user)
 
     def _present(self, reason: str | None) -> tuple[int, Iterable[str]]:
         """Everything as it is now, and the number of the change up to which that is."""

@@ -89,6 +89,7 @@ __all__ = ["command"]
     show_default=True,
     help="Requests per second that one token may make, with five times as many at once; 0: any number.",
 )
+@click.option("--open-metrics", is_flag=True, help="Serve /metrics to everybody; otherwise to whoever has a token.")
 @click.option(
     "--log-level", type=click.Choice(["debug", "info", "warning", "error"]), default="info", show_default=True
 )
@@ -106,6 +107,7 @@ def command(
     lease_lifetime: float,
     oidc: Path | None,
     rate_limit: float,
+    open_metrics: bool,
     log_level: str,
     no_client_file: bool,
 ) -> None:
@@ -157,7 +159,7 @@ def command(
         limits=RateLimits(token_per_s=rate_limit, token_burst=max(1.0, 5 * rate_limit)),
         times=PoolTimes(renew_every_s=lease_lifetime / 6, lifetime_s=lease_lifetime),
     )
-    make_app = functools.partial(create_app, identity_provider=_identity_provider(oidc))
+    make_app = functools.partial(create_app, identity_provider=_identity_provider(oidc), open_metrics=open_metrics)
     asyncio.run(run_controller(settings, make_app, create_standby, announce))
 
 

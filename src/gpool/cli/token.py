@@ -35,6 +35,7 @@ def command() -> None:
     metavar="ACTION,…",
     help="Of what its role allows, only this: view, lease, evict, nodes, policy, tokens. [all]",
 )
+@click.option("--node", metavar="NAME", help="Of a node's token: good for the agent of that name alone. [any]")
 @click.option("--read-only", is_flag=True, help="Short for `--may view`.")
 @json_option
 @pool_options
@@ -46,6 +47,7 @@ def create(
     queue: str | None,
     queue_only: bool,
     may: str | None,
+    node: str | None,
     read_only: bool,
     as_json: bool,
 ) -> None:
@@ -57,7 +59,7 @@ def create(
     gpool token create alice --expires 90d
     gpool token create ci --queue nightly --queue-only --expires 30d
     gpool token create grafana --read-only
-    gpool token create --role node node-7 --expires 1d
+    gpool token create --role node --node node-7 node-7
     """
     if read_only and may is not None:
         raise click.UsageError("--read-only is --may view; give one of them", click.get_current_context())
@@ -69,6 +71,7 @@ def create(
         "queue": queue,
         "queue_only": queue_only,
         "actions": actions,
+        "node": node,
     }
     # What a controller of the version before does not know is sent to none that need not know it.
     created = pool.post("/tokens", {key: value for key, value in wanted.items() if value not in (None, False)})
@@ -107,7 +110,10 @@ def list_tokens(pool: ApiClient, as_json: bool) -> None:
 @click.argument("tokens", metavar="TOKEN...", nargs=-1, required=True)
 @pool_options
 def revoke(pool: ApiClient, tokens: tuple[str, ...]) -> None:
-    """Take tokens back, by the ids that `gpool token ls` shows. Leases that they asked for live on."""
+    """Take tokens back, by the ids that `gpool token ls` shows.
+
+    They are refused from the next request on. Leases that are renewed with them end when they are not renewed any more.
+    """
     for token in tokens:
         pool.delete(f"/tokens/{pool.segment(token)}")
         click.echo(f"token {token} is revoked")
@@ -129,4 +135,6 @@ def _scope(token: dict[str, Any]) -> str:
         words.append(f"in {token['queue']} only")
     elif token.get("queue"):
         words.append(f"in {token['queue']}")
+    if token.get("node"):
+        words.append(f"node {token['node']}")
     return "; ".join(words) or "-"

@@ -25,6 +25,7 @@ AUTHORITY_FILE = "ca.pem"
 _LOOK_EVERY_S = 2.0
 """At the files: two calls of stat."""
 _LOOKS_PER_RENEWAL = 30
+_MOST_NAMES = 60
 _RENEW_BEFORE = timedelta(days=LEAF_DAYS / 3)
 _WARN_BEFORE = timedelta(days=14)
 _WARN_OF_AUTHORITY_BEFORE = timedelta(days=180)
@@ -113,7 +114,7 @@ class ControllerCertificate:
                     _renew_if_due(self._settings, self._own)
                 if self.serving.reload():
                     log.info("certificate taken up", file=str(self.serving.file), expires=_day(self.serving.expires_at))
-            except GpoolError as error:
+            except (GpoolError, OSError, ValueError) as error:
                 log.warning(
                     "the certificate cannot be renewed or taken up; the last one is shown on", reason=str(error)
                 )
@@ -149,8 +150,8 @@ def _renew_if_due(settings: ControllerSettings, own: Certified) -> None:
             and known.expires_at - _now() > _RENEW_BEFORE
         ):
             return
-        # Names that somebody has added by `gpool cert renew --name` stay.
-        names = list(dict.fromkeys([*known.names, *wanted])) if is_of(file.read_text(), own.certificate) else wanted
+        # Names that somebody has added by `gpool cert renew --name` stay; of the addresses of before, the last ones.
+        names = list(dict.fromkeys([*wanted, *known.names]))[:_MOST_NAMES]
     except (OSError, UnicodeDecodeError, GpoolError):
         names = wanted
     write_leaf(settings.state, own, names, _now())

@@ -15,12 +15,10 @@ MakeStandby = Callable[[Callable[[], Leader | None], Callable[[], str | None]], 
 class Front:
     """An ASGI application that is one of two others, whichever is right when a request comes."""
 
-    def __init__(self, make_standby: MakeStandby) -> None:
+    def __init__(self, make_standby: MakeStandby, authority: Callable[[], str | None] = lambda: None) -> None:
         self.leader: Leader | None = None
         """Who else leads, as far as is known."""
-        self.authority: str | None = None
-        """Certificate of the pool's own authority, when it vouches for this controller."""
-        self._standby = make_standby(lambda: self.leader, lambda: self.authority)
+        self._standby = make_standby(lambda: self.leader, authority)
         self._leading: tuple[ASGIApp, Term] | None = None
 
     def lead(self, app: ASGIApp, term: Term) -> None:

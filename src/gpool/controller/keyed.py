@@ -24,10 +24,12 @@ _NONCE_BYTES = 12
 class Keyed:
     """One request: who asks with which key, what it asks, and, when it has been carried out, the answer."""
 
-    def __init__(self, token_id: str, token_text: str, key: str, request: str) -> None:
+    def __init__(self, token_id: str, token_text: str, key: str, request: str, *, repeatable: bool = False) -> None:
         self.id = hashlib.sha256(f"{token_id}\n{key}".encode()).hexdigest()
         self.request = request
         """Hash of what is asked."""
+        self.repeatable = repeatable
+        """Whether doing it twice is doing it once: PUT and DELETE."""
         self.stored = False
         """Whether the database knows that it has been carried out."""
         self.answer: tuple[int, bytes] | None = None

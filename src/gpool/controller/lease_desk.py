@@ -6,7 +6,6 @@ from collections.abc import Callable, Sequence
 from datetime import timedelta
 
 from gpool.controller.acting import Actor, acting
-from gpool.controller.answer_desk import ANSWERS_KEPT
 from gpool.controller.clock import Clock
 from gpool.controller.gathering import Gathering
 from gpool.controller.keyed import Keyed, keyed_now
@@ -149,6 +148,10 @@ class LeaseDesk(PoolScheduling):
                     before = changes.lease(lease_id).state
                     changes.apply_to_lease(lease_id, Released(by))
                     changes.audit("lease.release", lease_id, str(before), str(changes.lease(lease_id).state), actor)
+            for lease_id, _, _, keyed in releases:
+                for asked in keyed if lease_id in self.leases else ():
+                    lease = changes.lease(lease_id)
+                    asked.answered(200, LeaseView(**dict(lease), sessions=self.sessions_of(lease)))
         return [changes.leases.get(lease_id) or self.leases.get(lease_id) for lease_id, *_ in releases]
 
     async def wait_while(self, lease_id: str, states: frozenset[LeaseState], timeout_s: float) -> None:
@@ -176,5 +179,4 @@ class LeaseDesk(PoolScheduling):
         before = self.now() - timedelta(seconds=self.times.keep_ended_s)
         async with self._store.write() as writer:
             await writer.forget_events(before, 0)
-            await writer.forget_answers(self.now() - ANSWERS_KEPT)
             return await writer.forget_ended_leases(before)

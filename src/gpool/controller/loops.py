@@ -62,6 +62,7 @@ async def forget_old_leases(pool: LivePool) -> None:
     while True:
         try:
             await pool.forget_old_logins()
+            await pool.forget_old_answers()
             forgotten = await pool.forget_old()
             if forgotten:
                 log.info("old leases forgotten", leases=forgotten)

@@ -9,7 +9,7 @@ measure.
 import asyncio
 import secrets
 from collections import deque
-from collections.abc import AsyncIterator, Callable, Container, Coroutine, Iterable
+from collections.abc import AsyncIterator, Callable, Container, Coroutine, Iterable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -28,6 +28,7 @@ from gpool.controller.settings import PoolTimes
 from gpool.lifecycle.commands import Reschedule, TellNode
 from gpool.lifecycle.lease import ControllerRestarted, lease_deadline
 from gpool.lifecycle.node import ControllerBack
+from gpool.metrics.counted import Counted
 from gpool.model.audit import AuditEntry
 from gpool.model.event import Event
 from gpool.model.gpu import GpuUse, LeaseUse, SessionUse
@@ -41,7 +42,7 @@ from gpool.scheduler.accounts import part_kept
 from gpool.scheduler.own_rules import OwnRules
 from gpool.scheduler.pool_state import PoolState
 from gpool.security.tickets import TICKET_LIFETIME_S
-from gpool.store.pool_store import PoolStore
+from gpool.store.pool_store import PoolStore, Writer
 
 __all__ = ["NodeNow", "PoolMemory"]
 
@@ -77,13 +78,16 @@ class PoolMemory:
         self._clock = clock
         self._random_bytes = random_bytes
         self.times = times
+        self.counted = Counted()
         self.leases: dict[str, Lease] = {}
         self.nodes: dict[str, Node] = {}
         self.keys: dict[str, bytes] = {}
         self.now_on: dict[str, NodeNow] = {}
         self.tokens: dict[str, Token] = {}
         """By hash."""
-        self.authority: str | None = None
+        self._revoked: set[str] = set()
+        """Ids of tokens that were taken back while this controller leads."""
+        self.authority: Callable[[], str | None] = lambda: None
         """Certificate of the pool's own authority, as PEM, when it vouches for this controller."""
         self.policy = Policy()
         """How the pool is shared."""
@@ -105,6 +109,8 @@ class PoolMemory:
         self._recently_ended: deque[Lease] = deque(maxlen=_RECENT_ENDS)
         self._under_way: dict[str, tuple[Keyed, asyncio.Event]] = {}
         """Requests with a key that are being carried out, each with what is set at its end."""
+        self._answered: set[str] | None = None
+        """Ids of all answers that are kept; None when they are too many to know: then the store is asked."""
         self._watchers: dict[str, set[asyncio.Event]] = {}
         self.nodes_version = 0
         """Counts the changes of nodes."""
@@ -152,6 +158,15 @@ class PoolMemory:
             for node in self.nodes.values():
                 changes.apply_to_node(node, ControllerBack())
         self.schedule_wanted.set()
+
+    def sessions_of(self, lease: Lease) -> tuple[Session, ...]:
+        """The sessions of the lease that its nodes reported last."""
+        return tuple(
+            session
+            for name in lease.nodes
+            for session in self.now_on.get(name, NodeNow()).sessions
+            if session.lease == lease.id
+        )
 
     async def events_of(self, kind: str | None, name: str | None, after: int = 0, limit: int = 100) -> list[Event]:
         """Events of an object, or of all; the last `limit` of those with ids above `after`, in their order."""
@@ -229,7 +244,7 @@ class PoolMemory:
             for token_hash, token in self.tokens.items()
             if token.id in forgotten and token.revoked_at is None
         }
-        async with self._store.write() as writer:
+        async with self._write() as writer:
             lease_revisions = await writer.save_leases(leases, self._lease_revisions)
             for node in nodes:
                 believed = self._node_revisions.get(node.name)
@@ -243,22 +258,37 @@ class PoolMemory:
             await writer.add_events(events)
             if entries:
                 await writer.add_audit(entries)
-            unkept = [asked for asked in changes.keyed if not asked.stored]
-            for asked in unkept:
-                await writer.keep_answer(asked.to_keep(), changes.now)
+            await self._keep_answers(writer, changes.keyed, changes.now)
             if self._event_count + len(events) >= _PRUNE_EVERY:
                 await writer.forget_events(datetime.fromtimestamp(0, UTC), events[-1].id - _EVENTS_KEPT)
-        for asked in unkept:
-            asked.stored = True
+        self._answers_kept(changes.keyed)
         self.tokens |= revoked
         self._lease_revisions |= lease_revisions
         self._node_revisions |= node_revisions
         self._event_count = (self._event_count + len(events)) % _PRUNE_EVERY
+        for event in events:
+            self.counted.events.labels(event.object_kind, event.type).inc()
         if events:
             self._last_event = events[-1].id
             self.events.extend(events)
             self.events_told.set()
             self.events_told = asyncio.Event()
+
+    @asynccontextmanager
+    async def _write(self) -> AsyncIterator[Writer]:
+        with self.counted.transaction():
+            async with self._store.write() as writer:
+                yield writer
+
+    async def _keep_answers(self, writer: Writer, keyed: Sequence[Keyed], now: datetime) -> None:
+        """Store that these requests are carried out; `_answers_kept` when the transaction has ended well."""
+        await writer.keep_answers([asked.to_keep() for asked in keyed if not asked.stored], now)
+
+    def _answers_kept(self, keyed: Sequence[Keyed]) -> None:
+        for asked in keyed:
+            asked.stored = True
+            if self._answered is not None:
+                self._answered.add(asked.id)
 
     def _events(self, changes: Changes, leases: Iterable[Lease], nodes: Iterable[Node]) -> list[Event]:
         notes = list(changes.notes)
@@ -295,6 +325,7 @@ class PoolMemory:
             if before is None or before.state is not lease.state:
                 _log_lease(lease)
             self.index.replace(before, lease)
+            self._count(before, lease)
             if _differ(before, lease, "expires_at"):
                 self.feed.publish(lease)
             if lease.state is LeaseState.ENDED:
@@ -334,6 +365,13 @@ class PoolMemory:
             or any(self._is_sooner(lease_deadline(lease)) for lease in changes.leases.values())
         ):
             self.deadlines_changed.set()
+
+    def _count(self, before: Lease | None, lease: Lease) -> None:
+        if lease.granted_at is not None and (before is None or before.granted_at is None):
+            waited = lease.granted_at - lease.created_at
+            self.counted.lease_wait.labels(lease.queue).observe(waited.total_seconds())
+        if lease.state is LeaseState.ENDED:
+            self.counted.leases_ended.labels(lease.queue).inc()
 
     def _forget_node(self, name: str, reason: str) -> None:
         self._gpu_owners.remove(self.nodes[name])

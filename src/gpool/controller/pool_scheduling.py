@@ -63,8 +63,9 @@ class PoolScheduling(PoolMemory):
                     changes.apply_to_node(node, event)
 
     def _lay_plan(self, changes: Changes) -> None:
-        scheduler = self._scheduler(changes.now)
-        plan = changes.schedule(scheduler)
+        with self.counted.cycle():
+            scheduler = self._scheduler(changes.now)
+            plan = changes.schedule(scheduler)
         for name, sentence in scheduler.own.take_problems():
             log.warning("a rule of this pool's own", rule=name, problem=sentence)
             changes.note("rule", name, "failed", sentence)

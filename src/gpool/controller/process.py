@@ -133,11 +133,13 @@ class _Controller:
         self._make_app = make_app
         self._announce: Callable[[str, FirstTokens, str | None], None] | None = announce
         self._certificate = certificate
-        self._front = Front(make_standby)
-        self._front.authority = None if certificate is None else certificate.authority
+        self._front = Front(make_standby, self._authority)
         self._stop = asyncio.Event()
         self._served = asyncio.Event()
         self._url = ""
+
+    def _authority(self) -> str | None:
+        return None if self._certificate is None else self._certificate.authority
 
     async def run(self, listener: socket.socket) -> None:
         """Serve on `listener` until a signal."""
@@ -252,7 +254,7 @@ class _Controller:
         try:
             pool = LivePool(PoolStore(self._database, term), steady_clock(), self._settings.times)
             await pool.load()
-            pool.authority = self._front.authority
+            pool.authority = self._authority
             tokens = await ensure_first_tokens(pool, self._settings.state)
             async with asyncio.TaskGroup() as tasks:
                 loops = [
@@ -267,7 +269,7 @@ class _Controller:
                 self._front.lead(self._make_app(pool, self._settings.channel, self._settings.limits), term)
                 log.info("serving", api=self._url, state=str(self._settings.state), epoch=term.leadership.epoch)
                 if self._announce is not None:
-                    self._announce(self._url, tokens, self._front.authority)
+                    self._announce(self._url, tokens, self._authority())
                     self._announce = None
                 await _first_of(self._stop, term.over)
                 pool.stop()

@@ -23,9 +23,14 @@ log = structlog.get_logger("gpool.pool")
 class TokenDesk(PoolMemory):
     """Who may speak to the pool."""
 
-    def authenticate(self, text: str | None) -> Token:
+    def authenticate(self, text: str | None, *, expired_too: bool = False) -> Token:
         """Who bears this token. Raises a `NotAuthenticated`."""
-        return authenticate(text, self.tokens, self.now())
+        return authenticate(text, self.tokens, self.now(), expired_too=expired_too)
+
+    def is_good(self, token: Token) -> bool:
+        """Whether a token that was good when a long answer began still is."""
+        # A token that is revoked is another value in the table; that it has expired, the value says itself.
+        return token.id not in self._revoked and (token.expires_at is None or self.now() < token.expires_at)
 
     async def make_token(
         self,
@@ -36,6 +41,7 @@ class TokenDesk(PoolMemory):
         queue: str | None = None,
         queue_only: bool = False,
         actions: Sequence[Action] | None = None,
+        node: str | None = None,
         subject: str | None = None,
     ) -> tuple[Token, str]:
         """A new token and its text, which is not kept. `queue`: of requests that name none.
@@ -56,6 +62,7 @@ class TokenDesk(PoolMemory):
             queue=queue,
             queue_only=queue_only,
             actions=None if actions is None else tuple(sorted(set(actions), key=list(Action).index)),
+            node=node,
             subject=subject,
         )
         check_scope(token)
@@ -69,8 +76,8 @@ class TokenDesk(PoolMemory):
                 await writer.add_audit(entries)
             for asked in keyed_now():
                 asked.answered(201, TokenCreated(token=token, secret=text))
-                await writer.keep_answer(asked.to_keep(), now)
-                asked.stored = True
+            await self._keep_answers(writer, keyed_now(), now)
+        self._answers_kept(keyed_now())
         self.tokens[hash_token(text)] = token
         log.info("token made", token=token.id, name=name, role=str(role))
         return token, text
@@ -92,9 +99,10 @@ class TokenDesk(PoolMemory):
                         await writer.add_audit(entries)
                     for asked in keyed_now():
                         asked.answered(200, token)
-                        await writer.keep_answer(asked.to_keep(), self.now())
-                        asked.stored = True
+                    await self._keep_answers(writer, keyed_now(), self.now())
+                self._answers_kept(keyed_now())
                 self.tokens[token_hash] = token
+                self._revoked.add(token.id)
                 log.info("token revoked", token=token.id, name=token.name)
         return token
 

@@ -14,13 +14,7 @@ __all__ = ["gpu_view", "gpu_views", "lease_view", "node_view", "renew_answer"]
 
 def lease_view(pool: LivePool, lease: Lease) -> LeaseView:
     """The lease with the sessions that its nodes report."""
-    sessions = [
-        session
-        for name in lease.nodes
-        for session in pool.now_on.get(name, NodeNow()).sessions
-        if session.lease == lease.id
-    ]
-    return LeaseView(**dict(lease), sessions=tuple(sessions))
+    return LeaseView(**dict(lease), sessions=pool.sessions_of(lease))
 
 
 def node_view(pool: LivePool, node: Node) -> NodeView:

@@ -5,7 +5,7 @@ from typing import Annotated
 
 from pydantic import StringConstraints
 
-from gpool.model.base import Instant, Model, PolicyName, Text
+from gpool.model.base import Instant, Model, NodeName, PolicyName, Text
 from gpool.model.ids import TOKEN_ID_PATTERN, TOKEN_NAME_PATTERN
 
 __all__ = ["Action", "Role", "Token", "TokenName"]
@@ -60,5 +60,7 @@ class Token(Model):
     """Whether it is good for that queue, and those below it, alone."""
     actions: tuple[Action, ...] | None = None
     """Of those that its role allows, the ones that this token is good for; null for all."""
+    node: NodeName | None = None
+    """Of a node's token: the only name that its agent may have; null for any."""
     subject: Text | None = None
     """Of a login: the identity provider's own name for its bearer; null for a token that an administrator made."""

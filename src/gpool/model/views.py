@@ -137,6 +137,8 @@ class TokenRequest(Model):
     tokens."""
     actions: Annotated[tuple[Action, ...], Field(min_length=1, max_length=len(Action))] | None = None
     """Of those that its role allows, the ones that the token is good for; null for all."""
+    node: NodeName | None = None
+    """Of a node's token: the only name that its agent may have; null for any."""
 
 
 class LoginSettings(Model):

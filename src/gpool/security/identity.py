@@ -78,7 +78,7 @@ class IdentitySettings(Model):
     name_prefix: Annotated[str, Field(max_length=20, pattern="^[A-Za-z0-9._@-]*$")] = ""
     """Before that name, where names of people and of tokens made by administrators could be the same."""
     login_lasts_s: Annotated[float, Field(ge=60, le=31_536_000)] = 7 * 86_400.0
-    """A job whose lease is held by a login ends with it, unless it is a token of `gpool token create`."""
+    """Programs that run by then run on."""
     rules: Annotated[tuple[IdentityRule, ...], Field(min_length=1, max_length=1000)]
 
     @field_validator("issuer")

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from gpool.errors import InvalidInput, NotAllowed
 from gpool.model.token import Action, Role, Token
 
-__all__ = ["ROLES", "actions_of", "allows", "check_scope", "covers_queue", "require_action"]
+__all__ = ["ROLES", "actions_of", "allows", "check_scope", "covers_queue", "require_action", "require_node"]
 
 _USER = frozenset({Action.VIEW, Action.LEASE})
 _OPERATOR = _USER | {Action.EVICT, Action.NODES}
@@ -48,10 +48,20 @@ def require_action(token: Token, action: Action) -> None:
     raise NotAllowed(f"the token '{token.name}' has the role {token.role}; this needs the role {fitting}")
 
 
+def require_node(token: Token, node: str) -> None:
+    """Raise `NotAllowed` unless the token is good for an agent of that name."""
+    if token.node not in (None, node):
+        raise NotAllowed(f"the token '{token.name}' is for node {token.node} alone, not for {node}; check --name")
+
+
 def check_scope(token: Token) -> None:
     """Raise `InvalidInput` for a scope that contradicts itself or the role."""
     if token.queue_only and token.queue is None:
         raise InvalidInput("queue_only: a token that is for one queue alone has to name it; give `queue` too")
+    if token.node is not None and token.role is not Role.NODE:
+        raise InvalidInput(
+            f"node: a token with the role {token.role} is no agent's; leave it out, or use the role node"
+        )
     beyond = [str(action) for action in token.actions or () if action not in ROLES[token.role]]
     if beyond:
         known = ", ".join(action for action in Action if action in ROLES[token.role])

@@ -41,8 +41,10 @@ def bearer(authorization: str | None) -> str | None:
     return text.strip()
 
 
-def authenticate(text: str | None, tokens_by_hash: Mapping[str, Token], now: datetime) -> Token:
-    """Who bears this token.
+def authenticate(
+    text: str | None, tokens_by_hash: Mapping[str, Token], now: datetime, *, expired_too: bool = False
+) -> Token:
+    """Who bears this token. `expired_too`: also one that has expired, but was not revoked.
 
     Raises `TokenMissing`, `TokenWrong`, `TokenRevoked` or `TokenExpired`.
     """
@@ -55,7 +57,7 @@ def authenticate(text: str | None, tokens_by_hash: Mapping[str, Token], now: dat
     if token.revoked_at is not None:
         when = f"{token.revoked_at:%Y-%m-%d %H:%M:%S} UTC"
         raise TokenRevoked(f"the token '{token.name}' was revoked on {when}; ask an administrator for a new one")
-    if token.expires_at is not None and now >= token.expires_at:
+    if token.expires_at is not None and now >= token.expires_at and not expired_too:
         when = f"{token.expires_at:%Y-%m-%d %H:%M:%S} UTC"
         raise TokenExpired(f"the token '{token.name}' expired on {when}; ask an administrator for a new one")
     return token

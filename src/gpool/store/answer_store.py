@@ -1,5 +1,7 @@
 """Reading and writing the answers to requests that carried an Idempotency-Key."""
 
+from collections.abc import Sequence
+from dataclasses import asdict
 from datetime import datetime
 
 from sqlalchemy import delete, insert, select, update
@@ -8,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from gpool.model.answer import KeptAnswer
 from gpool.store.tables import answer
 
-__all__ = ["AnswerWriter", "load_answer"]
+__all__ = ["AnswerWriter", "load_answer", "load_answer_ids"]
 
 
 class AnswerWriter:
@@ -16,10 +18,11 @@ class AnswerWriter:
 
     _connection: AsyncConnection
 
-    async def keep_answer(self, kept: KeptAnswer, now: datetime) -> None:
-        """Say that the request has been carried out, with its answer if it is known already."""
-        values = {"id": kept.id, "request": kept.request, "status": kept.status, "body": kept.body}
-        await self._connection.execute(insert(answer).values(made_at=now.timestamp(), **values))
+    async def keep_answers(self, answers: Sequence[KeptAnswer], now: datetime) -> None:
+        """Say that these requests have been carried out, with their answers where they are known already."""
+        rows = [{**asdict(kept), "made_at": now.timestamp()} for kept in answers]
+        if rows:
+            await self._connection.execute(insert(answer), rows)
 
     async def complete_answer(self, kept: KeptAnswer) -> None:
         """Add the answer to a request that is known to have been carried out."""
@@ -29,6 +32,13 @@ class AnswerWriter:
     async def forget_answers(self, before: datetime) -> int:
         """Delete answers of before that time; returns how many."""
         return (await self._connection.execute(delete(answer).where(answer.c.made_at < before.timestamp()))).rowcount
+
+
+async def load_answer_ids(connection: AsyncConnection, since: datetime, most: int) -> set[str] | None:
+    """The ids of the answers that were given at that time or later; None when there are more than `most`."""
+    query = select(answer.c.id).where(answer.c.made_at >= since.timestamp()).limit(most + 1)
+    found = set((await connection.execute(query)).scalars())
+    return found if len(found) <= most else None
 
 
 async def load_answer(connection: AsyncConnection, answer_id: str, since: datetime) -> KeptAnswer | None:

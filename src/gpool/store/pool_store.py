@@ -23,7 +23,7 @@ from gpool.model.node import Node
 from gpool.model.policy import Policy
 from gpool.model.token import Token
 from gpool.store import tables
-from gpool.store.answer_store import AnswerWriter, load_answer
+from gpool.store.answer_store import AnswerWriter, load_answer, load_answer_ids
 from gpool.store.audit_log import entry_of, forget_entries, insert_entries, select_entries
 from gpool.store.database import Database
 from gpool.store.documents import read_document
@@ -276,6 +276,11 @@ class PoolStore:
         query = select_entries(limit, before, actor=actor, action=action, subject=subject)
         async with self._database.read() as connection:
             return [entry_of(row) for row in await connection.execute(query)]
+
+    async def answer_ids(self, since: datetime, most: int) -> set[str] | None:
+        """The ids of all answers that were given at that time or later; None when there are more than `most`."""
+        async with self._database.read() as connection:
+            return await load_answer_ids(connection, since, most)
 
     async def ended_lease(self, lease_id: str) -> Lease | None:
         """A lease that has ended and has not been forgotten yet."""
