@@ -74,6 +74,24 @@ def test_a_wait_that_ends(pool: GpoolHome) -> None:
     assert len(done.stderr.splitlines()) == 2
 
 
+def test_what_would_become_of_a_request_is_told_without_making_it(pool: GpoolHome) -> None:
+    done = pool("what-if", "--gpus", "2")
+    assert done.returncode == 0, done.stderr
+    said, *others = done.stdout.splitlines()
+    assert said == "2 whole GPUs: now, on node-a (1), node-b (1)"
+    assert [" ".join(line.split()) for line in others if "vGPU" in line or "shared" in line] == [
+        "1 vGPU instead of 2 now, on node-a (1)",
+        "4 vGPUs instead of 2 never in this pool",
+        "1 GiB of GPUs that are shared now, on node-a (1), node-b (1)",
+    ]
+    assert pool.json("ps") == []
+    unknown = pool("what-if", "--node", "node-z")
+    assert (unknown.returncode, unknown.stderr) == (
+        125,
+        "gpool: there is no node 'node-z'; the pool's nodes are: node-a, node-b\n",
+    )
+
+
 def test_release_takes_the_gpus_away(pool: GpoolHome) -> None:
     process = pool.hold()
     done = pool("release", process.lease)

@@ -72,7 +72,7 @@ def test_who_computes_on_a_drained_node_is_warned_and_the_drain_ends(pool: Gpool
     draining = pool("node", "drain", "node-a", "--grace", "1h", "--reason", "new fan")
     assert f"{lease}  active" in draining.stdout
     warning = tells(leaving)
-    assert f"lease {lease} has to give way by" in warning
+    assert f"lease {lease} has to give way" in warning
     assert "node node-a is drained by root (new fan); save your work" in warning
     alive(leaving)
 

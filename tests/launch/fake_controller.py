@@ -56,10 +56,11 @@ class FakeController:
             self.leases[lease_id].update(state="ended", reason=reason)
             self.changed.notify_all()
 
-    def evict(self, lease_id: str, ends_at: str, reason: str) -> None:
+    def evict(self, lease_id: str, ends_at: str, reason: str, beneficiary: str | None = "l-9") -> None:
         """The lease has to give way; it was told when the clock showed midnight."""
         with self.changed:
-            eviction = {"beneficiary": "l-9", "reason": reason, "warned_at": "2026-01-01T00:00:00Z", "ends_at": ends_at}
+            told = {"reason": reason, "warned_at": "2026-01-01T00:00:00Z", "ends_at": ends_at}
+            eviction = {"beneficiary": beneficiary, **told}
             self.leases[lease_id]["eviction"] = eviction
             self.changed.notify_all()
 

@@ -33,6 +33,22 @@ def test_it_is_warned_once_for_each_reason(
     assert (process.returncode, output) == (1, "")
 
 
+def test_who_is_on_a_drained_node_computes_on_until_shortly_before_the_end(
+    gpool_run: GpoolRun, controller: FakeController
+) -> None:
+    process = gpool_run.start("--", sys.executable, "-c", COUNTING, "SIGTERM")
+    assert process.stdout is not None
+    assert process.stderr is not None
+    assert process.stdout.readline() == "ready\n"
+    controller.evict("l-1", "2026-01-01T01:00:00Z", "node a is drained", beneficiary=None)
+    assert "has to give way in 3600 s: node a is drained" in process.stderr.readline()
+    controller.evict("l-1", NOON, "node a is drained", beneficiary=None)
+    assert "has to give way in 40 s: node a is drained" in process.stderr.readline()
+    assert process.stdout.readline() == "heard SIGTERM 1\n"
+    output, _ = process.communicate("end\n", PATIENCE_S)
+    assert (process.returncode, output) == (1, "")
+
+
 def test_who_wants_no_signal_reads_of_it_only(gpool_run: GpoolRun, controller: FakeController) -> None:
     process = gpool_run.start("--warn-signal", "none", "--", sys.executable, "-c", COUNTING, "SIGTERM")
     assert process.stdout is not None

@@ -43,7 +43,7 @@ def command(pool: ApiClient, wish: Wish, as_json: bool) -> None:
         )
     rows = ([one["change"], _fate(one["outcome"])] for one in found["variants"])
     click.echo()
-    echo_table([("OR", "left"), ("", "left")], rows, empty="there is nothing a little different to ask for")
+    echo_table([("INSTEAD", "left"), ("THEN", "left")], rows, empty="there is nothing a little different to ask for")
 
 
 def _fate(outcome: dict[str, Any]) -> str:

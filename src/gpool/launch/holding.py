@@ -123,31 +123,42 @@ class Holding:
         return True
 
     def _tell_eviction(self) -> None:
-        """Say once that the lease has to give way, and once that it need not after all."""
+        """Say once that the lease has to give way, and once that it need not after all.
+
+        A program that ends early helps whoever waits for its GPUs, so it is alarmed at once. Where a node is drained it
+        may use its time: it is alarmed, and told again, as before the end of a maximum duration.
+        """
         eviction = None if self.lost is not None else self.lease.get("eviction")
         ends_at = eviction["ends_at"] if eviction else None
-        if self._given_back or self.lost is not None or ends_at == self._told_eviction:
+        if self._given_back or self.lost is not None:
             return
+        news = ends_at != self._told_eviction
         self._told_eviction = ends_at
         if not eviction:
-            self.tell(f"lease {self.lease_id} need not give way any more")
+            if news:
+                self.tell(f"lease {self.lease_id} need not give way any more")
             return
-        if self._alarmed_of != eviction["warned_at"]:
+        left_s = self._left_s(eviction["ends_at"])
+        warn_s = float((self.lease.get("request") or {}).get("warn_s", 60.0))
+        due = eviction["beneficiary"] is not None or left_s <= warn_s
+        alarm = due and self._alarmed_of != eviction["warned_at"]
+        if alarm:
             self._alarmed_of = eviction["warned_at"]
             self._raise_alarm()
-        left = self._left_s(eviction["ends_at"])
-        self.tell(f"lease {self.lease_id} has to give way in {left}: {eviction['reason']}; save your work")
+        if news or alarm:
+            what = f"lease {self.lease_id} has to give way in {left_s:.0f} s"
+            self.tell(f"{what}: {eviction['reason']}; save your work")
 
     def _raise_alarm(self) -> None:
         if self.alarm is not None:
             self.alarm()
 
-    def _left_s(self, ends_at: str) -> str:
+    def _left_s(self, ends_at: str) -> float:
         """How long until then by the controller's clock, which the own one need not agree with."""
         from datetime import datetime  # rarely needed, and on the path of every job
 
         heard = datetime.fromisoformat(self.lease["expires_at"]).timestamp() - float(self.lease["lifetime_s"])
-        return f"{max(0.0, datetime.fromisoformat(ends_at).timestamp() - heard):.0f} s"
+        return max(0.0, datetime.fromisoformat(ends_at).timestamp() - heard)
 
     def _warn(self, sentence: str) -> None:
         if self._told_unreachable or self._given_back:
