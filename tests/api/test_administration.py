@@ -234,7 +234,7 @@ async def test_the_audit_log_says_who_did_what(stage: PoolStage) -> None:
     assert [entry["action"] for entry in (await care(stage, "GET", "/audit"))["items"]] == ["node.uncordon"]
 
 
-NOT_AUDITED = {"renewLease", "login", "logout"}
+NOT_AUDITED = {"renewLease", "whatIf", "login", "logout"}
 """Writes that change nothing that is stored, and those that need an identity provider (test_login.py)."""
 
 

@@ -69,7 +69,7 @@ async def test_the_description_names_every_operation_and_its_problems(stage: Poo
         "getLogin", "login", "logout",
         "listQueues", "getQueue", "putQueue", "deleteQueue", "getPolicy", "putPolicy", "explainLease", "listEvents",
         "cordonNode", "uncordonNode", "drainNode", "cancelDrain", "labelNode", "taintNode", "removeNode",
-        "disableGpu", "enableGpu", "listAudit",
+        "disableGpu", "enableGpu", "listAudit", "whatIf",
     }  # fmt: skip
     for name, operation in operations.items():
         if name not in ("getHealth", "getVersion", "getAuthority", "getLogin", "login"):

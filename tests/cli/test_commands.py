@@ -168,6 +168,7 @@ COMMANDS = [
     "ps",
     "release",
     "explain",
+    "what-if",
     "queue ls",
     "queue show",
     "queue set",

@@ -254,6 +254,10 @@ async def test_the_api_says_why_a_lease_waits_and_what_has_happened(stage: PoolS
     assert (answer["gpus_in_reach"], answer["gpus_large_enough"], answer["gpus_free_for_it"]) == (4, 4, 0)
     assert {holder["lease"] for holder in answer["holders"]} == {lease.id for lease in leases}
     assert [event["type"] for event in answer["events"]] == ["asked"]
+    assert {change["kind"] for change in answer["changes"]} == {"priority", "leases-end"}
+    assert answer["forecast"]["sureness"] == "unknown"
+    running = (await stage.http.get(f"/api/v1/leases/{leases[0].id}/explain", headers=stage.as_("ann"))).json()
+    assert (running["changes"], running["forecast"]) == ([], None)
     events = (await stage.http.get("/api/v1/events?object=node/a", headers=stage.as_("ann"))).json()
     assert [event["type"] for event in events] == ["joining", "ready"]
     ids = [event["id"] for event in (await stage.http.get("/api/v1/events", headers=stage.as_("ann"))).json()]

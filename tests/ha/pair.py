@@ -42,10 +42,10 @@ class Controller:
         self.port = "0"
         self._database = database
         self.log = home.state.parent / f"{name}.log"
-        self.start()
+        self.begin()
 
-    def start(self) -> None:
-        """Start it; returns when it answers, leading or not."""
+    def begin(self) -> None:
+        """Start it; `served` returns when it answers."""
         words = ["controller", "--listen", f"127.0.0.1:{self.port}", "--state", str(self.state), "--no-client-file"]
         words += ["--leadership", f"{LEADERSHIP_S:g}", "--lease-lifetime", "12"]
         (self.state / "controller.json").unlink(missing_ok=True)
@@ -57,6 +57,9 @@ class Controller:
                 stdout=log,
                 stderr=log,
             )
+
+    def served(self) -> None:
+        """Return when it answers, leading or not."""
         ready = self.state / "controller.json"
         until(lambda: (ready.exists() and ready.read_text()) or self.process.poll() is not None, f"{self.log} serves")
         assert self.process.poll() is None, self.log.read_text()
@@ -139,6 +142,9 @@ def pair_of_controllers(folder: Path, native: Path, server: PostgresServer) -> I
             controller = Controller(home, letter, there, way)
             stack.callback(controller.end)
             controllers.append(controller)
+        # Both at once: most of a start is the work of one processor.
+        for controller in controllers:
+            controller.served()
         pair = Pair(home, controllers, server, name)
         first, _ = pair.leader()
         home.environment["GPOOL_API"] = ",".join(controller.url for controller in controllers)

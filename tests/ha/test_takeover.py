@@ -75,7 +75,7 @@ class Busy:
 def kill(leader: Controller) -> Callable[[], None]:
     leader.process.kill()
     leader.process.wait()
-    return leader.start
+    return leader.begin
 
 
 def stop(leader: Controller) -> Callable[[], None]:
@@ -116,7 +116,7 @@ def test_another_controller_goes_on(
     now = until(program.session, "the new leader has heard of the session")
     assert (now["id"], now["node"]) == (session["id"], session["node"]), "it is the same session all the while"
     # Who led before waits now, and says who leads.
-    until(lambda: leader.process.poll() is None and leader.state.joinpath("controller.json").exists(), "it is back")
+    leader.served()
     assert not leader.leads()
     stored = {lease["id"]: lease for lease in pair.stored_leases()}
     assert set(busy.done) <= set(stored), "a lease that was granted and given back is forgotten"
@@ -129,5 +129,3 @@ def test_a_leader_that_ends_in_good_order_is_followed_at_once(pair: Pair, progra
     assert leader.process.returncode == 0
     assert until(other.leads, "the other one leads")
     program.alive()
-    leader.start()
-    assert not leader.leads()

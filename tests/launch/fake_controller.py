@@ -56,6 +56,13 @@ class FakeController:
             self.leases[lease_id].update(state="ended", reason=reason)
             self.changed.notify_all()
 
+    def evict(self, lease_id: str, ends_at: str, reason: str) -> None:
+        """The lease has to give way; it was told when the clock showed midnight."""
+        with self.changed:
+            eviction = {"beneficiary": "l-9", "reason": reason, "warned_at": "2026-01-01T00:00:00Z", "ends_at": ends_at}
+            self.leases[lease_id]["eviction"] = eviction
+            self.changed.notify_all()
+
     def explain(self, lease_id: str, reason: str) -> None:
         """Another reason for the wait."""
         with self.changed:
@@ -87,6 +94,7 @@ class FakeController:
                 "reason": "all 1 GPUs are taken",
                 "renew_every_s": self.renew_every_s,
                 "lifetime_s": 30.0,
+                "expires_at": "2026-01-01T00:00:30Z",
             }
             if self.grant_at_once:
                 self.grant(lease_id)

@@ -36,6 +36,7 @@ SAID: dict[str, Any] = {
     "max-duration": "2h",
     "warn": "10m",
     "transport": "tcp",
+    "warn-signal": "USR1",
     "on-use": True,
 }
 """Everything that can be said."""
@@ -97,6 +98,7 @@ def test_every_way_says_the_same(tmp_path: Path) -> None:
     for wish in wishes:
         assert wish.request == wanted
         assert wish.on_use
+        assert wish.warn_signal == "USR1"
     assert LeaseRequest.model_validate(wanted).placement == Placement.model_validate(REQUEST["placement"])
 
 

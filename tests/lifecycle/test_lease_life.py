@@ -2,6 +2,7 @@
 
 import pytest
 
+from gpool.controller.events import lease_notes
 from gpool.lifecycle.commands import Reschedule, TellNode
 from gpool.lifecycle.lease import (
     LEASE_TRANSITIONS,
@@ -61,9 +62,16 @@ def test_a_lease_lives_as_long_as_it_is_renewed() -> None:
 
 
 def test_a_lease_ends_when_its_maximum_duration_is_over_however_often_it_is_renewed() -> None:
-    lease = active("l-2", ("a", 0), request=make_request(max_duration_s=50))
+    lease = active("l-2", ("a", 0), request=make_request(max_duration_s=50, warn_s=10))
     for second in range(5, 50, 5):
         lease, _ = apply_to_lease(lease, Renewed(), after(second))
+    assert lease_deadline(lease) == after(40)
+    warned, _ = apply_to_lease(lease, TimePassed(), after(41))
+    assert [(word, sentence) for _, _, word, sentence in lease_notes(lease, warned)] == [
+        ("warned", "it ends by 00:00:50 UTC: its maximum duration is over then")
+    ]
+    lease, _ = apply_to_lease(warned, TimePassed(), after(45))
+    assert lease is warned, "it is warned once"
     assert lease_deadline(lease) == after(50)
     lease, _ = apply_to_lease(lease, TimePassed(), after(49.9))
     assert lease.state is LeaseState.ACTIVE

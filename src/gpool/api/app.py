@@ -17,6 +17,7 @@ from gpool.api import (
     service,
     tokens,
     watch,
+    what_if,
 )
 from gpool.api.acting import Acting
 from gpool.api.body_limit import BodyLimit
@@ -71,7 +72,7 @@ def create_app(
     app.add_middleware(TimeRequests)
     install_problems(app)
     for room in (
-        *(service, nodes, node_care, leases, explanations, queues),
+        *(service, nodes, node_care, leases, explanations, what_if, queues),
         *(tokens, login, audit, watch, agents),
     ):
         app.include_router(room.router)

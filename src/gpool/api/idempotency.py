@@ -27,8 +27,9 @@ _LONGEST_KEY = 255
 
 
 def takes_key(method: str, path: str) -> bool:
-    """Whether a key is heeded there. A renewal may be sent again without one, and comes every few seconds."""
-    return method in _METHODS and path.startswith("/api/v1/") and not path.endswith("/renew")
+    """Whether a key is heeded there. A renewal may be sent again without one, and comes every few seconds; a what-if
+    changes nothing."""
+    return method in _METHODS and path.startswith("/api/v1/") and not path.endswith(("/renew", "/what-if"))
 
 
 def describe_keys(document: dict[str, Any]) -> None:

@@ -26,6 +26,7 @@ COMMANDS = {
     "ps": "List leases and the programs that use them.",
     "release": "Give a lease back.",
     "explain": "Say why a lease waits, and what has happened to it.",
+    "what-if": "Say what would become of a request, without making it.",
     "queue": "List, show, set and remove queues.",
     "apply": "Make queues, priority classes and calendars be as a file says.",
     "node": "List, label, cordon, drain and remove nodes.",
@@ -56,7 +57,7 @@ class LazyGroup(click.Group):
         """The command of that name, or None."""
         if cmd_name not in COMMANDS:
             return None
-        command = importlib.import_module(f"gpool.cli.{cmd_name}").command
+        command = importlib.import_module(f"gpool.cli.{cmd_name.replace('-', '_')}").command
         assert isinstance(command, click.Command), f"gpool.cli.{cmd_name}.command is no click command"
         return command
 

@@ -40,6 +40,8 @@ def lease_notes(before: Lease | None, after: Lease) -> Iterator[Note]:
             yield note("let-off", "it need not give way any more")
         elif old is None or old.beneficiary != new.beneficiary:
             yield note("warned", f"it has to give way by {new.ends_at:%H:%M:%S} UTC: {new.reason}")
+    if after.over_warned_at is not None and (before is None or before.over_warned_at is None):
+        yield note("warned", f"it ends by {after.over_at:%H:%M:%S} UTC: its maximum duration is over then")
     if after.state is LeaseState.ENDING and state is not LeaseState.ENDING:
         yield note("ending", after.reason or "it ends")
     if after.state is LeaseState.ENDED and state is not LeaseState.ENDED:

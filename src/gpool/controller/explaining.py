@@ -1,13 +1,21 @@
-"""Why a lease waits, from what the scheduler knows."""
+"""Why a lease waits, from what the scheduler knows; what would have to change, and when it will be placed."""
 
+import asyncio
+from datetime import datetime
+
+from gpool.controller.copies import copies_of
 from gpool.controller.live_pool import LivePool
 from gpool.controller.views import lease_view
-from gpool.model.explanation import Explanation, HolderView
+from gpool.model.explanation import Advice, Explanation, Forecast, HolderView
 from gpool.model.lease import LeaseState
+from gpool.scheduler.advice import advise
+from gpool.scheduler.forecast import Durations, forecast, likely_end
 
 __all__ = ["explain"]
 
 _HOLDERS_SHOWN = 100
+_LASTED = 500
+"""So many leases that ended last tell how long leases last."""
 
 
 async def explain(pool: LivePool, lease_id: str) -> Explanation:
@@ -39,6 +47,7 @@ async def explain(pool: LivePool, lease_id: str) -> Explanation:
                     preemptible=held.ask.preemptible,
                 )
             )
+    changes, expected = await _look_ahead(pool, lease_id)
     holders.sort(key=lambda holder: (-holder.gpus, holder.lease))
     return Explanation(
         lease=view,
@@ -48,5 +57,28 @@ async def explain(pool: LivePool, lease_id: str) -> Explanation:
         gpus_large_enough=int(possible.sum()),
         gpus_free_for_it=int((index.fitting(ask.demand) & rows[:, None]).sum()),
         holders=tuple(holders[:_HOLDERS_SHOWN]),
+        changes=changes,
+        forecast=expected,
         events=events,
     )
+
+
+async def _look_ahead(pool: LivePool, lease_id: str) -> tuple[tuple[Advice, ...], Forecast | None]:
+    """Tried out on copies of the pool, in a thread: nobody else waits for it."""
+    durations = Durations(await pool.leases_that_ended_last(_LASTED))
+    now = pool.now()
+    asked = pool.leases.get(lease_id)
+    if asked is None or asked.state is not LeaseState.PENDING:
+        return (), None  # it has been placed meanwhile
+    copy = copies_of(pool, now)
+
+    def look() -> tuple[tuple[Advice, ...], Forecast | None]:
+        tried = copy()
+
+        def ends(other: str) -> datetime | None:
+            lease = tried.leases[other]
+            return likely_end(lease, lease.granted_at or now, now, durations)
+
+        return advise(tried, lease_id, now, ends), forecast(copy, lease_id, now, durations)
+
+    return await asyncio.to_thread(look)

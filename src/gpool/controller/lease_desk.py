@@ -115,6 +115,10 @@ class LeaseDesk(PoolScheduling):
         """Leases that have ended, by age: at most `limit` after the one made then (seconds) that has that id."""
         return await self._store.ended_leases_after(after, limit, owner)
 
+    async def leases_that_ended_last(self, limit: int) -> list[Lease]:
+        """At most so many, the newest first."""
+        return list(await self._store.ended_leases(limit))
+
     async def renew(self, lease_id: str) -> Lease:
         """The lease with a new expiry. Raises `UnknownLease` or `LeaseOver`."""
         async with self._change() as changes:

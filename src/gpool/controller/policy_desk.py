@@ -74,6 +74,8 @@ class PolicyDesk(PoolScheduling):
             policy = _in_order(edit(self.policy))
             check_policy(policy, changes.now)
             self._check_unused(policy)
+            if policy.settings.rules != self.policy.settings.rules:
+                self._rule_book.check(policy.settings.rules)
             if not dry_run and policy != self.policy:
                 changes.policy = policy
                 changes.notes += policy_notes(self.policy, policy, by)

@@ -23,6 +23,7 @@ from gpool.controller.events import lease_notes, node_notes
 from gpool.controller.feed import Feed, Removed
 from gpool.controller.keyed import Keyed, keyed_now
 from gpool.controller.lease_index import GpuOwners, LeaseIndex
+from gpool.controller.rule_book import RuleBook
 from gpool.controller.settings import PoolTimes
 from gpool.lifecycle.commands import Reschedule, TellNode
 from gpool.lifecycle.lease import ControllerRestarted, lease_deadline
@@ -38,6 +39,7 @@ from gpool.model.policy import Policy
 from gpool.model.session import Session
 from gpool.model.token import Token
 from gpool.scheduler.accounts import part_kept
+from gpool.scheduler.own_rules import OwnRules
 from gpool.scheduler.pool_state import PoolState
 from gpool.security.tickets import TICKET_LIFETIME_S
 from gpool.store.pool_store import PoolStore, Writer
@@ -101,6 +103,7 @@ class PoolMemory:
         self._lease_revisions: dict[str, int] = {}
         self._node_revisions: dict[str, int] = {}
         self._links: dict[str, AgentLink] = {}
+        self._rule_book = RuleBook()
         self._scheduling: PoolState | None = None
         """What the scheduler knows between cycles; None when it has to look at everything again."""
         self._recently_ended: deque[Lease] = deque(maxlen=_RECENT_ENDS)
@@ -213,9 +216,13 @@ class PoolMemory:
         if self._scheduling is None:
             kept = part_kept(now.timestamp() - self._averages_at)
             averages = {name: average * kept for name, average in self._averages.items()}
-            self._scheduling = PoolState(self.policy, now, averages)
+            self._scheduling = PoolState(self.policy, now, averages, self.rules_of)
             self._scheduling.follow(self.nodes.values(), self.leases.values(), now)
         return self._scheduling
+
+    def rules_of(self, policy: Policy) -> OwnRules:
+        """Fresh ones of those that the policy names."""
+        return self._rule_book.rules(policy.settings.rules)
 
     def _forget_scheduling(self) -> None:
         if self._scheduling is not None:

@@ -2,6 +2,8 @@
 
 from datetime import datetime, timedelta
 
+import structlog
+
 from gpool.controller.changes import Changes
 from gpool.controller.pool_memory import PoolMemory
 from gpool.lifecycle.lease import KeptWaiting, LetOff, Placed, RoomMade, TimePassed, Warned, lease_deadline
@@ -12,7 +14,9 @@ from gpool.scheduler.snapshot import RoomPlan
 
 __all__ = ["PoolScheduling"]
 
-_POSTPONE_S = 10.0
+log = structlog.get_logger("gpool.pool")
+
+_POSTPONE_S = 3.0
 
 
 class PoolScheduling(PoolMemory):
@@ -62,6 +66,9 @@ class PoolScheduling(PoolMemory):
         with self.counted.cycle():
             scheduler = self._scheduler(changes.now)
             plan = changes.schedule(scheduler)
+        for name, sentence in scheduler.own.take_problems():
+            log.warning("a rule of this pool's own", rule=name, problem=sentence)
+            changes.note("rule", name, "failed", sentence)
         for lease_id in plan.let_off:
             changes.apply_to_lease(lease_id, LetOff())
             # A node of it may be drained as well, only later.

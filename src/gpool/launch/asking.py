@@ -33,6 +33,8 @@ class Wish(NamedTuple):
     """Fields of the body of `POST /api/v1/leases`; what nobody said is not there."""
     on_use: bool = False
     """Whether the lease is asked for when the program first uses a GPU."""
+    warn_signal: str | None = None
+    """What the command gets when the lease is about to be taken away: `TERM`, …, `none`; None when nobody said."""
 
     @property
     def transport(self) -> str:
@@ -108,6 +110,11 @@ def _flag(given: Any) -> bool:
 
 def _text(given: Any) -> str:
     return str(given)
+
+
+def _signal(given: Any) -> str:
+    word = str(given).removeprefix("SIG")
+    return "none" if word.lower() == "none" else word.upper()
 
 
 def _texts(given: Any) -> list[str]:
@@ -215,6 +222,13 @@ WAYS = (
     Way("max-duration", "max_duration_s", _duration, "How long to have them; then the lease ends. [any time]", "T"),
     Way("warn", "warn_s", _duration, "How long before the end of --max-duration to warn. [60s]", "T"),
     Way(
+        "warn-signal",
+        "",
+        _signal,
+        "What the command gets when its GPUs are about to be taken away. [TERM; in Python none]",
+        choices=("TERM", "INT", "USR1", "USR2", "none"),
+    ),
+    Way(
         "transport",
         "transport",
         _text,
@@ -250,7 +264,7 @@ def resolve(
         if given is not None and given != ():
             way = _BY_NAME[name]
             values[name] = _read(way, given, style.format(name if style == "--{}" else way.argument))
-    return Wish(_request(values), bool(values.get("on-use", False)))
+    return Wish(_request(values), bool(values.get("on-use", False)), values.get("warn-signal"))
 
 
 def _read(way: Way, given: Any, where: str) -> Any:

@@ -13,7 +13,10 @@ import signal
 import sys
 from collections.abc import Callable, Mapping
 
-__all__ = ["run_command"]
+__all__ = ["ALARM", "run_command"]
+
+ALARM = signal.SIGRTMIN
+"""What the keeper sends us when the command is to be warned. Nobody else's signals are heard as that."""
 
 PASSED_ON = (
     signal.SIGINT,
@@ -37,19 +40,23 @@ def run_command(
     mask: set[int | signal.Signals],
     other_child_ended: Callable[[int], None],
     interrupted: Callable[[], None] = lambda: None,
+    *,
+    keeper: int = 0,
+    warning: signal.Signals | None = None,
 ) -> int:
     """Run the file `path` with `arguments` (the first is its name) and return its exit code, 128 + n after signal n.
 
     `mask` is the signal mask that the command is to have. `other_child_ended` hears the process ids of our other
-    children that end meanwhile, `interrupted` each ^C. To be called from the main thread, without other threads.
+    children that end meanwhile, `interrupted` each ^C. `warning`: what the command gets at an `ALARM` of the process
+    `keeper`; the caller has that blocked. To be called from the main thread, without other threads.
     """
-    watched = {*PASSED_ON, signal.SIGCHLD}
+    watched = {*PASSED_ON, signal.SIGCHLD, ALARM}
     # A parent may have had SIGCHLD ignored, and then there would be nothing to wait for.
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     before = signal.pthread_sigmask(signal.SIG_BLOCK, watched)
     try:
         pid = _start(path, arguments, environment, mask)
-        return _attend(pid, watched, other_child_ended, interrupted)
+        return _attend(pid, watched, other_child_ended, interrupted, keeper, warning)
     finally:
         # What came while the command ended was for the command.
         while signal.sigtimedwait(watched, 0) is not None:
@@ -92,6 +99,8 @@ def _attend(
     watched: set[signal.Signals],
     other_child_ended: Callable[[int], None],
     interrupted: Callable[[], None],
+    keeper: int,
+    warning: signal.Signals | None,
 ) -> int:
     while True:
         # What has ended before is reaped first: one pending SIGCHLD may stand for several children.
@@ -107,6 +116,10 @@ def _attend(
                 return os.waitstatus_to_exitcode(status) if os.WIFEXITED(status) else 128 + os.WTERMSIG(status)
         arrived = signal.sigwaitinfo(watched)
         number = arrived.si_signo
+        if number == ALARM:
+            if warning is not None and arrived.si_pid == keeper:
+                os.kill(pid, warning)
+            continue
         if number == signal.SIGINT:
             interrupted()
         # Above zero: made by the kernel for the whole foreground group, so the command has it already.

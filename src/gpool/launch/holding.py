@@ -37,6 +37,9 @@ class Holding:
         self._told_unreachable = False
         self._given_back = False
         self._told_eviction: str | None = None
+        self._alarmed_of: str | None = None
+        self.alarm: Callable[[], None] | None = None
+        """Called when the lease is about to be taken away, once for each reason; None where nobody is to be alarmed."""
         self._lock = threading.Lock()
         self.granted = threading.Event()
         """Set when there are GPUs to tell of."""
@@ -76,6 +79,7 @@ class Holding:
         if left is None or left > 0 or self._warned or self.lost is not None:
             return
         self._warned = True
+        self._raise_alarm()
         duration_s = float(self.lease["request"]["max_duration_s"])
         rest_s = max(0.0, self._granted_s + duration_s - time.monotonic())
         self.tell(
@@ -125,10 +129,25 @@ class Holding:
         if self._given_back or self.lost is not None or ends_at == self._told_eviction:
             return
         self._told_eviction = ends_at
-        if eviction:
-            self.tell(f"lease {self.lease_id} has to give way by {ends_at}: {eviction['reason']}; save your work")
-        else:
+        if not eviction:
             self.tell(f"lease {self.lease_id} need not give way any more")
+            return
+        if self._alarmed_of != eviction["warned_at"]:
+            self._alarmed_of = eviction["warned_at"]
+            self._raise_alarm()
+        left = self._left_s(eviction["ends_at"])
+        self.tell(f"lease {self.lease_id} has to give way in {left}: {eviction['reason']}; save your work")
+
+    def _raise_alarm(self) -> None:
+        if self.alarm is not None:
+            self.alarm()
+
+    def _left_s(self, ends_at: str) -> str:
+        """How long until then by the controller's clock, which the own one need not agree with."""
+        from datetime import datetime  # rarely needed, and on the path of every job
+
+        heard = datetime.fromisoformat(self.lease["expires_at"]).timestamp() - float(self.lease["lifetime_s"])
+        return f"{max(0.0, datetime.fromisoformat(ends_at).timestamp() - heard):.0f} s"
 
     def _warn(self, sentence: str) -> None:
         if self._told_unreachable or self._given_back:

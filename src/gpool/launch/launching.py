@@ -26,18 +26,27 @@ from gpool.launch.asking import Wish
 from gpool.launch.broker import BROKER_SOCKET, bind_broker
 from gpool.launch.command import find_command
 from gpool.launch.environment import command_environment
-from gpool.launch.front import run_command
+from gpool.launch.front import ALARM, run_command
 from gpool.launch.granting import check_transport, wait_for_grant
 from gpool.launch.holding import Holding
 from gpool.launch.keeper import INTERRUPTED, start_keeper
 from gpool.launch.late_holding import LateHolding
 from gpool.paths import runtime_folder
 
-__all__ = ["broker_socket", "launch", "request_of", "tell"]
+__all__ = ["WARNING_SIGNALS", "broker_socket", "launch", "request_of", "tell"]
 
 LONGEST_SOCKET_PATH = 107  # sun_path holds 108 bytes, one of them zero
 KEEPER_PATIENCE_S = 35  # a release asks for up to ten seconds, and looks for a leader for up to twenty
 TEXT_LIMIT = 1000  # of what the API takes for information
+
+WARNING_SIGNALS = {
+    "TERM": signal.SIGTERM,
+    "INT": signal.SIGINT,
+    "USR1": signal.SIGUSR1,
+    "USR2": signal.SIGUSR2,
+    "none": None,
+}
+"""By `--warn-signal`."""
 
 
 class SignalArrivedError(Exception):
@@ -72,7 +81,7 @@ def launch(wish: Wish, arguments: list[str], api: ApiClient) -> int:
                 own_host_id=boot_id(),
                 tell=tell,
             )
-            return _run(late, path, arguments, libraries, *broker_socket(), interruptions.mask)
+            return _run(late, wish, path, arguments, libraries, *broker_socket(), interruptions.mask)
         holding = None
         try:
             # Not to be interrupted in between, or a lease would exist whose id nobody knows.
@@ -91,7 +100,7 @@ def launch(wish: Wish, arguments: list[str], api: ApiClient) -> int:
             if isinstance(error, SignalArrivedError):
                 return 128 + error.number
             raise
-        return _run(holding, path, arguments, libraries, folder, listener, interruptions.mask)
+        return _run(holding, wish, path, arguments, libraries, folder, listener, interruptions.mask)
 
 
 def request_of(wish: Wish, arguments: list[str]) -> dict[str, Any]:
@@ -185,6 +194,7 @@ def broker_socket() -> tuple[str, socket.socket]:
 
 def _run(
     holding: Holding,
+    wish: Wish,
     path: str,
     arguments: list[str],
     libraries: str,
@@ -192,6 +202,11 @@ def _run(
     listener: socket.socket,
     mask: set[int | signal.Signals],
 ) -> int:
+    front = os.getpid()
+    warning = WARNING_SIGNALS[wish.warn_signal or "TERM"]
+    if warning is not None:
+        signal.pthread_sigmask(signal.SIG_BLOCK, {ALARM})
+        holding.alarm = lambda: os.kill(front, ALARM) if os.getppid() == front else None
     try:
         keeper, lifeline = start_keeper(holding, listener, folder)
     except (GpoolError, OSError) as error:
@@ -218,11 +233,16 @@ def _run(
         lease_id=holding.lease_id or None,
     )
     try:
-        return run_command(path, arguments, environment, mask, other_child_ended, interrupted)
+        return run_command(
+            path, arguments, environment, mask, other_child_ended, interrupted, keeper=keeper, warning=warning
+        )
     finally:
         os.close(lifeline)
         if keeper_lives:
             _wait_for(keeper)
+        # Should it have come after the command had ended: it would end us, once it is let through.
+        while signal.sigtimedwait({ALARM}, 0) is not None:
+            pass
 
 
 def _wait_for(keeper: int) -> None:

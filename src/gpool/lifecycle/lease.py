@@ -6,7 +6,8 @@
                             └────────────────────────────────────────────────────────────────────────▶ ended
 
 An active lease that has to give way to another is *warned*: it stays active, with an `eviction` that says for whom, why
-and until when. It is let off when the reason is gone before that, else it ends then.
+and until when. It is let off when the reason is gone before that, else it ends then. Likewise the holder of one whose
+maximum duration is about to be over is warned, once.
 
 `apply_to_lease` is the only way to change a lease. Its vGPUs are taken exactly while `lease.holds_vgpus`: a lease that
 is ending still holds them, because a program may still be computing there until the node says that it is not.
@@ -149,7 +150,8 @@ def apply_to_lease(lease: Lease, event: Event, now: datetime) -> Outcome[Lease]:
 def lease_deadline(lease: Lease) -> datetime | None:
     """When `TimePassed` will next change this lease, if nothing else happens before; None for never."""
     if lease.state is LeaseState.ACTIVE:
-        ends = (lease.expires_at, lease.over_at, lease.eviction.ends_at if lease.eviction else None)
+        evicted_at = lease.eviction.ends_at if lease.eviction else None
+        ends = (lease.expires_at, lease.over_at, lease.over_warning_at, evicted_at)
         return min(end for end in ends if end is not None)
     if lease.state is not LeaseState.PENDING:
         return None
@@ -245,7 +247,8 @@ def _end_when_due(lease: Lease, _event: TimePassed, now: datetime) -> Outcome[Le
     if lease.over_at is not None and now >= lease.over_at:
         return _end(lease, f"its maximum duration of {lease.request.max_duration_s:g} s is over", now)
     if now < lease.expires_at:
-        return lease, ()
+        warning_at = lease.over_warning_at
+        return (lease, ()) if warning_at is None or now < warning_at else (_with(lease, over_warned_at=now), ())
     return _end(lease, f"expired: its holder did not renew it for {lease.lifetime_s:g} s", now)
 
 

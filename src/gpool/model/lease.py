@@ -151,6 +151,8 @@ class Lease(Model):
     """While ending: the nodes that have not yet confirmed that its sessions are gone."""
     eviction: Eviction | None = None
     """Set while it is warned that it has to give way, and after it had to."""
+    over_warned_at: Instant | None = None
+    """When its holder was warned that its maximum duration is about to be over."""
     room: tuple[GpuPlace, ...] = ()
     """While pending: the GPUs that others give up for it. Nobody else gets them meanwhile."""
 
@@ -159,6 +161,12 @@ class Lease(Model):
         """When its maximum duration is over; None while it waits, and for a lease without one."""
         limit_s = self.request.max_duration_s
         return None if self.granted_at is None or limit_s is None else self.granted_at + timedelta(seconds=limit_s)
+
+    @property
+    def over_warning_at(self) -> datetime | None:
+        """When its holder is to be warned of that; None when there is nothing to warn of, or it was done."""
+        over_at = None if self.over_warned_at is not None else self.over_at
+        return None if over_at is None else over_at - timedelta(seconds=self.request.warn_s)
 
     @property
     def nodes(self) -> tuple[str, ...]:

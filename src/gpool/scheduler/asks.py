@@ -24,15 +24,17 @@ class Ask:
     """Whether it can be ended, after it was granted, to make room for another."""
     preempts: bool = True
     """Whether it may make the less urgent of its queue give way."""
+    rank: float = 0.0
+    """Among those of its queue and priority the least comes first, whoever came first."""
 
     def of_size(self, vgpus: int) -> "Ask":
         """The same for just so many vGPUs."""
         return self if vgpus == self.demand.vgpus else replace(self, demand=self.demand.of_size(vgpus))
 
     @property
-    def turn(self) -> tuple[int, float, str]:
+    def turn(self) -> tuple[int, float, float, str]:
         """Least first."""
-        return -self.priority, self.created, self.id
+        return -self.priority, self.rank, self.created, self.id
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ something out about a row knows whether it still holds. Everything that changes 
 and can be taken back: a cycle tries things out, and leaves the index as it found it.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -67,6 +67,8 @@ class PoolIndex:
         self._fixed_order: dict[str, int] | None = None
         self._allowed: dict[frozenset[str], Bools] = {}
         self.traits = Traits()
+        self.own_filter: Callable[[PoolIndex, Demand], Bools] | None = None
+        """Nodes that rules of others allow for a demand; None: all."""
         self.company = Company()
         self._allocate(0, 0)
 
@@ -135,7 +137,9 @@ class PoolIndex:
 
     def set_traits(self, name: str, traits: NodeTraits) -> None:
         """Say what a node's labels, taints and host are. What is on it stays, though it might not come there now."""
-        self.traits.put(self.rows[name], traits)
+        row = self.rows[name]
+        if self.traits.put(row, traits):
+            self.version[row] += 1
 
     def set_order(self, order: dict[str, int]) -> None:
         """Prefer equally good nodes by these numbers instead of by name."""
@@ -328,10 +332,15 @@ class PoolIndex:
         return fits
 
     def rows_for(self, demand: Demand) -> Bools:
-        """Nodes that may take the demand as far as their state, its `node` and its constraints go.
+        """Nodes that may take the demand as far as their state, its `node` and constraints, and rules of others go.
 
         Not to be written to.
         """
+        rows = self.eligible_rows(demand)
+        return rows if self.own_filter is None else rows & self.own_filter(self, demand)
+
+    def eligible_rows(self, demand: Demand) -> Bools:
+        """The same, whatever rules of others say."""
         where = demand.where
         if where is not None:
             rows = self.ready & self.traits.allowed(where)

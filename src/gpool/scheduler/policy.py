@@ -1,6 +1,6 @@
 """Policies: which rules choose the node and the GPUs. The rules are one idea each, in `rules/`."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 from gpool.scheduler.arrays import Bools, Floats, Ints
@@ -19,7 +19,7 @@ from gpool.scheduler.rules.tightest import TightestGpu
 from gpool.scheduler.rules.used_first import UsedFirst
 from gpool.scheduler.typical import TypicalWorkload
 
-__all__ = ["POLICIES", "Policy", "make_policy"]
+__all__ = ["POLICIES", "NodeRule", "Policy", "make_policy"]
 
 
 class GpuRule(Protocol):
@@ -67,11 +67,17 @@ class _SharesApart:
 POLICIES = ("random", "dotprod", "clustering", "packing", "bestfit", "fgd", "gpool")
 
 
-def make_policy(name: str, typical: TypicalWorkload, draw: Draw | None = None) -> Policy:
-    """The policy of that name. `draw`: chance for `random`, see `rules.chance`.
+def make_policy(name: str, typical: TypicalWorkload, draw: Draw | None = None, own: NodeRule | None = None) -> Policy:
+    """The policy of that name. `draw`: chance for `random`, see `rules.chance`. `own`: a rule besides its own.
 
     `gpool` is the production default; the others are what it is compared with.
     """
+    if own is not None:
+        policy = make_policy(name, typical, draw)
+        if name == "gpool" and not typical.demands:
+            # In the measure of the other rules, or nobody could stand up to it.
+            policy = Policy(TightestGpu(), (SmallestLeftover(point_mib=1024),))
+        return replace(policy, node=(*policy.node, own))
     match name:
         case "gpool" if not typical.demands:
             return Policy(TightestGpu(), (SmallestLeftover(),))

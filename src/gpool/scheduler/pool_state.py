@@ -1,7 +1,7 @@
 """The scheduler's state of a real pool: follows its nodes and leases by their differences."""
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
 
@@ -12,6 +12,7 @@ from gpool.model.priority import NORMAL
 from gpool.scheduler.asks import Ask
 from gpool.scheduler.demand import demand_of
 from gpool.scheduler.index import GpuSlot, PoolIndex, Spot
+from gpool.scheduler.own_rules import OwnRules
 from gpool.scheduler.state import FOR_NOBODY, SchedulerState
 from gpool.scheduler.traits import NodeTraits
 from gpool.scheduler.tree import PolicyNow
@@ -25,15 +26,22 @@ class PoolState:
     """It shows what it was told last: it may be told the same thing twice, or that something is undone."""
 
     def __init__(
-        self, policy: Policy | None = None, now: datetime | None = None, averages: Mapping[str, float] | None = None
+        self,
+        policy: Policy | None = None,
+        now: datetime | None = None,
+        averages: Mapping[str, float] | None = None,
+        rules_of: Callable[[Policy], OwnRules] = lambda _policy: OwnRules(),
     ) -> None:
-        """`averages`: GPUs that queues have used over time."""
+        """`averages`: GPUs that queues have used over time. `rules_of`: makes the rules that a policy names."""
         now = now or datetime.fromtimestamp(0, UTC)
         averages = averages or {}
         self.policy_now = PolicyNow(policy or Policy(), now)
         self.index = PoolIndex()
         self.state = SchedulerState(self.index, self.policy_now.tree(averages))
         self.state.share_by(self.state.tree, now.timestamp(), averages)
+        self._rules_of = rules_of
+        self.own = OwnRules()
+        self._take_rules()
         self.nodes: dict[str, Node] = {}
         self.leases: dict[str, Lease] = {}
         self._leaves: Counter[str] = Counter()
@@ -49,11 +57,10 @@ class PoolState:
         self._now = now.timestamp()
         if averages is None:
             averages = self.state.accounts.averages(self._now)
-        asks = {}
-        for lease in self.leases.values():
-            leaf = policy_now.leaf(lease.queue, lease.owner)
-            asks[lease.id] = _ask(lease, leaf, policy_now)
-        self.policy_now = policy_now
+        rules_before, self.policy_now = self.policy_now.policy.settings.rules, policy_now
+        if policy.settings.rules != rules_before:
+            self._take_rules()
+        asks = {lease.id: self._ask(lease) for lease in self.leases.values()}
         self._leaves = Counter(ask.queue for ask in asks.values())
         self.state.share_by(policy_now.tree([*self._leaves, *averages]), self._now, averages)
         for ask in asks.values():
@@ -107,6 +114,27 @@ class PoolState:
             for spot in sorted(spots, key=lambda spot: self.index.names[spot.row])
             for column in spot.columns
         )
+
+    @contextmanager
+    def supposing(self, lease: Lease) -> Iterator[Ask]:
+        """Inside, this pending lease, which is not known, waits among the others; what is typical does not change."""
+        leaf = self.policy_now.leaf(lease.queue, lease.owner)
+        new = leaf not in self.state.tree.queues
+        self.leases[lease.id] = lease
+        self._enter(leaf)
+        ask = self._ask(lease)
+        self.state.waiting.add(ask)
+        try:
+            yield ask
+        finally:
+            self.state.waiting.remove(lease.id)
+            del self.leases[lease.id]
+            self._leaves[leaf] -= 1
+            if new:
+                del self._leaves[leaf]
+                averages = self.state.accounts.averages(self._now)
+                averages.pop(leaf, None)
+                self.state.share_by(self.policy_now.tree([*self._leaves, *averages]), self._now, averages)
 
     @contextmanager
     def without_overdue(self, now: datetime) -> Iterator[None]:
@@ -217,8 +245,26 @@ class PoolState:
             averages = self.state.accounts.averages(self._now)
             self.state.share_by(self.policy_now.tree([*self._leaves, *averages]), self._now, averages)
 
+    def _take_rules(self) -> None:
+        self.own = self._rules_of(self.policy_now.policy)
+        self.index.own_filter = self.own.allowed if self.own.filters else None
+        self.state.also_rate_by(self.own if self.own.scores else None)
+
     def _ask(self, lease: Lease) -> Ask:
-        return _ask(lease, self.policy_now.leaf(lease.queue, lease.owner), self.policy_now)
+        request, policy_now = lease.request, self.policy_now
+        urgency = policy_now.classes.get(request.priority) or policy_now.classes[NORMAL]
+        ask = Ask(
+            lease.id,
+            demand_of(request, lease.owner),
+            lease.created_at.timestamp(),
+            policy_now.leaf(lease.queue, lease.owner),
+            urgency.value,
+            urgency.preemptible if request.preemptible is None else request.preemptible,
+            urgency.preempts,
+            self.own.rank(request, lease.owner, lease.queue),
+        )
+        # One that may begin with fewer has what it was granted.
+        return ask.of_size(len(lease.vgpus)) if lease.vgpus else ask
 
     def _start(self, lease: Lease) -> None:
         spots = []
@@ -241,22 +287,6 @@ class PoolState:
 def _seen(lease: Lease) -> tuple[object, ...]:
     """What the scheduler sees of a lease that may change."""
     return lease.state, lease.vgpus, lease.eviction, lease.room
-
-
-def _ask(lease: Lease, leaf: str, policy_now: PolicyNow) -> Ask:
-    request = lease.request
-    urgency = policy_now.classes.get(request.priority) or policy_now.classes[NORMAL]
-    ask = Ask(
-        lease.id,
-        demand_of(request, lease.owner),
-        lease.created_at.timestamp(),
-        leaf,
-        urgency.value,
-        urgency.preemptible if request.preemptible is None else request.preemptible,
-        urgency.preempts,
-    )
-    # One that may begin with fewer has what it was granted.
-    return ask.of_size(len(lease.vgpus)) if lease.vgpus else ask
 
 
 def _slots(node: Node) -> list[GpuSlot]:

@@ -13,7 +13,7 @@ from gpool.scheduler.pool_state import PoolState
 from gpool.scheduler.rules.eligible import is_eligible, node_constraints
 from gpool.scheduler.tree import declared
 
-__all__ = ["count_of", "describe_blocked", "describe_eviction", "describe_wait", "describe_wish"]
+__all__ = ["count_of", "describe_blocked", "describe_eviction", "describe_wait", "describe_wish", "list_of"]
 
 _NAMED_LEASES = 3
 
@@ -73,13 +73,13 @@ def describe_wait(pool: PoolState, ask: Ask, claims: Sequence[Spot], earlier: Se
         missing = [node for node in _by_name(pool) if not node.takes_leases and node.gpus]
         ready = f"{where} has {count_of(possible, 'such GPU')}{kind} on nodes that are ready"
         away = [f"{node.name} ({_standing(node)})" for node in missing if is_eligible(node, request)]
-        return f"{wish}; {ready}" + (f"; waiting for {_list(away)}" if away else "")
+        return f"{wish}; {ready}" + (f"; waiting for {list_of(away)}" if away else "")
     what = "free GPU" if request.whole_gpus else "GPU with that much free"
     holders = sorted(
         {holder for spot in claims for column in spot.columns for holder in index.holders(spot.row, column)}
     )
     blocking = [other.id for other in earlier] if index.claims[rows].any() else []
-    awaited = _list(holders or blocking)
+    awaited = list_of(holders or blocking)
     return f"{wish}; {where} has {count_of(free, what)}{kind}" + (f"; waiting for {awaited}" if awaited else "")
 
 
@@ -126,7 +126,7 @@ def _nothing_there(pool: PoolState, ask: Ask, request: LeaseRequest) -> str:
     away = [f"{node.name} ({_standing(node)})" for node in _by_name(pool) if not node.takes_leases]
     ready = [node for node in _by_name(pool) if node.takes_leases and _in_use(node)]
     if not ready and away:
-        return "no node is ready: " + _list(away)
+        return "no node is ready: " + list_of(away)
     if not ready:
         out = any(node.gpus_out for node in pool.nodes.values())
         return "no node of the pool has a GPU" + (" that was not taken out" if out else "")
@@ -140,9 +140,11 @@ def _constrained(pool: PoolState, ask: Ask, request: LeaseRequest, ready: Sequen
         allowed = [node for node in left if constraint.allows(node)]
         if not allowed:
             away = [node for node in _by_name(pool) if not node.takes_leases and is_eligible(node, request)]
-            waits = f"; waiting for {_list([f'{node.name} ({_standing(node)})' for node in away])}" if away else ""
+            waits = f"; waiting for {list_of([f'{node.name} ({_standing(node)})' for node in away])}" if away else ""
             return constraint.nobody(left) + waits
         left = allowed
+    if pool.own.filters and pool.index.eligible_rows(ask.demand).any():
+        return f"the pool's own rules ({', '.join(pool.own.filters)}) allow none of the nodes that would do"
     where = ask.demand.where
     for near in where.affinity if where is not None else ():
         if near.relation == "same-node" and pool.index.company.nobody_called(near.labels):
@@ -167,7 +169,7 @@ def _by_name(pool: PoolState) -> list[Node]:
     return sorted(pool.nodes.values(), key=lambda node: node.name)
 
 
-def _list(names: Sequence[str]) -> str:
+def list_of(names: Sequence[str]) -> str:
     if len(names) > _NAMED_LEASES:
         return f"{', '.join(names[:_NAMED_LEASES])} and {len(names) - _NAMED_LEASES} more"
     return " and ".join(filter(None, [", ".join(names[:-1]), *names[-1:]]))

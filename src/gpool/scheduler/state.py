@@ -7,7 +7,7 @@ from gpool.scheduler.accounts import HALF_LIFE_S, Accounts, Amount, Capacity, am
 from gpool.scheduler.asks import Ask, Held
 from gpool.scheduler.index import PoolIndex, Spot
 from gpool.scheduler.placer import Placer
-from gpool.scheduler.policy import make_policy
+from gpool.scheduler.policy import NodeRule, Policy, make_policy
 from gpool.scheduler.queues import QueueTree
 from gpool.scheduler.typical import Sightings, TypicalWorkload
 from gpool.scheduler.waiting import Waiting
@@ -41,7 +41,8 @@ class SchedulerState:
         self._policy = policy
         self._half_life_s = half_life_s
         self._typical = TypicalWorkload()
-        self.placer = Placer(index, make_policy(policy, self._typical))
+        self._own: NodeRule | None = None
+        self.placer = Placer(index, self._rules())
         self._structure = -1
         self._charged: dict[str, Amount] = {}
         self._ready_rows = b""
@@ -154,4 +155,12 @@ class SchedulerState:
         typical = self.sightings.typical()
         if typical is not self._typical:
             self._typical = typical
-            self.placer = Placer(index, make_policy(self._policy, typical))
+            self.placer = Placer(index, self._rules())
+
+    def also_rate_by(self, own: NodeRule | None) -> None:
+        """From now on, nodes get the points of this rule as well."""
+        self._own = own
+        self.placer = Placer(self.index, self._rules())
+
+    def _rules(self) -> Policy:
+        return make_policy(self._policy, self._typical, own=self._own)

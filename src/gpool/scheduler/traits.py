@@ -47,11 +47,15 @@ class Traits:
                 fresh[: len(old)] = old
                 column[key] = fresh  # type: ignore[assignment,index]
 
-    def put(self, row: int, traits: NodeTraits) -> None:
-        """A node says this of itself from now on."""
+    def labels_of(self, row: int) -> Mapping[str, str]:
+        """The labels of a node."""
+        return self._nodes.get(row, NodeTraits()).labels
+
+    def put(self, row: int, traits: NodeTraits) -> bool:
+        """A node says this of itself from now on. Returns whether that is news."""
         before = self._nodes.get(row, NodeTraits())
         if before == traits:
-            return
+            return False
         self._nodes[row] = traits
         self._masks.clear()
         for key in {*before.labels, *traits.labels}:
@@ -64,6 +68,7 @@ class Traits:
             rows[row] = taint in traits.taints
             if not rows.any():
                 del self._tainted[taint]
+        return True
 
     @property
     def any_taint(self) -> bool:

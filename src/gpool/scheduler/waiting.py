@@ -101,5 +101,5 @@ class Line:
         return self._waiting.by_queue[queue][demand][self._at.get((queue, demand), 0)]
 
 
-def _turn(ask: Ask) -> tuple[int, float, str]:
+def _turn(ask: Ask) -> tuple[int, float, float, str]:
     return ask.turn

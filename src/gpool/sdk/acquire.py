@@ -106,6 +106,7 @@ def acquire(
         "transport": wish.transport,
         "timeout_s": wish.timeout_s,
         "on_use": wish.on_use,
+        "warn_signal": wish.warn_signal or "none",
     }
     keeper = _start(wanted)
     try:

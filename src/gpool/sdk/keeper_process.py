@@ -18,7 +18,7 @@ from gpool.hardware.host import boot_id
 from gpool.launch.client_settings import client_from
 from gpool.launch.keeper import keep
 from gpool.launch.late_holding import LateHolding
-from gpool.launch.launching import broker_socket
+from gpool.launch.launching import WARNING_SIGNALS, broker_socket
 
 __all__ = ["main"]
 
@@ -51,6 +51,7 @@ def main() -> None:
         signal.signal(number, signal.SIG_IGN)  # ^C is for the program
     wanted = _wanted()
     ear, broker = 0, ""
+    program = os.getppid()
     try:
         holding = LateHolding(
             client_from(wanted["api"], wanted["token"]),  # type: ignore[arg-type]
@@ -60,6 +61,9 @@ def main() -> None:
             own_host_id=boot_id(),
             tell=lambda sentence: _say(tell=sentence),
         )
+        warning = WARNING_SIGNALS[str(wanted["warn_signal"])]
+        if warning is not None:
+            holding.alarm = lambda: os.kill(program, warning) if os.getppid() == program else None
         if not wanted["on_use"]:
             _obtain(holding)
         folder, listener = broker_socket()

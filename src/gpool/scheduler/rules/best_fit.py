@@ -31,8 +31,12 @@ class SmallestLeftover:
     Of a whole GPU nothing is left, so the smaller one is the better one: somebody else may need the larger.
     """
 
+    def __init__(self, point_mib: int = 1) -> None:
+        """`point_mib`: how many mebibytes are a point."""
+        self._point_mib = point_mib
+
     def points(self, index: PoolIndex, demand: Demand, rows: Ints) -> Floats:
-        """See `NodeRule`. Mebibytes, with compute and the node's other free GPUs in the fraction."""
+        """See `NodeRule`. Memory, with compute and the node's other free GPUs in the fraction."""
         if not demand.vgpus or not index.left.shape[1]:
             return np.zeros(len(rows))
         if demand.whole:
@@ -40,11 +44,11 @@ class SmallestLeftover:
             size = np.where(fits, index.total_bytes[rows], 2**62)
             chosen = np.sort(size, axis=1)[:, : demand.vgpus].sum(axis=1).astype(np.float64)
             points: Floats = -(np.round(chosen / 2**20) + fits.sum(axis=1) / 2**10)
-            return points
+            return points / self._point_mib
         picks = tightest(index, demand, rows)
         memory = np.round((index.free_bytes[rows, picks] - demand.bytes) / 2**20)
         compute = (index.unreserved[rows, picks] - demand.permille) / 2**10
-        return np.negative(memory + compute)
+        return np.negative(memory + compute) / self._point_mib
 
 
 class SmallGpusFirst:
