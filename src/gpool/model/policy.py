@@ -13,12 +13,14 @@ __all__ = ["Policy", "PoolSettings"]
 
 
 class PoolSettings(Model):
-    """How others are made to give way, in seconds."""
+    """How others are made to give way (in seconds), or moved."""
 
     least_run_s: Annotated[StrictFloat | StrictInt, Field(ge=0, le=31_536_000, allow_inf_nan=False)] = 600.0
     """No lease is ended for another before it has run so long."""
     grace_s: Annotated[StrictFloat | StrictInt, Field(ge=0, le=86_400, allow_inf_nan=False)] = 60.0
     """From the warning to the end of a lease that has to give way."""
+    most_moves: Annotated[StrictInt, Field(ge=0, le=64)] = 4
+    """So many leases that are not in use yet may be moved so that a request fits; 0: none."""
 
 
 class Policy(Model):
