@@ -67,7 +67,7 @@ native: $(STAMPS)/tools  ## the native tree with its tests, in build/native
 
 sanitize: native  ## native tests and fuzz targets under the address, undefined-behaviour and thread sanitizers. FUZZ_SECONDS=600
 	@$(use_compiler)
-	bash scripts/sanitize $(BUILD)
+	bash scripts/sanitize $(BUILD) $(SANITIZE)
 
 install: $(STAMPS)/install  ## gpool itself, in .venv/bin/gpool
 

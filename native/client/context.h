@@ -51,8 +51,11 @@ struct Context {
   CUcontext cuda() const { return reinterpret_cast<CUcontext>(handle); }
 };
 
-// The thread's current context. Its own variable, because most calls read nothing else.
-Context* current_context();
+// The thread's current context. Read by nearly every call: a plain variable, reached without a function call.
+extern constinit thread_local Context* t_current __attribute__((tls_model("initial-exec")));
+inline Context* current_context() {
+  return t_current;
+}
 void set_current_context(Context* context);
 void push_context(Context* context);
 // nullptr: the stack was empty.

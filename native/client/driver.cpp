@@ -25,8 +25,6 @@ namespace {
 constexpr uint64_t kGiB = uint64_t{1} << 30;
 constexpr int kArenaAttempts = 8;
 
-alignas(Driver) std::byte g_driver_room[sizeof(Driver)];
-std::atomic<bool> g_driver_made{false};
 std::mutex g_make_mutex;
 
 // -- arenas: the client's side of device addresses is address space that nobody may touch
@@ -342,13 +340,14 @@ CUresult open_all(Driver& state) {
 
 }  // namespace
 
-Driver& driver() {
-  if (!g_driver_made.load(std::memory_order_acquire)) {
-    std::lock_guard lock(g_make_mutex);
-    if (!g_driver_made.load(std::memory_order_relaxed)) {
-      new (g_driver_room) Driver();
-      g_driver_made.store(true, std::memory_order_release);
-    }
+alignas(Driver) std::byte g_driver_room[sizeof(Driver)];
+std::atomic<bool> g_driver_made{false};
+
+Driver& make_driver() {
+  std::lock_guard lock(g_make_mutex);
+  if (!g_driver_made.load(std::memory_order_relaxed)) {
+    new (g_driver_room) Driver();
+    g_driver_made.store(true, std::memory_order_release);
   }
   return *std::launder(reinterpret_cast<Driver*>(g_driver_room));
 }

@@ -3,8 +3,10 @@
 #pragma once
 
 #include <atomic>
+#include <cstddef>
 #include <memory>
 #include <mutex>
+#include <new>
 #include <string>
 #include <vector>
 
@@ -50,8 +52,15 @@ struct Driver {
   }
 };
 
-// Constant-initialised: good before any constructor has run and after every destructor.
-extern Driver& driver();
+// In constant-initialised memory: good before any constructor has run and after every destructor.
+extern std::atomic<bool> g_driver_made;
+extern std::byte g_driver_room[];
+Driver& make_driver();
+inline Driver& driver() {
+  if (!g_driver_made.load(std::memory_order_acquire)) [[unlikely]]
+    return make_driver();
+  return *std::launder(reinterpret_cast<Driver*>(g_driver_room));
+}
 
 // Reads the lease and opens its sessions, once. A failure may be tried again.
 CUresult open_lease();

@@ -2,7 +2,6 @@
 // memory, no lock but the session's own while the frame is written, no allocation, no answer.
 #include "client/launch.h"
 
-#include <algorithm>
 #include <cstring>
 
 #include "client/call.h"
@@ -14,14 +13,15 @@ namespace gpool::client {
 
 CUresult check_shape(const Kernel& kernel, const Device& device, const Shape& shape) {
   const int32_t* attributes = device.record.attributes;
-  uint64_t threads = 1;
+  bool good = true;
   for (int i = 0; i < 3; i++) {
-    if (shape.grid[i] == 0 || shape.block[i] == 0) return CUDA_ERROR_INVALID_VALUE;
-    const auto most_blocks = static_cast<uint32_t>(attributes[CU_DEVICE_ATTRIBUTE_MAX_GRID_DIM_X + i]);
-    const auto most_threads = static_cast<uint32_t>(attributes[CU_DEVICE_ATTRIBUTE_MAX_BLOCK_DIM_X + i]);
-    if (shape.grid[i] > most_blocks || shape.block[i] > most_threads) return CUDA_ERROR_INVALID_VALUE;
-    threads *= shape.block[i];
+    // 0 becomes the largest number there is.
+    good &= shape.grid[i] - 1 < static_cast<uint32_t>(attributes[CU_DEVICE_ATTRIBUTE_MAX_GRID_DIM_X + i]);
+    good &= shape.block[i] - 1 < static_cast<uint32_t>(attributes[CU_DEVICE_ATTRIBUTE_MAX_BLOCK_DIM_X + i]);
   }
+  if (!good) return CUDA_ERROR_INVALID_VALUE;
+  // Each is at most 2^31 - 1 and in truth at most 1024, so only a device that lies makes this overflow.
+  const uint64_t threads = uint64_t{shape.block[0]} * shape.block[1] * shape.block[2];
   if (threads > static_cast<uint32_t>(attributes[CU_DEVICE_ATTRIBUTE_MAX_THREADS_PER_BLOCK]))
     return CUDA_ERROR_INVALID_VALUE;
   const auto most =
@@ -93,6 +93,24 @@ CUresult prepare(Session& session, Context* context, const Kernel& kernel, void*
   return prepare_launch(session, context, words);
 }
 
+// What no parameter covers must not carry what another frame left there.
+inline void write_parameters(std::byte* room, const Kernel& kernel, void** parameters) {
+  if (kernel.gaps) [[unlikely]]
+    std::memset(room, 0, kernel.parameter_bytes);
+  const wire::ParameterRecord* parameter = kernel.parameters;
+  for (const wire::ParameterRecord* end = parameter + kernel.parameter_count; parameter != end; parameter++) {
+    const void* from = *parameters++;
+    // Pointers and numbers, which nearly all parameters are, without a call.
+    if (parameter->bytes == 8) [[likely]] {
+      std::memcpy(room + parameter->offset, from, 8);
+    } else if (parameter->bytes == 4) {
+      std::memcpy(room + parameter->offset, from, 4);
+    } else {
+      std::memcpy(room + parameter->offset, from, parameter->bytes);
+    }
+  }
+}
+
 CUresult launch(Call& call, CUfunction function, const Shape& shape, CUstream stream, void** parameters, void** extra,
                 uint32_t flags, std::span<const CUlaunchAttribute> attributes) {
   Kernel* kernel = find_kernel(call, function);
@@ -147,24 +165,13 @@ CUresult launch(Call& call, CUfunction function, const Shape& shape, CUstream st
       auto* room = reinterpret_cast<std::byte*>(head + 1);
       if (packed != nullptr) {
         std::memcpy(room, packed, bytes);
-        std::memset(room + bytes, 0, padded - bytes);
       } else {
-        size_t end = 0;
-        for (uint32_t i = 0; i < kernel->parameter_count; i++) {
-          const wire::ParameterRecord& parameter = kernel->parameters[i];
-          if (parameter.offset > end) std::memset(room + end, 0, parameter.offset - end);
-          if (parameter.bytes == 8) {
-            std::memcpy(room + parameter.offset, parameters[i], 8);
-          } else if (parameter.bytes == 4) {
-            std::memcpy(room + parameter.offset, parameters[i], 4);
-          } else {
-            std::memcpy(room + parameter.offset, parameters[i], parameter.bytes);
-          }
-          end = std::max<size_t>(end, parameter.offset + parameter.bytes);
-        }
-        std::memset(room + end, 0, padded - end);
+        write_parameters(room, *kernel, parameters);
       }
-      if (attribute_bytes > 0) std::memcpy(room + padded, attributes.data(), attribute_bytes);
+      if (attribute_bytes > 0) {
+        std::memset(room + bytes, 0, padded - bytes);  // at the frame's end, it has been done
+        std::memcpy(room + padded, attributes.data(), attribute_bytes);
+      }
       sequence = frame.sequence();
       sent = frame.send();
     }

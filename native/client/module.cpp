@@ -50,11 +50,14 @@ bool read_record(Bytes record, Code& code, uint32_t first_function) {
     kernel.parameters = code.parameters.data() + from.first_parameter;
     kernel.parameter_count = from.parameter_count;
     kernel.parameter_bytes = from.parameter_bytes;
+    uint32_t covered = 0;  // from the beginning, without a gap
     for (uint32_t p = 0; p < kernel.parameter_count; p++) {
       const wire::ParameterRecord& parameter = kernel.parameters[p];
       if (parameter.offset > from.parameter_bytes || parameter.bytes > from.parameter_bytes - parameter.offset)
         return false;
+      if (parameter.offset == covered) covered += parameter.bytes;
     }
+    kernel.gaps = covered != from.parameter_bytes;
     for (uint32_t a = 0; a < wire::kFunctionAttributes; a++) kernel.attributes[a] = from.attributes[a];
     const uint32_t index = first_function + from.number;
     if (from.number >= head.kernels || index > wire::kMaxIndex) return false;

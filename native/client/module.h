@@ -36,6 +36,7 @@ struct Kernel {
   const wire::ParameterRecord* parameters = nullptr;
   uint32_t parameter_count = 0;
   uint32_t parameter_bytes = 0;
+  bool gaps = false;  // there are bytes between them that no parameter covers
   std::atomic<int32_t> attributes[wire::kFunctionAttributes] = {};
   std::atomic<int32_t> cache_config{-1};
   std::atomic<uint32_t> changes{0};  // of attributes; answers kept about the kernel are stale then

@@ -65,9 +65,6 @@ class ThreadStreams {
   std::vector<Entry> entries_;
 };
 
-// Read by nearly every call: plain, and reached without a function call.
-__attribute__((tls_model("initial-exec"))) thread_local Context* t_current = nullptr;
-
 std::vector<Context*>& below() {
   thread_local std::vector<Context*> t_below;
   return t_below;
@@ -75,13 +72,11 @@ std::vector<Context*>& below() {
 
 }  // namespace
 
+constinit thread_local Context* t_current = nullptr;
+
 wire::Handle thread_stream(Context& context) {
   thread_local ThreadStreams t_streams;
   return t_streams.find(context);
-}
-
-Context* current_context() {
-  return t_current;
 }
 
 void set_current_context(Context* context) {

@@ -33,6 +33,10 @@ static_assert(sizeof(SlotHeader) == 16);
 constexpr std::chrono::nanoseconds kFirstSlice = std::chrono::milliseconds(10);
 constexpr std::chrono::nanoseconds kLastSlice = std::chrono::milliseconds(160);
 constexpr uint64_t kNoBulk = UINT64_MAX;
+// While the peer keeps up, only the beginning of the ring is written, again and again: it stays in the caches of both
+// sides, and no page of the rest has to be made. What goes beyond this looks now and then whether the peer has caught
+// up.
+constexpr uint64_t kHotBytes = 64 << 10;
 
 class ShmLink final : public Link {
  public:
@@ -59,23 +63,24 @@ class ShmLink final : public Link {
       return nullptr;
     }
     uint64_t wanted = slot_bytes(frame_bytes);
-    uint64_t position = tail_ % out_ring_.size();
+    uint64_t position = out_position_;
     uint64_t to_end = out_ring_.size() - position;
-    uint64_t total = to_end < wanted ? to_end + wanted : wanted;
-    if (out_ring_.size() - (tail_ - head_seen_) < total) {
-      uint64_t head = out_.head.load(std::memory_order_acquire);
-      if (head > tail_ || head < head_seen_) {
-        fail("The peer broke the rules of the ring.");
-        return nullptr;
-      }
-      head_seen_ = head;
-      if (out_ring_.size() - (tail_ - head_seen_) < total) return nullptr;
+    bool skips = to_end < wanted;
+    if (position >= look_at_) [[unlikely]] {
+      look_at_ = position + kHotBytes / 4;
+      if (!see_head()) return nullptr;
+      skips = skips || (head_seen_ == tail_ && wanted <= position);
     }
-    if (to_end < wanted) {
+    uint64_t total = skips ? to_end + wanted : wanted;
+    if (out_ring_.size() - (tail_ - head_seen_) < total) {
+      if (!see_head() || out_ring_.size() - (tail_ - head_seen_) < total) return nullptr;
+    }
+    if (skips) {
       SlotHeader skip{uint32_t(to_end), 1, 0};
       std::memcpy(out_ring_.data() + position, &skip, sizeof skip);
       tail_ += to_end;  // published together with the frame
-      position = 0;
+      position = out_position_ = 0;
+      look_at_ = kHotBytes;
     }
     begun_ = position, begun_bytes_ = wanted, begun_bulk_ = kNoBulk;
     return out_ring_.data() + position + sizeof(SlotHeader);
@@ -121,13 +126,14 @@ class ShmLink final : public Link {
       if (!room) return Outcome::broken;
       std::memcpy(room, bulk.data(), bulk.size());
     }
-    if (broken()) return Outcome::broken;
     auto* header = reinterpret_cast<wire::FrameHeader*>(out_ring_.data() + begun_ + sizeof(SlotHeader));
-    frames_sent_.fetch_add(1, std::memory_order_relaxed);
-    bytes_sent_.fetch_add(header->frame_bytes + header->bulk_bytes, std::memory_order_relaxed);
+    count(frames_sent_, 1);
+    count(bytes_sent_, header->frame_bytes + header->bulk_bytes);
     SlotHeader slot{uint32_t(begun_bytes_), 0, begun_bulk_};
     std::memcpy(out_ring_.data() + begun_, &slot, sizeof slot);
     tail_ += begun_bytes_;
+    out_position_ += begun_bytes_;
+    if (out_position_ == out_ring_.size()) out_position_ = 0;
     out_.tail.store(tail_, std::memory_order_release);
     wake_if_asleep(out_.consumer_sleeps);
     return Outcome::done;
@@ -256,6 +262,18 @@ class ShmLink final : public Link {
   std::span<std::byte> send_bulk_memory() override { return out_bulk_; }
 
  private:
+  // Where the peer is.
+  bool see_head() {
+    const uint64_t head = out_.head.load(std::memory_order_acquire);
+    if (head > tail_ || head < head_seen_) return fail("The peer broke the rules of the ring.");
+    head_seen_ = head;
+    return true;
+  }
+
+  // By the one thread that sends, or receives: others only read.
+  static void count(std::atomic<uint64_t>& counter, uint64_t more) {
+    counter.store(counter.load(std::memory_order_relaxed) + more, std::memory_order_relaxed);
+  }
   static uint64_t slot_bytes(size_t frame_bytes) { return (sizeof(SlotHeader) + frame_bytes + 15) & ~uint64_t{15}; }
 
   void say_why(const char* sentence) {
@@ -347,8 +365,8 @@ class ShmLink final : public Link {
     frame.header = header;
     frame.bulk = bulk_bytes ? in_bulk_.subspan(slot.bulk_offset, bulk_bytes) : std::span<std::byte>();
     frame.ticket = index;
-    frames_received_.fetch_add(1, std::memory_order_relaxed);
-    bytes_received_.fetch_add(frame_bytes + bulk_bytes, std::memory_order_relaxed);
+    count(frames_received_, 1);
+    count(bytes_received_, frame_bytes + bulk_bytes);
     take(slot.slot_bytes);
     return true;
   }
@@ -361,6 +379,8 @@ class ShmLink final : public Link {
 
   // the sender's
   uint64_t tail_ = 0, head_seen_ = 0;
+  uint64_t out_position_ = 0;  // tail_ modulo the size of the ring
+  uint64_t look_at_ = kHotBytes;
   uint64_t begun_ = 0, begun_bytes_ = 0, begun_bulk_ = kNoBulk;
   BulkAllocator bulk_allocator_;
   uint64_t collected_ = 0;
