@@ -5,7 +5,8 @@
 | writes a checkpoint on the signal | it ends in its grace, of its own; the other one gets the GPU at once  |
 | does not listen                   | it loses the GPU at the end of its grace, and sees a CUDA error       |
 
-The second time the controller is killed with kill -9 in the middle of the grace.
+The second time the controller is killed with kill -9 in the middle of the grace. And one that nobody gives way for:
+a lease that is not in use yet is put elsewhere, and its program does not notice.
 """
 
 from __future__ import annotations
@@ -13,9 +14,7 @@ from __future__ import annotations
 import json
 import shlex
 import sys
-from collections.abc import Iterator
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
@@ -29,7 +28,7 @@ ENDED = ["asked", "granted", "warned", "ending", "ended"]
 
 
 class OneGpu:
-    """A pool of one GPU, and a client of it."""
+    """The GPU of node-a, and a client of its pool."""
 
     def __init__(self, home: GpoolHome) -> None:
         self.home = home
@@ -48,7 +47,7 @@ class OneGpu:
 
     def ask_urgently(self) -> str:
         """The id of a request that is more urgent than what runs."""
-        lease = self.client.post("/leases", {"priority": "high"})
+        lease = self.client.post("/leases", {"priority": "high", "node": "node-a"})
         assert lease["state"] == "pending"
         return str(lease["id"])
 
@@ -63,23 +62,15 @@ class OneGpu:
 
 
 @pytest.fixture(scope="module")
-def one_gpu(native: Path) -> Iterator[OneGpu]:
-    with TemporaryDirectory(prefix="gpool-e2e-") as folder:
-        home = GpoolHome(Path(folder), native)
-        try:
-            up = home("up", "--emulate", "1", "--emulate-memory", "1GiB", "--port", "0")
-            assert up.returncode == 0, up.stderr
-            yield OneGpu(home)
-        finally:
-            assert home("down").returncode == 0
-            assert home.processes() == []
+def one_gpu(pool: GpoolHome) -> OneGpu:
+    return OneGpu(pool)
 
 
 def test_a_training_that_is_preempted_saves_its_work_and_ends_in_its_grace(one_gpu: OneGpu, tmp_path: Path) -> None:
     one_gpu.grace(PATIENCE_S)
     checkpoint = tmp_path / "checkpoint"
     words = (sys.executable, str(HERE / "saving.py"), str(checkpoint))
-    training = one_gpu.home.hold(program=f"exec {shlex.join(words)}")
+    training = one_gpu.home.hold("--node", "node-a", program=f"exec {shlex.join(words)}")
     assert training.stdout is not None
     assert json.loads(training.stdout.readline())["steps"] == 3
     urgent = one_gpu.ask_urgently()
@@ -99,7 +90,7 @@ def test_a_training_that_is_preempted_saves_its_work_and_ends_in_its_grace(one_g
 def test_kill_9_of_the_controller_in_the_grace_of_one_that_does_not_listen(one_gpu: OneGpu) -> None:
     one_gpu.grace(6)
     # What ignores a signal hands that on to what it executes.
-    training = one_gpu.home.hold("--memory", "256MiB", program=f"trap '' TERM; exec {STEADY}")
+    training = one_gpu.home.hold("--memory", "256MiB", "--node", "node-a", program=f"trap '' TERM; exec {STEADY}")
     lease: str = training.lease  # type: ignore[attr-defined]
     assert training.stdout is not None
     assert training.stderr is not None
@@ -126,3 +117,39 @@ def test_kill_9_of_the_controller_in_the_grace_of_one_that_does_not_listen(one_g
     assert set(json.loads(said)["afterwards"].values()) == {CUDA_ERROR_UNKNOWN}
     assert any(told_of_the_loss(sentence, "node-a") for sentence in told.splitlines())
     one_gpu.client.delete(f"/leases/{urgent}")
+
+
+def test_a_lease_that_is_not_in_use_is_moved_and_its_program_does_not_notice(one_gpu: OneGpu) -> None:
+    """Each node has a piece of its GPU taken: nobody gets a whole one, until a piece goes to the other node."""
+    home, client = one_gpu.home, one_gpu.client
+    filler = client.post("/leases", {"memory_bytes": 900 << 20})
+    assert filler["state"] == "active"
+    words = ("--movable", "--memory", "900MiB", "--transport", "tcp")
+    programs = [home.hold(*words, program=f"read begin && exec {STEADY}") for _ in range(2)]
+    leases: list[str] = [program.lease for program in programs]  # type: ignore[attr-defined]
+    before = {lease: client.get(f"/leases/{lease}")["vgpus"][0]["node"] for lease in leases}
+    assert set(before.values()) == {"node-a", "node-b"}
+    client.delete(f"/leases/{filler['id']}")
+
+    whole = client.post("/leases", {})
+    one_gpu.granted(whole["id"])
+    after = {lease: client.get(f"/leases/{lease}")["vgpus"][0]["node"] for lease in leases}
+    (moved,) = (lease for lease in leases if after[lease] != before[lease])
+    assert len(set(after.values())) == 1, "both share a GPU now"
+    assert one_gpu.events(moved) == ["asked", "granted", "moved"]
+
+    for program in programs:
+        assert program.stdin is not None
+        assert program.stdout is not None
+        program.stdin.write("begin\n\n")
+        program.stdin.flush()
+        assert "steps" in json.loads(program.stdout.readline())
+    assert all(client.get(f"/leases/{lease}")["in_use_at"] is not None for lease in leases)
+    again = client.post("/leases", {})
+    assert again["state"] == "pending", "what is in use stays where it is"
+    assert "expected to start: about" in home("explain", again["id"]).stdout
+    client.delete(f"/leases/{again['id']}")
+    for program in programs:
+        _, told = program.communicate(timeout=PATIENCE_S)
+        assert (program.returncode, told) == (0, "")
+    client.delete(f"/leases/{whole['id']}")

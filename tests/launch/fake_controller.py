@@ -113,9 +113,12 @@ class FakeController:
         if lease["state"] == "ended":
             return 409, problem("lease-over", 409, lease["reason"] or "it is over")
         self.renewals[words[1]] = self.renewals.get(words[1], 0) + 1
+        if "true" in query.get("use", []):
+            lease["in_use_at"] = "2026-01-01T00:00:10Z"
+        kept = (lease["request"] or {}).get("movable") and "in_use_at" not in lease
         sessions = (
             []
-            if lease["state"] != "active"
+            if lease["state"] != "active" or kept
             else [
                 {
                     "node": "node-a",

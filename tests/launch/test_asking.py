@@ -37,6 +37,7 @@ SAID: dict[str, Any] = {
     "warn": "10m",
     "transport": "tcp",
     "warn-signal": "USR1",
+    "movable": True,
     "on-use": True,
 }
 """Everything that can be said."""
@@ -64,6 +65,7 @@ REQUEST = {
     "timeout_s": 300.0,
     "max_duration_s": 7200.0,
     "warn_s": 600.0,
+    "movable": True,
     "transport": "tcp",
 }
 

@@ -40,6 +40,20 @@ def test_a_loss_is_told_once_and_the_broker_refuses(controller: FakeController) 
     assert holding.answer(NOBODY) == "error lease l-1 expired; start the program again with `gpool run`\n"
 
 
+def test_a_movable_lease_has_no_tickets_until_a_process_asks(controller: FakeController) -> None:
+    api = ApiClient(controller.url, "a-token")
+    lease = api.post("/leases", {"movable": True})
+    holding = Holding(api, lease["id"], transport="auto", own_host_id="here", tell=[].append)
+    assert holding.keep()
+    assert holding.sessions == []
+    assert "in_use_at" not in controller.leases["l-1"]
+    assert " ticket=" in holding.answer(NOBODY)
+    assert "in_use_at" in controller.leases["l-1"]
+    renewals = controller.renewals["l-1"]
+    assert " ticket=" in holding.answer(NOBODY)
+    assert controller.renewals["l-1"] == renewals, "once it has them, nobody is asked"
+
+
 def test_a_lease_that_is_gone_is_given_back_without_complaint(controller: FakeController) -> None:
     holding = held(controller, [])
     controller.end("l-1", "over")

@@ -15,6 +15,7 @@ from gpool.controller.changes import Changes
 from gpool.controller.pool_scheduling import PoolScheduling
 from gpool.lifecycle.lease import NodeConfirmed, Released, Renewed, TimePassed, begin_lease
 from gpool.lifecycle.node import AgentConnected, ChannelClosed, StateObserved
+from gpool.metrics.counted import Counted
 from gpool.model.lease import Eviction, Lease, LeaseState
 from gpool.model.node import Node, NodeState
 from gpool.model.policy import Policy, PoolSettings
@@ -35,6 +36,7 @@ class Bare(PoolScheduling):
 
     def __init__(self, scheduling: PoolState) -> None:
         self.policy = POLICY
+        self.counted = Counted()
         self._scheduling = scheduling
 
 

@@ -119,10 +119,13 @@ async def _wait(
 
 
 @router.post("/{lease_id}/renew", operation_id="renewLease", responses=PROBLEMS(404, 409))
-async def renew_lease(lease_id: str, pool: Pool, user: LateHolder) -> RenewAnswer:
-    """Say that the holder lives. An active lease comes with fresh tickets. 409 when it is ending or has ended."""
+async def renew_lease(lease_id: str, pool: Pool, user: LateHolder, use: bool = False) -> RenewAnswer:
+    """Say that the holder lives. An active lease comes with fresh tickets. 409 when it is ending or has ended.
+
+    A `movable` lease comes without, until its holder says with `use` that it begins: from then on its vGPUs stay.
+    """
     require_holder(pool, user, await pool.lease(lease_id))
-    return renew_answer(pool, await pool.renew(lease_id))
+    return renew_answer(pool, await pool.renew(lease_id, use=use))
 
 
 @router.delete("/{lease_id}", operation_id="releaseLease", responses=PROBLEMS(404))

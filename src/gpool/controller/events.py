@@ -34,6 +34,8 @@ def lease_notes(before: Lease | None, after: Lease) -> Iterator[Note]:
     if state is LeaseState.PENDING and after.state is LeaseState.ACTIVE:
         nodes = ", ".join(after.nodes)
         yield note("granted", f"it got {len(after.vgpus)} vGPU{'s' * (len(after.vgpus) > 1)} on {nodes}")
+    if before is not None and before.vgpus and after.vgpus != before.vgpus:
+        yield note("moved", f"it was not in use yet, and is on {', '.join(after.nodes)} now, so that another fits")
     old, new = before.eviction if before else None, after.eviction
     if after.state is LeaseState.ACTIVE and new != old:
         if new is None:

@@ -12,7 +12,7 @@ from gpool.controller.keyed import Keyed, keyed_now
 from gpool.controller.pool_scheduling import PoolScheduling
 from gpool.controller.settings import PoolTimes
 from gpool.errors import GpoolError, LeaseOver, UnknownLease
-from gpool.lifecycle.lease import Released, Renewed, begin_lease
+from gpool.lifecycle.lease import Released, Renewed, UseBegan, begin_lease
 from gpool.model.lease import Lease, LeaseRequest, LeaseState, LeaseView
 from gpool.scheduler.admission import check_possible
 from gpool.scheduler.entry import queue_for
@@ -119,12 +119,14 @@ class LeaseDesk(PoolScheduling):
         """At most so many, the newest first."""
         return list(await self._store.ended_leases(limit))
 
-    async def renew(self, lease_id: str) -> Lease:
-        """The lease with a new expiry. Raises `UnknownLease` or `LeaseOver`."""
+    async def renew(self, lease_id: str, *, use: bool = False) -> Lease:
+        """The lease with a new expiry; `use`: its holder begins to use it. Raises `UnknownLease` or `LeaseOver`."""
         async with self._change() as changes:
             lease = self.leases.get(lease_id)
             if lease is not None and lease.state in (LeaseState.PENDING, LeaseState.ACTIVE):
                 changes.apply_to_lease(lease_id, Renewed())
+                if use and lease.state is LeaseState.ACTIVE:
+                    changes.apply_to_lease(lease_id, UseBegan())
         if lease is None or lease.state is LeaseState.ENDING:
             over = await self.lease(lease_id)
             raise LeaseOver(

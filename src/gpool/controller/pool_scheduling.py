@@ -6,7 +6,7 @@ import structlog
 
 from gpool.controller.changes import Changes
 from gpool.controller.pool_memory import PoolMemory
-from gpool.lifecycle.lease import KeptWaiting, LetOff, Placed, RoomMade, TimePassed, Warned, lease_deadline
+from gpool.lifecycle.lease import KeptWaiting, LetOff, Moved, Placed, RoomMade, TimePassed, Warned, lease_deadline
 from gpool.lifecycle.node import NodeTimePassed, node_deadline
 from gpool.model.lease import Eviction, Lease
 from gpool.scheduler.pool_state import PoolState
@@ -79,6 +79,8 @@ class PoolScheduling(PoolMemory):
         for lease_id in list(scheduler.state.nominated):
             if lease_id not in held and changes.lease(lease_id).room:
                 changes.apply_to_lease(lease_id, RoomMade(()))
+        for move in plan.moves:
+            changes.apply_to_lease(move.lease_id, Moved(move.vgpus))
         for placement in plan.placements:
             changes.apply_to_lease(placement.lease_id, Placed(placement.vgpus))
         for wait in plan.waits:

@@ -82,8 +82,8 @@ def _process_views(pool: LivePool, now: NodeNow, gpu: Gpu) -> tuple[ProcessView,
 
 
 def renew_answer(pool: LivePool, lease: Lease) -> RenewAnswer:
-    """The lease and, when it is active, a fresh ticket for each of its nodes."""
-    nodes = lease.nodes if lease.state is LeaseState.ACTIVE else ()
+    """The lease and, when it is active, a fresh ticket for each of its nodes; none while it may be moved."""
+    nodes = lease.nodes if lease.state is LeaseState.ACTIVE and not lease.movable else ()
     # Not the pool's steady clock: workerd compares with the clock of its own machine.
     now_s = int(time.time())
     return RenewAnswer(

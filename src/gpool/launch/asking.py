@@ -222,6 +222,13 @@ WAYS = (
     Way("max-duration", "max_duration_s", _duration, "How long to have them; then the lease ends. [any time]", "T"),
     Way("warn", "warn_s", _duration, "How long before the end of --max-duration to warn. [60s]", "T"),
     Way(
+        "movable",
+        "movable",
+        _flag,
+        "Its GPUs may be exchanged for others until the program first uses them.",
+        switch=True,
+    ),
+    Way(
         "warn-signal",
         "",
         _signal,

@@ -171,10 +171,23 @@ class Holding:
 
     def answer(self, _asker: Asker) -> str:
         """What the broker says to a process of the command."""
+        try:
+            self._begin_use()
+        except GpoolError as error:
+            return refusal_line(f"the GPUs cannot be had at the moment: {error}")
         with self._lock:
             if self.lost is not None:
                 return refusal_line(f"{self.lost.rstrip('.')}; start the program again with `gpool run`")
             return answer_lines(self.lease, self.sessions, self._transport, self._own_host_id)
+
+    def _begin_use(self) -> None:
+        """Get the tickets of a lease that could be moved until now. Raises `GpoolError`."""
+        with self._lock:
+            if self.lost is not None or self.sessions or not (self.lease.get("request") or {}).get("movable"):
+                return
+        answer = self._api.post(f"/leases/{self.lease_id}/renew?use=true")
+        with self._lock:
+            self._take(answer["lease"], answer["sessions"])
 
     def release(self) -> None:
         """Give the lease back; a lease that is gone already is fine. Raises `GpoolError` for everything else."""

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from gpool.lifecycle.commands import Reschedule, TellNode
-from gpool.lifecycle.transitions import Event, Outcome, Table, step
+from gpool.lifecycle.transitions import Event, ImpossibleTransition, Outcome, Table, step
 from gpool.model.lease import Eviction, GpuPlace, Lease, LeaseRequest, LeaseState, Vgpu
 from gpool.model.queue import ROOT
 
@@ -26,6 +26,7 @@ __all__ = [
     "ControllerRestarted",
     "KeptWaiting",
     "LetOff",
+    "Moved",
     "NodeConfirmed",
     "NodeGone",
     "Placed",
@@ -34,6 +35,7 @@ __all__ = [
     "Revoked",
     "RoomMade",
     "TimePassed",
+    "UseBegan",
     "Warned",
     "apply_to_lease",
     "begin_lease",
@@ -46,6 +48,18 @@ class Placed(Event):
     """The scheduler has found vGPUs for a pending lease."""
 
     vgpus: tuple[Vgpu, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Moved(Event):
+    """The scheduler needs the vGPUs of a lease that is not in use yet, and gives it others."""
+
+    vgpus: tuple[Vgpu, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class UseBegan(Event):
+    """The holder of a movable lease wants its tickets: from now on its vGPUs stay."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,6 +199,17 @@ def _place(lease: Lease, event: Placed, now: datetime) -> Outcome[Lease]:
     return active, tuple(TellNode(node) for node in active.nodes)
 
 
+def _move(lease: Lease, event: Moved, _now: datetime) -> Outcome[Lease]:
+    if not lease.movable:
+        raise ImpossibleTransition(f"lease {lease.id} cannot be moved: it is in use")
+    moved = _with(lease, vgpus=event.vgpus)
+    return moved, tuple(TellNode(node) for node in dict.fromkeys((*lease.nodes, *moved.nodes)))
+
+
+def _begin_use(lease: Lease, _event: UseBegan, now: datetime) -> Outcome[Lease]:
+    return (_with(lease, in_use_at=now) if lease.movable else lease), ()
+
+
 def _keep_waiting(lease: Lease, event: KeptWaiting, _now: datetime) -> Outcome[Lease]:
     return _with(lease, reason=event.reason), ()
 
@@ -274,6 +299,8 @@ LEASE_TRANSITIONS: Table[Lease] = {
     (LeaseState.PENDING, NodeGone): _unchanged,
     (LeaseState.PENDING, ControllerRestarted): _renew,
     (LeaseState.ACTIVE, Renewed): _renew,
+    (LeaseState.ACTIVE, Moved): _move,
+    (LeaseState.ACTIVE, UseBegan): _begin_use,
     (LeaseState.ACTIVE, Warned): _warn,
     (LeaseState.ACTIVE, LetOff): _let_off,
     (LeaseState.ACTIVE, Released): _end_released,

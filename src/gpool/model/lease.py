@@ -71,6 +71,9 @@ class LeaseRequest(Model):
     """How long it may last from the grant; then it ends. Null for as long as its holder wants."""
     warn_s: Annotated[StrictFloat | StrictInt, Field(ge=0, le=31_536_000)] = 60.0
     """How long before that end its holder is warned."""
+    movable: StrictBool = False
+    """Whether its GPUs may be exchanged for others until the program uses them. Its holder gets no tickets before it
+    says that it begins (`?use=true`)."""
     transport: Transport = "auto"
     command: Text = ""
     host: Text = ""
@@ -151,6 +154,8 @@ class Lease(Model):
     """While ending: the nodes that have not yet confirmed that its sessions are gone."""
     eviction: Eviction | None = None
     """Set while it is warned that it has to give way, and after it had to."""
+    in_use_at: Instant | None = None
+    """When the holder of a movable lease said that it begins to use it. Others are in use from the grant on."""
     over_warned_at: Instant | None = None
     """When its holder was warned that its maximum duration is about to be over."""
     room: tuple[GpuPlace, ...] = ()
@@ -161,6 +166,16 @@ class Lease(Model):
         """When its maximum duration is over; None while it waits, and for a lease without one."""
         limit_s = self.request.max_duration_s
         return None if self.granted_at is None or limit_s is None else self.granted_at + timedelta(seconds=limit_s)
+
+    @property
+    def movable(self) -> bool:
+        """Whether other GPUs are as good: no ticket for these has been handed out, so nothing runs on them."""
+        return (
+            self.state is LeaseState.ACTIVE
+            and self.request.movable
+            and self.request.transport != "shm"
+            and self.in_use_at is None
+        )
 
     @property
     def over_warning_at(self) -> datetime | None:

@@ -26,7 +26,7 @@ class RuleSettings(Model):
 
 
 class PoolSettings(Model):
-    """How others are made to give way, in seconds, and by which further rules places are found."""
+    """How others are made to give way (in seconds), or moved, and by which further rules places are found."""
 
     least_run_s: Annotated[StrictFloat | StrictInt, Field(ge=0, le=31_536_000, allow_inf_nan=False)] = 600.0
     """No lease is ended for another before it has run so long."""
@@ -34,6 +34,8 @@ class PoolSettings(Model):
     """From the warning to the end of a lease that has to give way."""
     rules: Annotated[tuple[RuleSettings, ...], Field(max_length=16)] = ()
     """Of one's own, besides those of the pool."""
+    most_moves: Annotated[StrictInt, Field(ge=0, le=64)] = 4
+    """So many leases that are not in use yet may be moved so that a request fits; 0: none."""
 
 
 class Policy(Model):

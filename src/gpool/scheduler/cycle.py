@@ -23,23 +23,39 @@ class Decision:
     blocked: tuple[Blocked, ...]
     evictions: tuple[Eviction, ...] = ()
     """Those that begin, and those that go on: whoever was told to go before and is in none of them is let off."""
+    moves: tuple[tuple[Ask, tuple[Spot, ...]], ...] = ()
+    """Leases that are not in use yet, and where they go so that others fit."""
     lapsed: tuple[Ask, ...] = ()
     """Asks for which nobody has to go any more, though they still wait."""
 
 
-def decide(state: SchedulerState, now: float, explain: Explain | None = None, room: MakeRoom | None = None) -> Decision:
+def decide(
+    state: SchedulerState,
+    now: float,
+    explain: Explain | None = None,
+    room: MakeRoom | None = None,
+    most_moves: int = 0,
+) -> Decision:
     """What to do, from the same state always the same. The state is left as it was, but for what has become typical.
 
-    `room`: how others are made to give way; without, nobody is.
+    `room`: how others are made to give way; without, nobody is. `most_moves`: how many leases that are not in use yet
+    may be moved for a request.
     """
     state.settle(now)
     leaving = dict(state.leaving)
     try:
         with state.index.trial(), state.accounts.trial():
-            placed = place(state, now, explain, room)
+            placed = place(state, now, explain, room, most_moves)
     finally:
+        state.take_back_moves()
         state.leaving = leaving
-    return Decision(tuple(placed.placements), tuple(placed.blocked), tuple(placed.evictions), tuple(placed.lapsed))
+    return Decision(
+        tuple(placed.placements),
+        tuple(placed.blocked),
+        tuple(placed.evictions),
+        tuple(placed.moves),
+        tuple(placed.lapsed),
+    )
 
 
 def schedule_pool(pool: PoolState, now: datetime) -> Plan:
@@ -49,8 +65,13 @@ def schedule_pool(pool: PoolState, now: datetime) -> Plan:
     state = pool.state
     with pool.without_overdue(now):
         decision = decide(
-            state, now.timestamp(), lambda *waits: describe_wait(pool, *waits), MakeRoom(settings.least_run_s)
+            state,
+            now.timestamp(),
+            lambda *waits: describe_wait(pool, *waits),
+            MakeRoom(settings.least_run_s),
+            settings.most_moves,
         )
+    moves = tuple(Placement(ask.id, pool.vgpus(ask, spots)) for ask, spots in decision.moves)
     placements = [Placement(ask.id, pool.vgpus(ask, spots)) for ask, spots in decision.placements]
     rooms = []
     for eviction in decision.evictions:
@@ -64,7 +85,7 @@ def schedule_pool(pool: PoolState, now: datetime) -> Plan:
     for blocked in decision.blocked:
         waits.append(Wait(blocked.ask.id, describe_blocked(pool, blocked)))
         waits += [Wait(ask.id, f"wants the same as {blocked.ask.id}, which waits before it") for ask in blocked.behind]
-    return Plan(tuple(placements), tuple(waits), tuple(rooms), let_off)
+    return Plan(tuple(placements), tuple(waits), tuple(rooms), let_off, moves)
 
 
 def schedule(snapshot: Snapshot, now: datetime) -> Plan:

@@ -230,6 +230,9 @@ class PoolState:
     def _follow_end(self, lease: Lease) -> None:
         self.state.ending.discard(lease.id)
         self.state.leaving.pop(lease.id, None)
+        self.state.movable.discard(lease.id)
+        if lease.movable:
+            self.state.movable.add(lease.id)
         if lease.state is LeaseState.ENDING:
             self.state.ending.add(lease.id)
         if lease.eviction is None:
@@ -286,7 +289,7 @@ class PoolState:
 
 def _seen(lease: Lease) -> tuple[object, ...]:
     """What the scheduler sees of a lease that may change."""
-    return lease.state, lease.vgpus, lease.eviction, lease.room
+    return lease.state, lease.vgpus, lease.eviction, lease.room, lease.in_use_at
 
 
 def _slots(node: Node) -> list[GpuSlot]:

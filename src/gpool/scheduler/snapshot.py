@@ -58,3 +58,5 @@ class Plan:
     """All that hold: a pending lease that has room and is in none of them has lost it."""
     let_off: tuple[str, ...] = ()
     """Leases that were warned and need not go any more."""
+    moves: tuple[Placement, ...] = ()
+    """Leases that are not in use yet and go elsewhere, so that a request fits. Before the placements."""

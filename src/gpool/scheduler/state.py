@@ -35,6 +35,10 @@ class SchedulerState:
         """Asks that hold something and are about to give it back, whatever happens."""
         self.leaving: dict[str, str] = {}
         """Asks that hold something and were told to go, and for whom; they may be among the ending."""
+        self.movable: set[str] = set()
+        """Asks that hold something and have not begun to use it: another place is as good."""
+        self._moved: dict[str, Held] = {}
+        """In a trial: who was moved, as he was."""
         self.absent: set[str] = set()
         """Nodes that are not ready, and are expected back."""
         self.sightings = Sightings()
@@ -82,6 +86,7 @@ class SchedulerState:
         held = self.held.pop(ask_id)
         self.ending.discard(ask_id)
         self.leaving.pop(ask_id, None)
+        self.movable.discard(ask_id)
         del self._held_in[held.ask.queue][ask_id]
         for spot in held.spots:
             self.index.give_back(ask_id, held.ask.demand, spot)
@@ -89,6 +94,22 @@ class SchedulerState:
             self.index.take_host(held.ask.demand, home, -1)
         self.accounts.charge(held.ask.queue, self._charged.pop(ask_id), now, -1)
         return held
+
+    def move(self, held: Held, spots: tuple[Spot, ...]) -> None:
+        """In a trial, whose index shows it already: it is elsewhere, and stays there. `take_back_moves` ends it."""
+        self._moved[held.ask.id] = held
+        self.movable.discard(held.ask.id)
+        self._show(replace(held, spots=spots))
+
+    def take_back_moves(self) -> None:
+        """At the end of a trial: everybody is where he was."""
+        for held in self._moved.values():
+            self.movable.add(held.ask.id)
+            self._show(held)
+        self._moved.clear()
+
+    def _show(self, held: Held) -> None:
+        self.held[held.ask.id] = self._held_in[held.ask.queue][held.ask.id] = held
 
     def away(self, spots: Iterable[Spot]) -> bool:
         """Whether one of these GPUs is on a node that is expected back."""

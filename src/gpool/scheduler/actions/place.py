@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
+from gpool.scheduler.actions.consolidate import consolidate
 from gpool.scheduler.actions.find import find_spots
 from gpool.scheduler.actions.make_room import Eviction, MakeRoom, keep_room, make_room, may_ask
 from gpool.scheduler.arrays import Ints
@@ -46,6 +47,8 @@ class Placed:
     blocked: list[Blocked] = field(default_factory=list)
     evictions: list[Eviction] = field(default_factory=list)
     """Those that begin, and those that go on."""
+    moves: list[tuple[Ask, tuple[Spot, ...]]] = field(default_factory=list)
+    """Who goes elsewhere, so that others fit."""
     lapsed: list[Ask] = field(default_factory=list)
     """Asks for which nobody has to go any more, though they still wait."""
 
@@ -54,8 +57,14 @@ Explain = Callable[[Ask, tuple[Spot, ...], list[Ask]], str]
 """(ask, its claims, asks before it that have claims) → why it waits."""
 
 
-def place(state: SchedulerState, now: float, explain: Explain | None = None, room: MakeRoom | None = None) -> Placed:
-    """Placements, those who wait, and those who give way, if there is a setting for that.
+def place(
+    state: SchedulerState,
+    now: float,
+    explain: Explain | None = None,
+    room: MakeRoom | None = None,
+    most_moves: int = 0,
+) -> Placed:
+    """Placements, those who wait, and those who move or give way, if there are settings for that.
 
     When it returns, the state's index and accounts carry all of it: call it in a trial.
     """
@@ -80,6 +89,11 @@ def place(state: SchedulerState, now: float, explain: Explain | None = None, roo
         over = state.accounts.over_limit(ask.queue, state.least_amount(ask))
         in_vain = over or any(ask.demand.needs_all_of(demand) for demand in hopeless)
         found = () if in_vain else find_spots(state, ask)
+        if not found and not in_vain and (moved := consolidate(state, ask, most_moves)) is not None:
+            found = moved.spots
+            for held, spots in moved.moves:
+                state.move(held, spots)
+                result.moves.append((held.ask, spots))
         if found:
             _lay(state, ask, found, now)
             result.placements.append((ask, found))
