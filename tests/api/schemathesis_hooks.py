@@ -21,13 +21,20 @@ def before_call(context: Any, case: Any, kwargs: Any) -> None:
         case.query.pop("wait_s", None)
         if case.operation.path.endswith("/watch") and _is_time(case.query.get("timeout_s", 3600.0)):
             case.query["timeout_s"] = LONGEST_S
-    if "Idempotency-Key" in case.headers:
+    if "Idempotency-Key" in case.headers and not _lacks_a_header(case):
         # A key that was drawn twice, for two requests, would be refused, as it should.
         case.headers["Idempotency-Key"] = uuid.uuid4().hex
     if case.method == "DELETE" and case.operation.path.endswith("/nodes/{name}"):
         case.path_parameters = {"name": f"not-{THE_NODE}"}
-    if isinstance(case.body, dict | list):
-        case.body = _plain(case.body)
+    if isinstance(case.body, dict | list) and repr(plain := _plain(case.body)) != repr(case.body):
+        case.body = plain
+
+
+def _lacks_a_header(case: Any) -> bool:
+    # What a hook changes is judged anew: the case would count as complete and get its token back, yet be expected to
+    # be refused for want of it.
+    scenario = getattr(case.meta and case.meta.phase.data, "scenario", None)
+    return getattr(scenario, "value", None) == "missing_parameter"
 
 
 def _is_time(value: Any) -> bool:
